@@ -1,0 +1,1 @@
+"""Selection rules: what `ds-target-stats` fits and `ds-score` applies."""

@@ -1,0 +1,1 @@
+"""Optimal transport: costs, potentials, gradients. Tensors in and out; no files."""
