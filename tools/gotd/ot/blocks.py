@@ -1,0 +1,82 @@
+"""Rows in blocks of one fixed shape, worked on by several threads, results in order.
+
+A matrix library may add up a row in another order when the matrix around it has another shape, and by more threads in
+another order again. So every product here is of one shape, the last block padded with zero rows, and every worker uses one
+thread of the library's own: a row gets the same bits wherever it stands and however many workers there are.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+#: Rows of a block on a CPU: its products with about 1000 target points stay in a core's share of the cache.
+CPU_BLOCK_ROWS = 512
+#: Rows of a block on a GPU: enough to fill the device; a block of products with 1000 target points is 64 MiB.
+GPU_BLOCK_ROWS = 16384
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+def block_rows(device: torch.device) -> int:
+    """The fixed number of rows of a block on this device."""
+    return CPU_BLOCK_ROWS if device.type == "cpu" else GPU_BLOCK_ROWS
+
+
+def padded(rows: np.ndarray, count: int, device: torch.device) -> Tensor:
+    """A block as a tensor of exactly `count` rows, zero rows added at the end.
+
+    Shapes: rows (n, d) float16 or float32, n <= count -> the same dtype (count, d).
+    """
+    block = np.zeros((count, rows.shape[1]), dtype=rows.dtype)
+    block[: len(rows)] = rows
+    return torch.from_numpy(block).to(device)
+
+
+def rechunked(arrays: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
+    """The same rows in the same order, cut into arrays of exactly `rows` rows; the last may be shorter.
+
+    What is computed block by block then does not depend on how the rows were cut into files. Holds one block.
+    """
+    held: list[np.ndarray] = []
+    count = 0
+    for array in arrays:
+        start = 0
+        while start < len(array):
+            piece = array[start : start + rows - count]
+            start += len(piece)
+            count += len(piece)
+            held.append(piece)
+            if count == rows:
+                yield held[0] if len(held) == 1 else np.concatenate(held)
+                held, count = [], 0
+    if held:
+        yield held[0] if len(held) == 1 else np.concatenate(held)
+
+
+class Workers:
+    """A fixed number of threads that map a function over blocks."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        # Each worker keeps to one thread of torch's own (the setting is per calling thread).
+        self._pool = ThreadPoolExecutor(threads, "gotd-block", initializer=torch.set_num_threads, initargs=(1,))
+
+    def map(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+        """work(item) for each item, in order; reads at most two items a thread ahead, so memory stays bounded."""
+        pending: deque[Future[_Result]] = deque()
+        try:
+            for item in items:
+                pending.append(self._pool.submit(work, item))
+                if len(pending) > 2 * self._threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

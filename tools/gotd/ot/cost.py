@@ -1,0 +1,164 @@
+"""The cost between a row and a target point, in the one form that a matrix product computes.
+
+    C(x, y_j) = alpha(x) + beta_j - s x.y_j
+
+    sqeuclidean   |x - y|^2     alpha = |x|^2   beta = |y|^2   s = 2
+    cosine        1 - cos(x,y)  alpha = 1       beta = 0       s = 1   (x and y of unit length, or zero)
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gotd.errors import GotdError
+
+Metric = Literal["sqeuclidean", "cosine"]
+
+#: Rows taken at a time where whole matrices of points are made or measured: 8192 x 1024 float32 is 32 MiB.
+_CHUNK_ROWS = 8192
+
+
+class Cost(NamedTuple):
+    """How two rows are compared.
+
+    metric : which of the two costs.
+    centre : float32 (d,) or None; where given, it is subtracted from every row, which is then scaled to unit length.
+    """
+
+    metric: Metric
+    centre: Tensor | None = None
+
+    @property
+    def slope(self) -> float:
+        """The factor s of x.y_j."""
+        return 2.0 if self.metric == "sqeuclidean" else 1.0
+
+    def points(self, rows: Tensor) -> Tensor:
+        """Rows as they are compared: centred where there is a centre, of unit length where that or the metric asks it.
+
+        Shapes: rows (n, d) of any float dtype -> float32 (n, d). A zero row stays zero: it has no direction, and its
+        cosine with everything counts as 0.
+        """
+        points = rows.to(torch.float32)
+        if self.centre is not None:
+            points = points - self.centre
+        elif self.metric == "sqeuclidean":
+            return points
+        length = torch.linalg.vector_norm(points, dim=1, keepdim=True)
+        return points / length.clamp_min(torch.finfo(torch.float32).tiny)
+
+    def alpha(self, points: Tensor) -> Tensor:
+        """The part of the cost that is the row's own. Shapes: points float32 (n, d) -> float32 (n,)."""
+        if self.metric == "sqeuclidean":
+            return points.square().sum(dim=1)
+        return torch.ones(len(points), dtype=torch.float32, device=points.device)
+
+    def beta(self, points: Tensor) -> Tensor:
+        """The part of the cost that is the target point's own. Shapes: points float32 (m, d) -> float64 (m,)."""
+        if self.metric == "sqeuclidean":
+            return points.double().square().sum(dim=1)
+        return torch.zeros(len(points), dtype=torch.float64, device=points.device)
+
+    def matrix(self, points: Tensor, target: Tensor) -> Tensor:
+        """The whole cost matrix, for problems small enough. Shapes: (n, d), (m, d) -> float64 (n, m), at least 0."""
+        x, y = points.double(), target.double()
+        alpha = x.square().sum(dim=1) if self.metric == "sqeuclidean" else torch.ones_like(x[:, 0])
+        product = torch.addmm(self.beta(target), x, y.T, alpha=-self.slope)
+        return product.add_(alpha[:, None]).clamp_(min=0.0)
+
+
+class Moments(NamedTuple):
+    """Mean and covariance of weighted points, with what the cost adds to them.
+
+    mean       : float64 (d,), sum_i a_i x_i.
+    covariance : float64 (d, d), sum_i a_i (x_i - mean)(x_i - mean)^T.
+    own_mean   : sum_i a_i alpha(x_i).
+    own_second : sum_i a_i alpha(x_i)^2 less own_mean^2.
+    own_cross  : float64 (d,), sum_i a_i alpha(x_i) (x_i - mean).
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    own_mean: float
+    own_second: float
+    own_cross: Tensor
+
+
+def moments(cost: Cost, rows: Tensor, masses: Tensor) -> Moments:
+    """First and second moments of rows under masses, in float64 and without cancellation.
+
+    Shapes: rows (n, d) float; masses float64 (n,) summing to 1.
+    """
+    chunks = [slice(start, start + _CHUNK_ROWS) for start in range(0, len(rows), _CHUNK_ROWS)]
+    width = rows.shape[1]
+    mean = torch.zeros(width, dtype=torch.float64, device=rows.device)
+    own_mean = 0.0
+    for chunk in chunks:
+        points, mass = cost.points(rows[chunk]), masses[chunk]
+        mean += mass @ points.double()
+        own_mean += float(mass @ cost.alpha(points).double())
+    covariance = torch.zeros(width, width, dtype=torch.float64, device=rows.device)
+    own_cross = torch.zeros_like(mean)
+    own_second = 0.0
+    for chunk in chunks:
+        points, mass = cost.points(rows[chunk]), masses[chunk]
+        own = cost.alpha(points).double() - own_mean
+        offsets = points - mean.float()
+        # float32 products are enough here: offsets are already centred, so no digits cancel; the sum is float64.
+        covariance += (offsets.T @ (offsets * mass.float()[:, None])).double()
+        own_cross += (mass * own) @ offsets.double()
+        own_second += float(mass @ own.square())
+    return Moments(mean, covariance, own_mean, own_second, own_cross)
+
+
+def cost_mean_and_std(cost: Cost, source: Moments, target: Moments) -> tuple[float, float]:
+    """Mean and standard deviation of C over all pairs, by source mass times target mass.
+
+    With u = x - mean(x) and v = y - mean(y), C less its mean is A(x) + B(y) - s u.v, where A = alpha - mean(alpha) -
+    s u.mean(y), B alike. The three have mean zero and do not correlate, so
+
+        Var C = Var A + Var B + s^2 <Cov x, Cov y>
+
+    and no pair is ever formed: O((n + m) d^2).
+    """
+    s = cost.slope
+    mean = source.own_mean + target.own_mean - s * float(source.mean @ target.mean)
+    variance = _own_variance(s, source, target.mean) + _own_variance(s, target, source.mean)
+    variance += s * s * float((source.covariance * target.covariance).sum())
+    return mean, math.sqrt(max(variance, 0.0))
+
+
+def _own_variance(s: float, own: Moments, other_mean: Tensor) -> float:
+    """Var(alpha(x) - s u.w) for w the other side's mean: Var alpha - 2 s w.Cov(alpha, u) + s^2 w.Cov.w."""
+    linear = float(other_mean @ own.own_cross)
+    quadratic = float(other_mean @ own.covariance @ other_mean)
+    return own.own_second - 2.0 * s * linear + s * s * quadratic
+
+
+class Target(NamedTuple):
+    """The target distribution Q as the solver holds it.
+
+    points  : float32 (m, d), rows after Cost.points (compressed ones may be means of such rows).
+    weights : float64 (m,), b_j >= 0 summing to 1; a point of weight 0 takes no part.
+    """
+
+    points: Tensor
+    weights: Tensor
+
+
+def normalised(weights: np.ndarray, place: str) -> np.ndarray:
+    """Weights as masses that sum to 1. Shapes: (n,) -> float64 (n,).
+
+    Raises: GotdError where a weight is negative or not finite, or where all are zero.
+    """
+    masses = np.asarray(weights, dtype=np.float64)
+    wrong = np.flatnonzero(~(np.isfinite(masses) & (masses >= 0.0)))
+    if len(wrong):
+        raise GotdError(f"{place}: weight {masses[wrong[0]]} of row {wrong[0]} is not a finite number of at least 0")
+    total = masses.sum()
+    if total <= 0.0:
+        raise GotdError(f"{place}: all weights are zero; at least one row needs a positive weight")
+    return masses / total

@@ -1,0 +1,103 @@
+"""A sample of the source, held in memory and looked at many times."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gotd.ot.blocks import Workers, block_rows, padded
+from gotd.ot.cost import Cost, Target
+from gotd.ot.marginal import Check, block_check
+from gotd.ot.transform import Transform, transform
+
+#: Largest number of products x_i.y_j kept between iterations, 256 MiB of float32. Where they fit, an iteration costs an
+#: exponential in place of a matrix product: a fifth of the time.
+_KEPT_PRODUCTS = 1 << 26
+
+
+class Sample(NamedTuple):
+    """Rows with masses.
+
+    rows     : float16 or float32 (n, d).
+    masses   : float64 (n,), a_i, summing to 1.
+    alpha    : float32 (n,), alpha(x_i).
+    products : float32 (n, m') or None, s x_i.y_j with the columns padded as in Transform.points.
+    """
+
+    rows: np.ndarray
+    masses: np.ndarray
+    alpha: Tensor
+    products: Tensor | None
+
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    def thinned(self, stride: int) -> "Sample":
+        """Every stride-th row: as random as the sample is, and spread evenly along it. Shares its memory."""
+        masses = self.masses[::stride]
+        products = None if self.products is None else self.products[::stride]
+        return Sample(self.rows[::stride], masses / masses.sum(), self.alpha[::stride], products)
+
+
+def hold(rows: np.ndarray, masses: np.ndarray, cost: Cost, target: Target, workers: Workers) -> Sample:
+    """The sample ready for many looks. Shapes: rows float16 or float32 (n, d); masses float64 (n,) summing to 1."""
+    device = target.points.device
+    # At eps = 0 a logit is s x.y_j + bias_j, so that transform's points are the s y_j, padded.
+    points = transform(cost, target, 0.0, torch.zeros_like(target.weights)).points
+    alpha = torch.empty(len(rows), device=device)
+    keep = len(rows) * len(points) <= _KEPT_PRODUCTS
+    products = torch.empty((len(rows), len(points)), device=device) if keep else None
+
+    def work(block: slice) -> None:
+        count = block.stop - block.start
+        x = cost.points(padded(rows[block], block_rows(device), device))
+        alpha[block] = cost.alpha(x)[:count]
+        if products is not None:
+            products[block] = (x @ points.T)[:count]
+
+    for _ in workers.map(work, _blocks(len(rows), device)):
+        pass
+    return Sample(rows, masses, alpha, products)
+
+
+def sample_check(sample: Sample, kernel: Transform, workers: Workers) -> Check:
+    """Marginal and mean potential over the sample."""
+    device = kernel.points.device
+    masses = torch.from_numpy(np.ascontiguousarray(sample.masses)).to(device)
+
+    def work(block: slice) -> tuple[Tensor, float]:
+        return block_check(kernel, _logits(sample, kernel, block), sample.alpha[block], masses[block])
+
+    marginal = torch.zeros(len(kernel.points), dtype=torch.float64, device=device)
+    mean = 0.0
+    for block_marginal, block_mean in workers.map(work, _blocks(sample.size, device)):
+        marginal += block_marginal
+        mean += block_mean
+    return Check(marginal, mean)
+
+
+def sample_potentials(sample: Sample, kernel: Transform, workers: Workers) -> np.ndarray:
+    """f at each row of the sample. Shapes: -> float32 (n,)."""
+
+    def work(block: slice) -> np.ndarray:
+        potential = kernel.reduced(_logits(sample, kernel, block), sample.alpha[block])
+        return np.asarray(potential.cpu().numpy())
+
+    return np.concatenate(list(workers.map(work, _blocks(sample.size, kernel.points.device))))
+
+
+def _logits(sample: Sample, kernel: Transform, block: slice) -> Tensor:
+    """The block's logits, from the kept products where there are any. Shapes: -> float32 (n, m')."""
+    if sample.products is not None:
+        return torch.add(kernel.bias, sample.products[block], alpha=1.0 / kernel.unit)
+    device = kernel.points.device
+    x = kernel.cost.points(padded(sample.rows[block], block_rows(device), device))
+    return kernel.logits(x)[: block.stop - block.start]
+
+
+def _blocks(size: int, device: torch.device) -> list[slice]:
+    rows = block_rows(device)
+    return [slice(start, min(start + rows, size)) for start in range(0, size, rows)]

@@ -1,0 +1,120 @@
+"""Compressed bytes to plain ones, recognised by their first bytes, and never a cut file taken for a short one."""
+
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import zstandard
+
+from gotd.errors import DataError
+from gotd.streams.files import ByteSource
+from gotd.streams.seal import MAX_SEAL_BYTES
+
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+GZIP_MAGIC = b"\x1f\x8b"
+#: Of the sixteen skippable frames (RFC 8878, 3.1.2) the one our seals use.
+SEAL_MAGIC = b"\x5d\x2a\x4d\x18"
+
+#: zstd's own limit for streaming decoders, and the one behind `--long` (RFC 8878 allows more; nobody has the memory).
+USUAL_WINDOW_BYTES = 1 << 27
+LONG_WINDOW_BYTES = 1 << 31
+
+#: Compressed bytes given to the decoder at once. One zstd block of 4 bytes can hold 128 KiB, so this bounds what a
+#: malicious file can make of one step: 2 KiB become at most 64 MiB.
+_FEED_BYTES = 1 << 11
+_PLAIN_BYTES = 1 << 20
+
+
+class Marker(NamedTuple):
+    """A payload that stands between data: a seal, an announcement."""
+
+    payload: bytes
+
+
+def decompressed(source: ByteSource, long_window: bool = False) -> Iterator[bytes | Marker]:
+    """Plain bytes in order, with the markers found between them."""
+    head = source.peek(4)
+    if head == ZSTD_MAGIC or _is_skippable(head):
+        yield from _zstd_frames(source, LONG_WINDOW_BYTES if long_window else USUAL_WINDOW_BYTES)
+    elif head[:2] == GZIP_MAGIC:
+        yield from _gzip_members(source)
+    else:
+        while piece := source.read_some():
+            yield piece
+
+
+def _is_skippable(magic: bytes) -> bool:
+    return len(magic) == 4 and magic[1:] == SEAL_MAGIC[1:] and 0x50 <= magic[0] <= 0x5F
+
+
+def _zstd_frames(source: ByteSource, window_bytes: int) -> Iterator[bytes | Marker]:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=window_bytes)
+    while magic := source.peek(4):
+        if _is_skippable(magic):
+            length = int.from_bytes(source.read_exactly(8)[4:], "little")
+            if length <= MAX_SEAL_BYTES:
+                yield Marker(source.read_exactly(length))
+            else:
+                _skip(source, length)
+        elif magic == ZSTD_MAGIC:
+            yield from _zstd_frame(source, decompressor)
+        else:
+            raise DataError(source.name, "bytes that are not zstd follow a zstd frame", "fetch or make the file again")
+
+
+def _zstd_frame(source: ByteSource, decompressor: zstandard.ZstdDecompressor) -> Iterator[bytes]:
+    frame = decompressor.decompressobj()
+    while not frame.eof:
+        piece = source.read_some(_FEED_BYTES)
+        if not piece:
+            raise DataError(source.name, "cut short: it ends inside a zstd frame", "fetch or make the file again")
+        try:
+            plain = frame.decompress(piece)
+        except zstandard.ZstdError as error:
+            if "too much memory" in str(error):
+                raise DataError(source.name, "needs a zstd window over 128 MiB", "pass --long to allow it") from error
+            raise DataError(source.name, f"damaged zstd data ({error})", "fetch or make the file again") from error
+        if plain:
+            yield plain
+    source.unread(frame.unused_data)
+
+
+def _skip(source: ByteSource, count: int) -> None:
+    while count:
+        piece = source.read_exactly(min(count, _PLAIN_BYTES))
+        count -= len(piece)
+
+
+def _gzip_members(source: ByteSource) -> Iterator[bytes]:
+    while head := source.peek(2):
+        if head.strip(b"\0") == b"":  # zero padding after the last member is legal
+            source.read_some(len(head))
+            continue
+        if head != GZIP_MAGIC:
+            raise DataError(source.name, "bytes that are not gzip follow a gzip member", "fetch or make the file again")
+        yield from _gzip_member(source)
+
+
+def _gzip_member(source: ByteSource) -> Iterator[bytes]:
+    member = zlib.decompressobj(wbits=31)
+    while not member.eof:
+        piece = member.unconsumed_tail or source.read_some()
+        if not piece:
+            raise DataError(source.name, "cut short: it ends inside a gzip member", "fetch or make the file again")
+        try:
+            plain = member.decompress(piece, _PLAIN_BYTES)
+        except zlib.error as error:
+            raise DataError(source.name, f"damaged gzip data ({error})", "fetch or make the file again") from error
+        if plain:
+            yield plain
+    source.unread(member.unused_data)
+
+
+def marker_frame(payload: bytes) -> bytes:
+    """A skippable zstd frame around a payload."""
+    return SEAL_MAGIC + len(payload).to_bytes(4, "little") + payload
+
+
+def empty_frame() -> bytes:
+    """A zstd frame of no data. Readers that want data first (polars) get it before a pipe's announcement."""
+    return zstandard.ZstdCompressor(write_checksum=True).compress(b"")

@@ -1,0 +1,105 @@
+"""One record's JSON: parsed to look at, spliced to change, never written anew.
+
+Re-serialising would turn integers over 2^64 into floats and NaN into null, so a field is added or taken out
+between the bytes of the others.
+"""
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+_DECODER = json.JSONDecoder()
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+def parse_object(line: bytes) -> dict[str, Any]:
+    """The object on a line; ValueError says what is wrong with it.
+
+    orjson first; what only it refuses (NaN, Infinity, as Python's own json writes them) the standard library reads.
+    """
+    try:
+        parsed = orjson.loads(line)
+    except orjson.JSONDecodeError as strict:
+        parsed = _parse_leniently(line, strict)
+    if not isinstance(parsed, dict):
+        raise ValueError(f"a JSON {_json_type(parsed)}, not an object")
+    return parsed
+
+
+def _parse_leniently(line: bytes, strict: orjson.JSONDecodeError) -> Any:
+    if not line.strip():
+        raise ValueError("a blank line")
+    try:
+        return json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 at byte {error.start + 1}") from error
+    except (ValueError, RecursionError):
+        raise ValueError(f"not JSON: {strict.msg} at character {strict.pos + 1}") from strict
+
+
+def _json_type(value: object) -> str:
+    names = {list: "array", str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
+    return names[type(value)]
+
+
+def text_of(record: dict[str, Any], key: str) -> str:
+    """The record's text; ValueError where there is none that could be embedded."""
+    text = record.get(key)
+    if text is None:
+        raise ValueError(f'no "{key}" field')
+    if not isinstance(text, str):
+        raise ValueError(f'"{key}" is a JSON {_json_type(text) if not isinstance(text, dict) else "object"}, not a string')
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f'"{key}" holds half a surrogate pair, which is no Unicode text')
+    return text
+
+
+def raw_fields(line: bytes) -> list[tuple[str, bytes]]:
+    """Every field of a parsed record in order, its value as the bytes that stand on the line."""
+    text = line.decode("utf-8")
+    fields: list[tuple[str, bytes]] = []
+    position = _skip_space(text, text.index("{") + 1)
+    while text[position] != "}":
+        key, position = _DECODER.raw_decode(text, position)
+        start = _skip_space(text, _skip_space(text, position) + 1)
+        _, end = _DECODER.raw_decode(text, start)
+        fields.append((key, text[start:end].encode("utf-8")))
+        position = _skip_space(text, end)
+        if text[position] == ",":
+            position = _skip_space(text, position + 1)
+    return fields
+
+
+def _skip_space(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position
+
+
+def object_line(fields: list[tuple[str, bytes]]) -> bytes:
+    """A record from raw fields."""
+    return b"{" + b",".join(orjson.dumps(key) + b":" + value for key, value in fields) + b"}"
+
+
+def with_field(line: bytes, key: str, value: bytes) -> bytes:
+    """The record with one more field at its end; it must not have that field yet."""
+    head = line.rstrip()[:-1].rstrip()
+    return head + (b"" if head.endswith(b"{") else b",") + orjson.dumps(key) + b":" + value + b"}"
+
+
+def without_field(line: bytes, key: str) -> bytes:
+    """The record without a field it has.
+
+    Ours stand at the end of the line (`with_field`) and are cut off; a field anywhere else is found by parsing.
+    The cut is exact: unescaped quotes cannot stand inside a JSON string, and one closing brace ends the outer object.
+    """
+    mark = b"," + orjson.dumps(key) + b":"
+    head, found, value = line.rpartition(mark)
+    if found and _OWN_VALUE.fullmatch(value) and mark not in head:
+        return head + b"}"
+    return object_line([field for field in raw_fields(line) if field[0] != key])
+
+
+#: A number, or base64 in quotes, and the end of the record.
+_OWN_VALUE = re.compile(rb'(?:"[A-Za-z0-9+/=]*"|-?[0-9.eE+-]+)\}')

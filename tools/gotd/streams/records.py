@@ -1,0 +1,129 @@
+"""Records: JSON Lines in, JSON Lines out, byte for byte."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import zstandard
+
+from gotd.errors import DataError
+from gotd.streams.compression import Marker, decompressed, empty_frame, marker_frame
+from gotd.streams.files import ByteSource, Sink, open_input
+from gotd.streams.json_fields import parse_object
+from gotd.streams.seal import PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, encode
+
+#: Longest record read, in bytes: a line is held whole, parsed and copied, and 64 MiB become a few hundred.
+MAX_RECORD_BYTES = 1 << 26
+FILE_LEVEL = 3
+PIPE_LEVEL = 1
+#: The encoder gets blocks cut at these offsets of the plain stream, so that a file's bytes do not depend on how
+#: its rows arrived.
+_BLOCK_BYTES = 1 << 20
+_BOM = b"\xef\xbb\xbf"
+
+
+class Record(NamedTuple):
+    """One record: its line without the newline, its fields, and where it stands."""
+
+    line: bytes
+    fields: dict[str, Any]
+    place: str
+
+
+class RecordReader:
+    """The lines of one source, checked against its seals.
+
+    Lines are split at newline bytes only, stripped of JSON's white space at both ends. `verifier.seals` holds what
+    the seals said once the lines have been read to the end.
+    """
+
+    def __init__(self, source: ByteSource, long_window: bool = False) -> None:
+        self.name = source.name
+        self.verifier = Verifier(source.name, "records")
+        self._pieces = decompressed(source, long_window)
+        self._source = source
+
+    def batches(self) -> Iterator[list[bytes]]:
+        """Lines as they come, some hundred kilobytes at a time; at the end every seal has been checked."""
+        if not self._source.peek(1):
+            raise DataError(self.name, "zero bytes: not even an empty stream", "check the command that wrote it")
+        held: list[bytes] = []
+        held_bytes, first = 0, True
+        for piece in self._pieces:
+            if isinstance(piece, Marker):
+                if piece.payload.startswith(PREFIX):
+                    if held:
+                        yield self._accept([b"".join(held)])
+                        held, held_bytes = [], 0
+                    self.verifier.meet(piece.payload)
+                continue
+            if first:
+                piece, first = piece.removeprefix(_BOM), False
+            *lines, rest = piece.split(b"\n")
+            if lines:
+                lines[0] = b"".join([*held, lines[0]])
+                held, held_bytes = [], 0
+                yield self._accept(lines)
+            if rest:
+                held.append(rest)
+                held_bytes += len(rest)
+                if held_bytes > MAX_RECORD_BYTES:
+                    raise DataError(self.name, f"a line over {MAX_RECORD_BYTES >> 20} MiB", "split that record first")
+        if held:
+            yield self._accept([b"".join(held)])
+        self.verifier.end()
+
+    def _accept(self, lines: list[bytes]) -> list[bytes]:
+        stripped = [line.strip(b" \t\r") for line in lines]
+        self.verifier.digest.add_lines(stripped)
+        return stripped
+
+
+@dataclass
+class Skipping:
+    """How many bad records may be passed over, and how many were."""
+
+    allowed: int = 0
+    skipped: int = 0
+
+    def spend(self, place: str, what: str, remedy: str) -> None:
+        """Count one bad record; past the allowance it is an error."""
+        if self.skipped >= self.allowed:
+            hint = f"or pass --skip-invalid {self.allowed + 1}" if self.allowed else "or pass --skip-invalid N"
+            raise DataError(place, what, f"{remedy}, {hint}" if remedy else hint[3:])
+        self.skipped += 1
+
+
+def read_records(
+    reader: RecordReader, skipping: Skipping, check: "RecordCheck | None" = None, digest: Digest | None = None
+) -> Iterator[list[Record]]:
+    """Parsed records in batches; the bad ones are counted or end the reading.
+
+    check : raises ValueError on a record that parses but lacks what the command needs
+    digest : takes in the lines that were good
+    """
+    number = 0
+    for lines in reader.batches():
+        records = []
+        for line in lines:
+            number += 1
+            place = f"{reader.name}:{number}"
+            try:
+                fields = parse_object(line)
+                if check:
+                    check(fields)
+            except ValueError as error:
+                skipping.spend(place, str(error), "mend that line")
+                continue
+            records.append(Record(line, fields, place))
+        if digest:
+            digest.add_lines([record.line for record in records])
+        if records:
+            yield records
+
+
+class RecordCheck:
+    """A condition on a record's fields; see `read_records`."""
+
+    def __call__(self, fields: dict[str, Any]) -> None:
+        raise NotImplementedError

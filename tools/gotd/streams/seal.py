@@ -1,0 +1,183 @@
+"""The seal: what a stream says about itself at its end, and what a pipe announces at its start.
+
+A seal is one line of JSON. Inside zstd it travels in a skippable frame, after an array as one more array of bytes
+(`zstd.py`, `arrays.py`), so plain tools never see it. It holds
+
+    gotd     version of this format
+    kind     "records", "vectors" or "scores"
+    rows     how many rows the stream holds
+    digest   SHA-256 of the rows themselves
+    records  SHA-256 of the records the rows belong to (vectors, scores), row i to record i
+    made_by  tool, version, options and whatever identifies its models
+    check    digest of the line itself, so that a flipped bit in the seal does not pass for another truth
+
+An announcement is the same without the figures: who is writing, so that a reader can refuse at once, and knows that
+a stream which ends without its seal is short.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from gotd import __version__
+from gotd.errors import DataError, GotdError
+
+FORMAT = 1
+PREFIX = b'{"gotd":'
+#: Longest seal we write or believe, in bytes; a longer skippable frame belongs to somebody else.
+MAX_SEAL_BYTES = 1 << 16
+_CHECK_HEX_DIGITS = 16
+
+MadeBy = Mapping[str, Any]
+
+
+def made_by(tool: str, options: Mapping[str, Any], **identities: Any) -> dict[str, Any]:
+    """Who made a stream: only what its bytes depend on, so no paths, threads or times."""
+    known = {name: value for name, value in identities.items() if value is not None}
+    return {"tool": tool, "version": __version__, "options": dict(options), **known}
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """The start of a stream in a pipe."""
+
+    kind: str
+    made_by: MadeBy = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Seal:
+    """The end of a stream (fields: see the module's text)."""
+
+    kind: str
+    rows: int
+    digest: str
+    records: str | None = None
+    made_by: MadeBy = field(default_factory=dict)
+
+
+def encode(message: Seal | Announcement) -> bytes:
+    """One line of JSON without the newline, the same bytes for the same message."""
+    body: dict[str, Any] = {"gotd": FORMAT, "kind": message.kind}
+    if isinstance(message, Seal):
+        body |= {"rows": message.rows, "digest": message.digest, "records": message.records}
+    else:
+        body |= {"opens": True}
+    line = orjson.dumps(body | {"made_by": message.made_by})
+    return line[:-1] + b',"check":"' + _check(line) + b'"}'
+
+
+def decode(payload: bytes, place: str) -> Seal | Announcement:
+    """The message in a payload that starts with PREFIX; a damaged one is a DataError."""
+    head, found, tail = payload.rpartition(b',"check":"')
+    if not found or tail != _check(head + b"}") + b'"}':
+        raise DataError(place, "its seal is damaged", "make the file again")
+    body = orjson.loads(payload)
+    if body["gotd"] != FORMAT:
+        raise DataError(place, f"sealed in format {body['gotd']}, this gotd reads {FORMAT}", "use the gotd that made it")
+    if "opens" in body:
+        return Announcement(body["kind"], body["made_by"])
+    return Seal(body["kind"], body["rows"], body["digest"], body["records"], body["made_by"])
+
+
+def _check(line: bytes) -> bytes:
+    return hashlib.sha256(line).hexdigest()[:_CHECK_HEX_DIGITS].encode()
+
+
+class Digest:
+    """Running SHA-256 of rows, counted."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._hash = hashlib.sha256()
+
+    def add_lines(self, lines: list[bytes]) -> None:
+        """Records: each line's bytes and one newline."""
+        if lines:
+            self._hash.update(b"\n".join(lines))
+            self._hash.update(b"\n")
+            self.rows += len(lines)
+
+    def add_rows(self, payload: bytes | memoryview, rows: int) -> None:
+        """Array rows, as their bytes lie on disk."""
+        self._hash.update(payload)
+        self.rows += rows
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+
+class Verifier:
+    """Checks a stream against the seals in it: one digest from seal to seal, a verdict at the end."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.digest = Digest()
+        self.announced: Announcement | None = None
+        self.seals: list[Seal] = []
+
+    def meet(self, payload: bytes) -> Seal | Announcement:
+        """Take in a seal or an announcement found in the stream."""
+        message = decode(payload, self.name)
+        if message.kind != self.kind:
+            raise DataError(self.name, f"holds {message.kind}, {self.kind} are wanted here", "check the order of files")
+        if isinstance(message, Announcement):
+            if self.announced or self.digest.rows:
+                self._short("another stream begins before this one's seal")
+            self.announced = message
+            return message
+        self._compare(message)
+        self.seals.append(message)
+        self.announced, self.digest = None, Digest()
+        return message
+
+    def end(self) -> None:
+        """The stream is over; an announced one must have been sealed."""
+        if self.announced:
+            self._short("the stream ended without its seal")
+
+    @property
+    def sealed(self) -> bool:
+        """Whether every row so far stands under a seal."""
+        return bool(self.seals) and not self.digest.rows
+
+    def _short(self, what: str) -> None:
+        tool = (self.announced or Announcement("")).made_by.get("tool", "the command before this one")
+        remedy = f"{tool} stopped early: see its message, then run the whole line again"
+        raise DataError(self.name, f"cut short after {self.digest.rows} rows: {what}", remedy)
+
+    def _compare(self, seal: Seal) -> None:
+        if seal.rows != self.digest.rows:
+            what = f"its seal says {seal.rows} rows, {self.digest.rows} were read"
+            raise DataError(self.name, what, "make the file again")
+        if seal.digest != self.digest.hexdigest():
+            raise DataError(self.name, "its rows are not the ones it was sealed with", "make the file again")
+
+
+def one_embedder(seals: Iterable[tuple[str, Seal]]) -> Mapping[str, Any] | None:
+    """The embedder all the named seals agree on (None: none says); a disagreement is an error naming both."""
+    first: tuple[str, Mapping[str, Any]] | None = None
+    for name, seal in seals:
+        embedder = seal.made_by.get("embedder")
+        if embedder is None:
+            continue
+        if first is None:
+            first = (name, embedder)
+        require_same_embedder(first[1], embedder, first[0], name)
+    return first[1] if first else None
+
+
+def require_same_embedder(expected: Any, found: Any, expected_in: str, found_in: str) -> None:
+    """Error unless both identities are known and equal, or one of them is unknown."""
+    if expected is None or found is None or expected == found:
+        return
+    differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    details = ", ".join(f"{key} {expected.get(key)!r} against {found.get(key)!r}" for key in differing)
+    raise GotdError(
+        f"{found_in}: made by another embedder than {expected_in} ({details}); "
+        "embed both with the same ds-embed --model and options"
+    )
