@@ -39,7 +39,7 @@ class HashEmbedder:
 
     def __init__(self, dimension: int = DEFAULT_DIMENSION, threads: int = 1) -> None:
         if dimension < 2:
-            raise UsageError(f"hash:{dimension}: a hashed vector needs at least 2 coordinates")
+            raise UsageError(f"{dimension} dimensions for hash: it needs at least 2")
         self.dimension = dimension
         self.counts = Counts()
         self.identity: dict[str, JSON] = {
@@ -98,12 +98,10 @@ class HashEmbedder:
         pairs = join(words.hashes[left], words.hashes[left + 1])
         pair_weights = np.minimum(weights[left], weights[left + 1])
         hashes = np.concatenate([words.hashes, words.stems, pairs])
-        signed = _signed(
-            hashes, np.concatenate([_WORD_WEIGHT * weights, _STEM_WEIGHT * weights, _PAIR_WEIGHT * pair_weights])
-        )
         rows = np.concatenate([words.texts, words.texts, words.texts[left]])
+        worth = np.concatenate([_WORD_WEIGHT * weights, _STEM_WEIGHT * weights, _PAIR_WEIGHT * pair_weights])
         cells = rows * self.dimension + _coordinates(hashes, self.dimension)
-        sums = np.bincount(cells, weights=signed, minlength=len(texts) * self.dimension)
+        sums: npt.NDArray[np.float64] = np.bincount(cells, weights=_signed(hashes, worth), minlength=len(texts) * self.dimension)
         return sums.reshape(len(texts), self.dimension), np.bincount(words.texts, minlength=len(texts))
 
 

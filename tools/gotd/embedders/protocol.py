@@ -19,8 +19,8 @@ class Counts:
     empty : texts without a single token; their vectors are zero
     truncated : texts longer than the model reads
     tokens : tokens (words for `hash`) that entered the vectors
-    truncated_tokens : tokens of the truncated texts that were left out; a lower bound where `truncated_tokens_exact`
-        is False, because of a very long text not even the rest is tokenised
+    truncated_tokens : tokens of the truncated texts that were left out
+    unread_characters : what of very long texts was not even tokenised, so that its tokens are in neither number
     """
 
     documents: int = 0
@@ -28,7 +28,7 @@ class Counts:
     truncated: int = 0
     tokens: int = 0
     truncated_tokens: int = 0
-    truncated_tokens_exact: bool = True
+    unread_characters: int = 0
 
 
 class Embedder(Protocol):

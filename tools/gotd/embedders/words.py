@@ -112,8 +112,7 @@ def _mark_characters(folded: _Bytes) -> _Flags:
     leads = np.flatnonzero(folded >= 0xC2)
     first = folded[leads]
     sizes = 2 + (first >= 0xE0).astype(np.int64) + (first >= 0xF0)
-    points = first & (0x7F >> sizes)
-    points = points.astype(np.int64)
+    points = first.astype(np.int64) & (0x7F >> sizes)
     for offset in range(1, 4):
         inside = sizes > offset
         points[inside] = (points[inside] << 6) | (folded[leads[inside] + offset] & 0x3F)

@@ -66,3 +66,21 @@ class RowSample:
         if self._rows is not None:
             self._rows[free] = rows[arriving]
         self._keys[free], self._index[free], self._weights[free] = keys[arriving], index[arriving], weights[arriving]
+
+    def _grow(self, size: int, rows: np.ndarray) -> None:
+        """Room for `size` rows, doubled at each need so that a row is copied a bounded number of times."""
+        self._keys.resize(size, refcheck=False)
+        self._index.resize(size, refcheck=False)
+        self._weights.resize(size, refcheck=False)
+        if self._rows is None:
+            self._rows = np.empty((min(self._size, 2 * size), rows.shape[1]), dtype=rows.dtype)
+        elif len(self._rows) < size:
+            larger = np.empty((min(self._size, 2 * size), rows.shape[1]), dtype=self._rows.dtype)
+            larger[: len(self._rows)] = self._rows
+            self._rows = larger
+
+    def take(self) -> tuple[np.ndarray, np.ndarray]:
+        """The sample in the order of the stream. Shapes: -> (k, d), float64 (k,), k = min(size, rows with weight)."""
+        order = np.argsort(self._index)
+        rows = np.empty((0, 0), dtype=np.float32) if self._rows is None else self._rows[: len(order)][order]
+        return rows, self._weights[order]

@@ -1,0 +1,28 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs, in .venv.
+PYTHON ?= python3
+VENV   ?= .venv
+PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint scripts/constraints.txt
+
+.PHONY: help setup demo real test test-all check
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## the commands alone, in .venv
+demo: $(VENV)/.installed ## choose from text every machine has, through the real commands
+	PATH="$(abspath $(VENV))/bin:$$PATH" sh scripts/demo/demo.sh
+test: $(VENV)/.test-installed ## the tests, without the slow ones
+	$(VENV)/bin/python -m pytest -m "not slow" -q
+test-all: $(VENV)/.test-installed ## every test
+	$(VENV)/bin/python -m pytest -q
+check: $(VENV)/.test-installed ## lint and types
+	$(PIP) ruff mypy
+	$(VENV)/bin/ruff check tools tests scripts
+	$(VENV)/bin/mypy
+
+$(VENV)/.installed: pyproject.toml scripts/constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+$(VENV)/.test-installed: $(VENV)/.installed
+	$(PIP) --editable '.[test]'
+	touch $@
