@@ -2,9 +2,10 @@
 
 Every feature of a text is worth its weight, plus or minus, at one coordinate; both come from the feature's hash, so
 that in expectation the inner product of two texts is that of their feature counts (Weinberger et al., Feature hashing
-for large scale multitask learning, 2009). Two choices beyond that, both measured (README of scripts/bench): a word weighs
-as much as it is long, since frequent words are short and say little about a subject, and of every coordinate's sum the
-square root is taken, so that the tenth occurrence adds less than the first.
+for large scale multitask learning, 2009). Three choices beyond that, each measured by how much of a target's own family
+is found: a word's stem counts beside the word; a word weighs as much as it is long, since frequent words are short and
+say little about the subject; and of every coordinate's sum the square root is taken, so that the tenth occurrence adds
+less than the first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -101,8 +102,9 @@ class HashEmbedder:
         rows = np.concatenate([words.texts, words.texts, words.texts[left]])
         worth = np.concatenate([_WORD_WEIGHT * weights, _STEM_WEIGHT * weights, _PAIR_WEIGHT * pair_weights])
         cells = rows * self.dimension + _coordinates(hashes, self.dimension)
-        sums: npt.NDArray[np.float64] = np.bincount(cells, weights=_signed(hashes, worth), minlength=len(texts) * self.dimension)
-        return sums.reshape(len(texts), self.dimension), np.bincount(words.texts, minlength=len(texts))
+        shape = (len(texts), self.dimension)
+        sums = np.bincount(cells, weights=_signed(hashes, worth), minlength=shape[0] * shape[1]).reshape(shape)
+        return sums.astype(np.float64, copy=False), np.bincount(words.texts, minlength=len(texts))
 
 
 def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -115,7 +117,7 @@ def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _coordinates(hashes: UInt64s, dimension: int) -> Int64s:
-    """A coordinate for each hash, from its low 32 bits, int64 (w,): their share of 2^32, which is cheaper than a remainder."""
+    """A coordinate for each hash, int64 (w,): its low 32 bits scaled down, which is cheaper than a remainder."""
     return ((hashes & np.uint64(0xFFFFFFFF)) * np.uint64(dimension) >> np.uint64(32)).astype(np.int64)
 
 

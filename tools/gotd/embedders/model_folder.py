@@ -51,7 +51,7 @@ def _fetch(name: str) -> Path:
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError
-        from huggingface_hub.utils import disable_progress_bars
+        from huggingface_hub.utils.tqdm import disable_progress_bars
     except ImportError as error:
         raise GotdError(f"{name}: no such folder in {Path.cwd()}, and to fetch it: {EXTRA_REMEDY}") from error
     disable_progress_bars()

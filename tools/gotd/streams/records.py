@@ -1,6 +1,7 @@
 """Records: JSON Lines in, JSON Lines out, byte for byte."""
 
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import zstandard
 
 from gotd.errors import DataError
 from gotd.streams.compression import Marker, decompressed, empty_frame, marker_frame
-from gotd.streams.files import ByteSource, Sink, open_input
+from gotd.streams.files import ByteSource, Sink
 from gotd.streams.json_fields import parse_object
 from gotd.streams.seal import PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, encode
 
@@ -95,7 +96,7 @@ class Skipping:
 
 
 def read_records(
-    reader: RecordReader, skipping: Skipping, check: "RecordCheck | None" = None, digest: Digest | None = None
+    reader: RecordReader, skipping: Skipping, check: Callable[[dict[str, Any]], object] | None = None, digest: Digest | None = None
 ) -> Iterator[list[Record]]:
     """Parsed records in batches; the bad ones are counted or end the reading.
 
@@ -122,8 +123,56 @@ def read_records(
             yield records
 
 
-class RecordCheck:
-    """A condition on a record's fields; see `read_records`."""
+class RecordWriter:
+    """Records into a sink: zstd with a seal, or gzip or plain text, which have no place for one, by the sink's name.
 
-    def __call__(self, fields: dict[str, Any]) -> None:
-        raise NotImplementedError
+    made_by : what the seal says of the tool; see `seal.made_by`
+    """
+
+    def __init__(self, sink: Sink, made_by: MadeBy) -> None:
+        self._sink = sink
+        self._made_by = made_by
+        self._held = bytearray()
+        self._digest = Digest()
+        self._encoder: Any = _encoder(sink)
+        self._sealed = isinstance(self._encoder, zstandard.ZstdCompressionObj)
+        if self._sealed and sink.is_pipe:
+            sink.write(empty_frame() + marker_frame(encode(Announcement("records", made_by))))
+
+    @property
+    def rows(self) -> int:
+        """Records written so far."""
+        return self._digest.rows
+
+    def write(self, lines: list[bytes]) -> None:
+        """Add lines (without newlines)."""
+        self._digest.add_lines(lines)
+        for line in lines:
+            self._held += line
+            self._held += b"\n"
+        while len(self._held) >= _BLOCK_BYTES:
+            self._emit(bytes(self._held[:_BLOCK_BYTES]))
+            del self._held[:_BLOCK_BYTES]
+
+    def finish(self) -> None:
+        """End the frame and seal it: only called when everything went well."""
+        self._emit(bytes(self._held))
+        if self._encoder is not None:
+            self._sink.write(self._encoder.flush())
+        if self._sealed:
+            seal = Seal("records", self.rows, self._digest.hexdigest(), None, self._made_by)
+            self._sink.write(marker_frame(encode(seal)))
+
+    def _emit(self, block: bytes) -> None:
+        data = block if self._encoder is None else self._encoder.compress(block)
+        if data:
+            self._sink.write(data)
+
+
+def _encoder(sink: Sink) -> Any:
+    if sink.name.endswith((".jsonl", ".json", ".ndjson")):
+        return None
+    if sink.name.endswith(".gz"):
+        return zlib.compressobj(6, zlib.DEFLATED, 31)
+    level = PIPE_LEVEL if sink.is_pipe else FILE_LEVEL
+    return zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()

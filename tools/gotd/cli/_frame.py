@@ -1,0 +1,115 @@
+"""The frame around every command: exit codes, closed pipes, error lines, signals, the closing line."""
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+
+from gotd.errors import GotdError, UsageError
+from gotd.streams.files import StdoutClosed
+
+DONE, FAILED, USAGE, INTERRUPTED, READER_GONE, TERMINATED = 0, 1, 2, 130, 141, 143
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+class Run:
+    """What a command did, for its last line."""
+
+    def __init__(self, tool: str, quiet: bool) -> None:
+        self.rows = 0
+        self.notes: list[str] = []
+        self._tool, self._quiet = tool, quiet
+        self._start = self._told = time.monotonic()
+
+    def advance(self, rows: int) -> None:
+        """Count rows; once a minute (each second on a terminal) say so."""
+        self.rows += rows
+        now = time.monotonic()
+        if not self._quiet and now - self._told > (1.0 if sys.stderr.isatty() else 60.0):
+            self._told = now
+            self.say(f"{self.rows:,} rows, {self.rows / (now - self._start):,.0f} rows/s")
+
+    def note(self, count: int, what: str) -> None:
+        """Something counted that must not pass silently."""
+        if count:
+            self.notes.append(f"{count:,} {what}")
+
+    def say(self, message: str) -> None:
+        """A line on stderr, unless quiet."""
+        if not self._quiet:
+            print(f"{self._tool}: {message}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """The closing line."""
+        seconds = time.monotonic() - self._start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        rate = self.rows / seconds if seconds > 0 else 0.0
+        notes = "".join(f"; {note}" for note in self.notes)
+        self.say(f"{self.rows:,} rows in {seconds:.1f} s ({rate:,.0f} rows/s), peak memory {peak:.0f} MB{notes}")
+
+
+def entry_point(command: click.Command) -> Callable[[], NoReturn]:
+    """The function a console script calls."""
+
+    def main() -> NoReturn:
+        tool = command.name or "ds"
+        signal.signal(signal.SIGTERM, _terminate)
+        status = _status(command, tool)
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            gone = isinstance(error, BrokenPipeError)
+            if not gone:
+                print(f"{tool}: error: <stdout>: {error.strerror}", file=sys.stderr)
+            status = status or (READER_GONE if gone else FAILED)
+        sys.exit(status)
+
+    return main
+
+
+def _terminate(*_: Any) -> NoReturn:
+    raise Terminated
+
+
+def _status(command: click.Command, tool: str) -> int:
+    try:
+        with command.make_context(tool, sys.argv[1:], auto_envvar_prefix="DS") as context:
+            command.invoke(context)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        return _fail(tool, f"{error.format_message()} (see {tool} --help)", USAGE)
+    except UsageError as error:
+        return _fail(tool, str(error), USAGE)
+    except GotdError as error:
+        return _fail(tool, str(error), FAILED)
+    except StdoutClosed:
+        return READER_GONE
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except Terminated:
+        return TERMINATED
+    except MemoryError:
+        return _fail(tool, "out of memory; see the memory line of --help", FAILED)
+    except OSError as error:
+        return _fail(tool, f"{error.filename or 'input/output'}: {error.strerror or error}", FAILED)
+    return DONE
+
+
+def _fail(tool: str, message: str, status: int) -> int:
+    if os.environ.get("DS_DEBUG") == "1":
+        traceback.print_exc()
+    with contextlib.suppress(OSError):
+        print(f"{tool}: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    return status

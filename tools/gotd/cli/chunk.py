@@ -1,0 +1,81 @@
+"""ds-chunk: records of about one length."""
+
+from collections.abc import Iterable
+
+import click
+import orjson
+
+from gotd.chunking import Chunk, Chunker, Document
+from gotd.cli import _options as options
+from gotd.cli._frame import Run, entry_point
+from gotd.streams.files import open_input, open_output
+from gotd.streams.json_fields import object_line, raw_fields, text_of
+from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records
+from gotd.streams.seal import made_by
+
+
+@click.command("ds-chunk")
+@options.inputs
+@click.option("--chars", type=click.IntRange(16), default=1000, show_default=True, help="Longest piece, characters.")
+@options.output
+@options.shard
+@options.text_key
+@options.skip_invalid
+@options.long
+@options.common
+def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, text_key: str, skip_invalid: int,
+            long_window: bool, quiet: bool) -> None:
+    """Cut long texts and join short ones into records of about --chars characters.
+
+    Reads and writes records in order; joins only neighbours of one file. A whole document passes byte for byte; a piece
+    keeps its document's fields, joined ones keep the fields that agree, and "parts" names the documents. Holds one piece.
+
+    \b
+    Examples:
+      ds-chunk pool/*.jsonl.zst -o chunks/
+      zcat reviews.jsonl.gz | ds-chunk --chars 500 -o reviews.jsonl.zst
+    """
+    run = Run("ds-chunk", quiet)
+    skipping = Skipping(skip_invalid)
+    chunker = Chunker(chars)
+    written = 0
+    for names, target in options.jobs(files, output, ".jsonl.zst", shard):
+        with open_output(target) as sink:
+            writer = RecordWriter(sink, made_by("ds-chunk", {"chars": chars, "text_key": text_key}))
+            for name in names:
+                with open_input(name) as source:
+                    reader = RecordReader(source, long_window)
+                    for batch in read_records(reader, skipping, lambda fields: text_of(fields, text_key)):
+                        for record in batch:
+                            writer.write(_lines(chunker.add(_document(record, text_key)), text_key))
+                        run.advance(len(batch))
+                writer.write(_lines(chunker.flush(), text_key))
+            writer.finish()
+            written += writer.rows
+    run.notes.append(f"{written:,} chunks")
+    run.note(chunker.split, "documents split")
+    run.note(chunker.joined, "pieces joined")
+    run.note(chunker.empty, "empty texts left out")
+    run.note(skipping.skipped, "bad records skipped")
+    run.close()
+
+
+def _document(record: Record, text_key: str) -> Document:
+    given = record.fields.get("id")
+    name = given if isinstance(given, str) else record.place.rsplit("/", 1)[-1] if given is None else str(given)
+    others = tuple(field for field in raw_fields(record.line) if field[0] not in ("id", text_key))
+    return Document(name, record.fields[text_key], others, record.line)
+
+
+def _lines(chunks: Iterable[Chunk], text_key: str) -> list[bytes]:
+    return [chunk.line if chunk.line is not None else _line(chunk, text_key) for chunk in chunks]
+
+
+def _line(chunk: Chunk, text_key: str) -> bytes:
+    fields = [("id", orjson.dumps(chunk.id)), (text_key, orjson.dumps(chunk.text)), *chunk.fields]
+    if len(chunk.parts) > 1:
+        fields = [field for field in fields if field[0] != "parts"] + [("parts", orjson.dumps(chunk.parts))]
+    return object_line(fields)
+
+
+main = entry_point(command)

@@ -1,0 +1,122 @@
+"""ds-embed: records to vectors, or to records that carry them."""
+
+import base64
+from contextlib import ExitStack
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from gotd.cli import _options as options
+from gotd.cli._frame import Run, entry_point
+from gotd.embedders.protocol import Embedder
+from gotd.streams.arrays import ArrayWriter, seal_at_end
+from gotd.streams.files import open_input, open_output
+from gotd.streams.json_fields import text_of, with_field, without_field
+from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records
+from gotd.streams.seal import Digest, made_by
+
+EMBEDDING = "embedding"
+#: Texts given to the embedder at once.
+_WINDOW = 2048
+
+
+@click.command("ds-embed")
+@options.inputs
+@options.output
+@click.option("--model", default="hash", show_default=True, metavar="NAME", help="hash, or hash:DIMENSION.")
+@click.option("--dtype", type=click.Choice(["float16", "float32"]), default="float16", show_default=True,
+              help="Of vectors in files; safe in half precision.")
+@options.shard
+@options.text_key
+@options.skip_invalid
+@options.long
+@options.threads
+@options.common
+def command(files: tuple[str, ...], output: str, model: str, dtype: str, shard: str | None, text_key: str,
+            skip_invalid: int, long_window: bool, threads: int | None, quiet: bool) -> None:
+    """Turn records into vectors.
+
+    Reads JSON Lines (zstd, gzip, plain). Writes one .npy for -o FILE.npy, one for each input for -o DIR/, and
+    records with an "embedding" field (base64 of float16) to a pipe. Holds the model and a window of 2048 texts.
+    Row i belongs to record i; finished outputs are recognised by their seal and not made again.
+
+    \b
+    Examples:
+      ds-embed pool/*.jsonl.zst -o emb/
+      ds-embed target.jsonl -o target.npy
+      ds-chunk pool.jsonl.zst | ds-embed | ds-score --target target.npz | ds-topk -k 5000 -o best.jsonl.zst
+    """
+    run = Run("ds-embed", quiet)
+    embedder = load(model, options.thread_count(threads))
+    skipping = Skipping(skip_invalid)
+    vectors = options.is_directory(output) or output.endswith(".npy")
+    maker = made_by("ds-embed", {"text_key": text_key} | ({"dtype": dtype} if vectors else {}),
+                    embedder=embedder.identity)
+    for names, target in options.jobs(files, output, ".npy", shard):
+        if vectors and is_done(names, target, maker):
+            run.notes.append(f"{target} was already complete")
+            continue
+        with ExitStack() as stack:
+            sink = stack.enter_context(open_output(target))
+            digest = Digest()
+            windows = _windows(names, text_key, skipping, long_window, digest, stack)
+            if vectors:
+                array = ArrayWriter(sink, "vectors", "<f2" if dtype == "float16" else "<f4", embedder.dimension, maker)
+                for window in windows:
+                    array.write(embedder.embed([record.fields[text_key] for record in window]))
+                    run.advance(len(window))
+                array.records = digest.hexdigest()
+                array.finish()
+            else:
+                writer = RecordWriter(sink, maker)
+                for window in windows:
+                    writer.write(_with_embeddings(window, embedder.embed([r.fields[text_key] for r in window])))
+                    run.advance(len(window))
+                writer.finish()
+    run.note(skipping.skipped, "bad records skipped")
+    run.note(embedder.counts.empty, "empty texts")
+    run.note(embedder.counts.truncated, "texts truncated")
+    run.close()
+
+
+def load(model: str, threads: int) -> Embedder:
+    """The embedder behind a --model."""
+    from gotd.embedders.loading import load_embedder
+
+    return load_embedder(model, threads)
+
+
+def is_done(names: list[str], target: str, maker: dict[str, Any]) -> bool:
+    """Whether the target already holds the vectors of exactly this sealed input, made in exactly this way."""
+    if len(names) != 1 or names[0] == "-" or target == "-":
+        return False
+    found, source = seal_at_end(target), seal_at_end(names[0])
+    return bool(found and source and found.made_by == maker and found.records == source.digest)
+
+
+def _windows(names: list[str], text_key: str, skipping: Skipping, long_window: bool, digest: Digest,
+             stack: ExitStack) -> Iterator[list[Record]]:
+    """Records of all inputs, in windows of a fixed number."""
+    held: list[Record] = []
+    for name in names:
+        reader = RecordReader(stack.enter_context(open_input(name)), long_window)
+        for batch in read_records(reader, skipping, lambda fields: text_of(fields, text_key), digest):
+            held += batch
+            while len(held) >= _WINDOW:
+                yield held[:_WINDOW]
+                held = held[_WINDOW:]
+    if held:
+        yield held
+
+
+def _with_embeddings(window: list[Record], vectors: Any) -> list[bytes]:
+    rows = vectors.astype("<f2")
+    lines = []
+    for record, row in zip(window, rows, strict=True):
+        line = without_field(record.line, EMBEDDING) if EMBEDDING in record.fields else record.line
+        lines.append(with_field(line, EMBEDDING, b'"' + base64.b64encode(row.tobytes()) + b'"'))
+    return lines
+
+
+main = entry_point(command)

@@ -1,0 +1,64 @@
+"""From what `--model` names to an embedder. Imports what a model needs, when it needs it."""
+
+import os
+from collections.abc import Sequence
+
+from gotd.embedders.hashing import DEFAULT_DIMENSION, HashEmbedder
+from gotd.embedders.model_folder import EXTRA_REMEDY, find_folder
+from gotd.embedders.protocol import Embedder
+from gotd.embedders.side_by_side import SideBySide
+from gotd.embedders.static import StaticEmbedder, is_static
+from gotd.errors import GotdError, UsageError
+
+HASH = "hash"
+
+
+def load(
+    models: Sequence[str],
+    *,
+    device: str = "auto",
+    threads: int = 1,
+    max_tokens: int | None = None,
+    dimension: int | None = None,
+    batch_tokens: int | None = None,
+    dtype: str = "float32",
+) -> Embedder:
+    """The embedder of one model, or of several side by side.
+
+    models : each `hash`, a folder (model2vec's, transformers', sentence-transformers'), or a name on the Hugging Face hub
+    device, batch_tokens, dtype : for transformers, see `TransformerEmbedder`
+    threads : for the whole process
+    max_tokens : how much of a text the models read; None leaves it to them
+    dimension : of `hash`
+
+    Raises:
+        UsageError: options that fit none of the models.
+        GotdError: a model that is not there or cannot be read.
+    """
+    if not models:
+        raise UsageError("no model: name a folder, a hub name, or hash")
+    if dimension is not None and HASH not in models:
+        raise UsageError(f"a dimension of {dimension} can only be chosen for hash; {models[0]} has its own")
+    if threads < 1:
+        raise UsageError(f"{threads} threads: at least 1")
+    # Read when tokenizers first works in parallel.
+    os.environ["RAYON_NUM_THREADS"] = str(threads)
+    os.environ["TOKENIZERS_PARALLELISM"] = "true" if threads > 1 else "false"
+
+    def load_one(model: str) -> Embedder:
+        if model == HASH:
+            return HashEmbedder(DEFAULT_DIMENSION if dimension is None else dimension, threads)
+        folder = find_folder(model)
+        if is_static(folder):
+            return StaticEmbedder(folder, max_tokens)
+        try:
+            import torch
+
+            from gotd.embedders.transformer import TransformerEmbedder
+        except ImportError as error:
+            raise GotdError(f"{model}: {error}; {EXTRA_REMEDY}") from error
+        torch.set_num_threads(threads)
+        return TransformerEmbedder(folder, device=device, max_tokens=max_tokens, batch_tokens=batch_tokens, dtype=dtype)
+
+    embedders = [load_one(model) for model in models]
+    return embedders[0] if len(embedders) == 1 else SideBySide(embedders)

@@ -1,0 +1,94 @@
+"""Token ids for a transformer: cut to what it reads, counted, in work bounded by what it reads and not by the text."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from gotd.errors import UsageError
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+#: How much of a long text is tokenised at first; English has four or five characters to a token.
+_CHARACTERS_PER_TOKEN = 8
+_GROWTH = 4
+#: Tokens beside the cut that the cut may have changed.
+_MARGIN_TOKENS = 64
+
+
+class Tokens(NamedTuple):
+    """A text as its model reads it.
+
+    ids, types : token ids and segment ids, special tokens included
+    content : how many of them are the text's own
+    left_out : tokens after them that the model does not read
+    unread : characters after those, not even tokenised
+    """
+
+    ids: list[int]
+    types: list[int]
+    content: int
+    left_out: int
+    unread: int
+
+
+class TextTokenizer:
+    """Texts to tokens.
+
+    tokenizer : its padding and truncation are set here
+    max_tokens : special tokens included
+    prompt : stands before every text
+    lower_case : texts are folded first
+    """
+
+    def __init__(self, tokenizer: "Tokenizer", max_tokens: int, prompt: str = "", lower_case: bool = False) -> None:
+        special = tokenizer.num_special_tokens_to_add(is_pair=False)
+        if max_tokens <= special:
+            raise UsageError(f"{max_tokens} tokens of a text: {special} of them are special; at least {special + 1}")
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_tokens)
+        self._tokenizer = tokenizer
+        self._max_tokens = max_tokens
+        self._lower_case = lower_case
+        self._prompt = prompt
+        self._prompt_tokens = _content(tokenizer.encode(self._fold(prompt)))
+
+    def encode(self, texts: Sequence[str]) -> list[Tokens]:
+        """The tokens that the whole text would give, up to the model's limit.
+
+        Of a long text a beginning is tokenised, and a longer one where it gave too few tokens. A cut changes only tokens
+        beside it: it is made at white space where there is some, and tokens near it are not used.
+        """
+        found: dict[int, Tokens] = {}
+        waiting = list(range(len(texts)))
+        limit = self._max_tokens * _CHARACTERS_PER_TOKEN
+        while waiting:
+            cuts = [_cut(texts[index], limit) for index in waiting]
+            encodings = self._tokenizer.encode_batch_fast([self._prompt_before(cut) for cut in cuts])
+            for index, cut, encoding in zip(waiting, cuts, encodings, strict=True):
+                left_out = sum(map(_content, encoding.overflowing))
+                unread = len(texts[index]) - len(cut)
+                if not unread or left_out > _MARGIN_TOKENS:
+                    content = max(0, _content(encoding) - self._prompt_tokens)
+                    found[index] = Tokens(encoding.ids, encoding.type_ids, content, left_out, unread)
+            waiting = [index for index in waiting if index not in found]
+            limit *= _GROWTH
+        return [found[index] for index in range(len(texts))]
+
+    def _prompt_before(self, text: str) -> str:
+        return self._fold(self._prompt + text)
+
+    def _fold(self, text: str) -> str:
+        return text.lower() if self._lower_case else text
+
+
+def _cut(text: str, limit: int) -> str:
+    """At most `limit` characters, ending before white space where the second half has some."""
+    if len(text) <= limit:
+        return text
+    end = max(text.rfind(space, limit // 2, limit) for space in " \n\t")
+    return text[: end if end > 0 else limit]
+
+
+def _content(encoding: "Encoding") -> int:
+    """How many tokens are not special."""
+    return encoding.special_tokens_mask.count(0)

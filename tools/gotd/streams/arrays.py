@@ -1,0 +1,174 @@
+"""Vectors and scores: `.npy` arrays, one in a file, several back to back in a pipe, each run of them under a seal."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gotd.errors import DataError
+from gotd.streams.files import ByteSource, Sink, read_tail
+from gotd.streams.seal import MAX_SEAL_BYTES, PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, decode, encode
+
+MAGIC = b"\x93NUMPY"
+_DTYPES = {"vectors": ("<f2", "<f4"), "scores": ("<f4",)}
+_MAX_HEADER_BYTES = 1 << 16
+#: Bytes of rows read at a time.
+_BLOCK_BYTES = 1 << 22
+
+
+class ArrayReader:
+    """Blocks of rows of one source, checked against its seals; NaN and infinity are errors naming the row.
+
+    kind : "vectors" (float16 or float32, (n, d)) or "scores" (float32, (n,))
+    """
+
+    def __init__(self, source: ByteSource, kind: str) -> None:
+        self.name = source.name
+        self.rows = 0
+        self.verifier = Verifier(source.name, kind)
+        self._source = source
+        self._kind = kind
+        self._width: int | None = None
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Rows in order, some megabytes at a time; an empty array with its width where there are no rows."""
+        if not self._source.peek(1):
+            raise DataError(self.name, "zero bytes: not even an empty array", "check the command that wrote it")
+        yielded = False
+        while self._source.peek(1):
+            dtype, shape = self._header()
+            if dtype == np.dtype("u1") and len(shape) == 1:
+                self._meet(shape[0])
+                continue
+            self._check_array(dtype, shape)
+            for block in self._rows_of(dtype, shape):
+                yielded = True
+                yield block
+        self.verifier.end()
+        if not yielded and self._width is not None:
+            yield np.empty((0, self._width) if self._kind == "vectors" else (0,), dtype="<f4")
+
+    def _header(self) -> tuple[np.dtype[Any], tuple[int, ...]]:
+        start = self._source.read_exactly(8)
+        if start[:6] != MAGIC:
+            raise DataError(self.name, f"not a .npy array after {self.rows} rows", "give files made by ds-embed or np.save")
+        size = 2 if start[6] == 1 else 4
+        length = self._source.read_exactly(size)
+        count = int.from_bytes(length, "little")
+        if start[6] not in (1, 2, 3) or count > _MAX_HEADER_BYTES:
+            raise DataError(self.name, "damaged .npy header", "make the file again")
+        header = self._source.read_exactly(count)
+        read = np.lib.format.read_array_header_1_0 if size == 2 else np.lib.format.read_array_header_2_0
+        try:
+            shape, fortran, dtype = read(io.BytesIO(length + header), max_header_size=_MAX_HEADER_BYTES)
+        except Exception as error:  # noqa: BLE001 - numpy parses the header as Python and raises whatever that does
+            raise DataError(self.name, f"damaged .npy header ({error})".splitlines()[0], "make the file again") from error
+        if fortran and len(shape) > 1:
+            raise DataError(self.name, "in Fortran order", "save np.ascontiguousarray(x)")
+        return dtype, shape
+
+    def _meet(self, length: int) -> None:
+        if not 0 <= length <= MAX_SEAL_BYTES:
+            raise DataError(self.name, "an array of bytes that is no seal stands among the rows", "make the file again")
+        payload = self._source.read_exactly(length)
+        if not payload.startswith(PREFIX):
+            raise DataError(self.name, "an array of bytes that is no seal stands among the rows", "make the file again")
+        self.verifier.meet(payload)
+
+    def _check_array(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        allowed = _DTYPES[self._kind]
+        if dtype.str not in allowed:
+            wanted = " or ".join(allowed)
+            raise DataError(self.name, f"dtype {dtype.str}, {self._kind} are {wanted}", "save x.astype('<f4')")
+        dimensions = 2 if self._kind == "vectors" else 1
+        if len(shape) != dimensions or min(shape) < 0 or (dimensions == 2 and shape[1] < 1):
+            wanted = "(rows, dimension)" if dimensions == 2 else "(rows,)"
+            raise DataError(self.name, f"shape {shape}, {self._kind} are {wanted}", "check what the file holds")
+        width = shape[1] if dimensions == 2 else 1
+        if self._source.size is not None and shape[0] * width * dtype.itemsize > self._source.size:
+            raise DataError(self.name, f"cut short: its header promises {shape[0]} rows", "fetch or make it again")
+        if self._width not in (None, width):
+            raise DataError(self.name, f"row {self.rows}: dimension {width} after {self._width}", "embed all alike")
+        self._width = width
+
+    def _rows_of(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+        row_bytes = (shape[1] if len(shape) == 2 else 1) * dtype.itemsize
+        left, step = shape[0], max(1, _BLOCK_BYTES // row_bytes)
+        while left:
+            count = min(left, step)
+            data = self._source.read_exactly(count * row_bytes)
+            self.verifier.digest.add_rows(data, count)
+            block = np.frombuffer(data, dtype=dtype).reshape(count, *shape[1:])
+            wrong = np.flatnonzero(~np.isfinite(block).reshape(count, -1).all(axis=1))
+            if len(wrong):
+                row = self.rows + int(wrong[0])
+                raise DataError(f"{self.name}: row {row}", "a number that is NaN or infinite", "embed that record again")
+            self.rows += count
+            left -= count
+            yield block
+
+
+class ArrayWriter:
+    """Rows into a sink: one array whose header is mended at the end, or, in a pipe, an array a block.
+
+    records : digest of the records the rows belong to; may be set any time before `finish`
+    """
+
+    def __init__(self, sink: Sink, kind: str, dtype: str, width: int | None, made_by: MadeBy) -> None:
+        self.records: str | None = None
+        self._sink, self._kind, self._made_by = sink, kind, made_by
+        self._dtype = np.dtype(dtype)
+        self._tail_shape = () if width is None else (width,)
+        self._digest = Digest()
+        sink.write(self._header(0))
+        if sink.is_pipe:
+            sink.write(_byte_array(encode(Announcement(kind, made_by))))
+
+    @property
+    def rows(self) -> int:
+        """Rows written so far."""
+        return self._digest.rows
+
+    def write(self, rows: np.ndarray) -> None:
+        """Add rows, shape (n, width) or (n,)."""
+        data = np.ascontiguousarray(rows, dtype=self._dtype).tobytes()
+        if self._sink.is_pipe:
+            self._sink.write(self._header(len(rows)))
+        self._sink.write(data)
+        self._digest.add_rows(data, len(rows))
+
+    def finish(self) -> None:
+        """Mend the header and add the seal."""
+        seal = Seal(self._kind, self.rows, self._digest.hexdigest(), self.records, self._made_by)
+        self._sink.write(_byte_array(encode(seal)))
+        if not self._sink.is_pipe:
+            self._sink.patch(0, self._header(self.rows))
+
+    def _header(self, rows: int) -> bytes:
+        """numpy pads headers for the first axis to grow in place: the length does not depend on `rows`."""
+        out = io.BytesIO()
+        shape = (rows, *self._tail_shape)
+        np.lib.format.write_array_header_1_0(
+            out, {"descr": self._dtype.str, "fortran_order": False, "shape": shape}
+        )
+        return out.getvalue()
+
+
+def _byte_array(payload: bytes) -> bytes:
+    out = io.BytesIO()
+    np.save(out, np.frombuffer(payload, dtype="u1"), allow_pickle=False)
+    return out.getvalue()
+
+
+def seal_at_end(path: str) -> Seal | None:
+    """The seal a file or URL ends with, of records or arrays, read without the rest; None where there is none."""
+    tail = read_tail(path, MAX_SEAL_BYTES)
+    start = tail.rfind(PREFIX)
+    if start < 0 or not tail.endswith(b'"}'):
+        return None
+    try:
+        message = decode(tail[start:], path)
+    except DataError:
+        return None
+    return message if isinstance(message, Seal) else None
