@@ -9,7 +9,7 @@ import click
 
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
-from gotd.embedders.protocol import Embedder
+from gotd.embedders.loading import load
 from gotd.streams.arrays import ArrayWriter, seal_at_end
 from gotd.streams.files import open_input, open_output
 from gotd.streams.json_fields import text_of, with_field, without_field
@@ -24,7 +24,14 @@ _WINDOW = 2048
 @click.command("ds-embed")
 @options.inputs
 @options.output
-@click.option("--model", default="hash", show_default=True, metavar="NAME", help="hash, or hash:DIMENSION.")
+@click.option("--model", "models", multiple=True, default=("hash",), show_default="hash", metavar="NAME|FOLDER",
+              help="hash, a model2vec folder, a Hugging Face folder or name. Twice: unit vectors side by side.")
+@click.option("--dimension", type=click.IntRange(2), default=None, help="Of hash; default 1024.")
+@click.option("--max-tokens", type=click.IntRange(1), default=None, help="Of a text; default: the model's own.")
+@click.option("--batch-tokens", type=click.IntRange(1), default=None, help="Tokens in a transformer's batch.")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
+              show_default=True, help="Of a transformer's network; pooling is in float32.")
+@click.option("--device", default="auto", show_default=True, help="Of a transformer: cpu, cuda, cuda:1, auto.")
 @click.option("--dtype", type=click.Choice(["float16", "float32"]), default="float16", show_default=True,
               help="Of vectors in files; safe in half precision.")
 @options.shard
@@ -33,8 +40,10 @@ _WINDOW = 2048
 @options.long
 @options.threads
 @options.common
-def command(files: tuple[str, ...], output: str, model: str, dtype: str, shard: str | None, text_key: str,
-            skip_invalid: int, long_window: bool, threads: int | None, quiet: bool) -> None:
+def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimension: int | None,
+            max_tokens: int | None, batch_tokens: int | None, precision: str, device: str, dtype: str,
+            shard: str | None, text_key: str, skip_invalid: int, long_window: bool, threads: int | None,
+            quiet: bool) -> None:
     """Turn records into vectors.
 
     Reads JSON Lines (zstd, gzip, plain). Writes one .npy for -o FILE.npy, one for each input for -o DIR/, and
@@ -48,7 +57,8 @@ def command(files: tuple[str, ...], output: str, model: str, dtype: str, shard: 
       ds-chunk pool.jsonl.zst | ds-embed | ds-score --target target.npz | ds-topk -k 5000 -o best.jsonl.zst
     """
     run = Run("ds-embed", quiet)
-    embedder = load(model, options.thread_count(threads))
+    embedder = load(models, device=device, threads=options.thread_count(threads), max_tokens=max_tokens,
+                    dimension=dimension, batch_tokens=batch_tokens, dtype=precision)
     skipping = Skipping(skip_invalid)
     vectors = options.is_directory(output) or output.endswith(".npy")
     maker = made_by("ds-embed", {"text_key": text_key} | ({"dtype": dtype} if vectors else {}),
@@ -78,13 +88,6 @@ def command(files: tuple[str, ...], output: str, model: str, dtype: str, shard: 
     run.note(embedder.counts.empty, "empty texts")
     run.note(embedder.counts.truncated, "texts truncated")
     run.close()
-
-
-def load(model: str, threads: int) -> Embedder:
-    """The embedder behind a --model."""
-    from gotd.embedders.loading import load_embedder
-
-    return load_embedder(model, threads)
 
 
 def is_done(names: list[str], target: str, maker: dict[str, Any]) -> bool:

@@ -134,8 +134,8 @@ class RecordWriter:
         self._made_by = made_by
         self._held = bytearray()
         self._digest = Digest()
+        self._sealed = not sink.name.endswith(_UNSEALED)
         self._encoder: Any = _encoder(sink)
-        self._sealed = isinstance(self._encoder, zstandard.ZstdCompressionObj)
         if self._sealed and sink.is_pipe:
             sink.write(empty_frame() + marker_frame(encode(Announcement("records", made_by))))
 
@@ -167,6 +167,10 @@ class RecordWriter:
         data = block if self._encoder is None else self._encoder.compress(block)
         if data:
             self._sink.write(data)
+
+
+#: Plain text and gzip have no place for a seal.
+_UNSEALED = (".jsonl", ".json", ".ndjson", ".gz")
 
 
 def _encoder(sink: Sink) -> Any:
