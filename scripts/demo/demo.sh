@@ -1,0 +1,29 @@
+#!/bin/sh
+# Choose from text that every machine has, through the real commands, by files and by pipes.
+#   demo.sh [WORK_FOLDER]
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+work=${1:-$(mktemp -d "${TMPDIR:-/tmp}/gotd-demo.XXXXXX")}
+python "$here/pool.py" "$work"
+cd "$work"
+
+run() { echo "\$ $1" >&2; eval "$1"; }
+distance() { python -c 'import json, sys; print("%.4f" % json.load(open(sys.argv[1]))["distance"])' "$1"; }
+
+echo "# by files: one output for each input" >&2
+run 'ds-chunk pool-*.jsonl -o chunks/'
+run 'ds-embed chunks/*.jsonl.zst -o emb/'
+run 'ds-embed target.jsonl -o target.npy'
+run 'ds-target-stats --target target.npy emb/*.npy -o target.npz > summary.json'
+run 'ds-score --target target.npz emb/*.npy -o scores/'
+run 'ds-topk -k 300 --scores scores/ chunks/*.jsonl.zst -o selected.jsonl.zst'
+echo "# the same by pipes" >&2
+run 'ds-chunk pool-*.jsonl | ds-embed | ds-score --target target.npz | ds-topk -k 300 -o piped.jsonl.zst'
+run 'cmp selected.jsonl.zst piped.jsonl.zst'
+echo "# how near the choice is to the target: the distance from the pool, and from the choice" >&2
+run 'ds-embed selected.jsonl.zst -o selected.npy'
+run 'ds-target-stats --target target.npy selected.npy -o after.npz > after.json'
+
+python "$here/../report.py" source selected.jsonl.zst chunks/*.jsonl.zst --expect networkx 5
+echo "OT distance to the target: pool $(distance summary.json), choice $(distance after.json)"
+echo "everything is in $work"
