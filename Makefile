@@ -10,6 +10,13 @@ help: ## this list
 setup: $(VENV)/.installed ## the commands alone, in .venv
 demo: $(VENV)/.installed ## choose from text every machine has, through the real commands
 	PATH="$(abspath $(VENV))/bin:$$PATH" sh scripts/demo/demo.sh
+DATA  ?= ../shared/data
+TASK  ?= chemprot
+K     ?= 5000
+MODEL ?= hash
+WORK  ?= build/real-$(notdir $(MODEL))
+real: $(VENV)/.installed ## choose K from DATA/pool for DATA/tasks/TASK with MODEL, in WORK
+	PATH="$(abspath $(VENV))/bin:$$PATH" sh scripts/real.sh $(DATA) $(TASK) $(K) $(MODEL) $(WORK)
 test: $(VENV)/.test-installed ## the tests, without the slow ones
 	$(VENV)/bin/python -m pytest -m "not slow" -q
 test-all: $(VENV)/.test-installed ## every test

@@ -15,6 +15,7 @@ from gotd.streams.files import open_input
 from gotd.streams.records import Record, RecordReader, Skipping, read_records
 
 _SHOWN = 5
+_FAMILIES = 16
 _MIXED = "(several)"
 
 
@@ -44,9 +45,12 @@ def main() -> None:
     given = parser.parse_args()
     pool, chosen = shares(given.pool, given.field), shares([given.choice], given.field)
     print(f"{'family':24}{'pool':>10}{'share':>9}{'chosen':>9}{'share':>9}{'times':>8}")
-    for family, count in sorted(pool.items(), key=lambda item: (-chosen[item[0]], -item[1])):
+    families = sorted(pool.items(), key=lambda item: (-chosen[item[0]], -item[1]))
+    for family, count in families[:_FAMILIES]:
         in_pool, in_choice = count / pool.total(), chosen[family] / chosen.total()
         print(f"{family:24}{count:10,}{in_pool:9.1%}{chosen[family]:9,}{in_choice:9.1%}{in_choice / in_pool:8.1f}")
+    if len(families) > _FAMILIES:
+        print(f"and {len(families) - _FAMILIES} smaller families")
     print("\nbest of the choice:")
     for record in islice(records(given.choice), _SHOWN):
         first_line = record.fields.get("text", "").strip().splitlines()[0][:70]

@@ -1,7 +1,6 @@
 """ds-embed: records to vectors, or to records that carry them."""
 
 import base64
-from contextlib import ExitStack
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from gotd.embedders.loading import load
 from gotd.streams.arrays import ArrayWriter, seal_at_end
 from gotd.streams.files import open_input, open_output
 from gotd.streams.json_fields import text_of, with_field, without_field
-from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records
+from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
 from gotd.streams.seal import Digest, made_by
 
 EMBEDDING = "embedding"
@@ -60,30 +59,31 @@ def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimens
     embedder = load(models, device=device, threads=options.thread_count(threads), max_tokens=max_tokens,
                     dimension=dimension, batch_tokens=batch_tokens, dtype=precision)
     skipping = Skipping(skip_invalid)
+    complete = 0
     vectors = options.is_directory(output) or output.endswith(".npy")
     maker = made_by("ds-embed", {"text_key": text_key} | ({"dtype": dtype} if vectors else {}),
                     embedder=embedder.identity)
     for names, target in options.jobs(files, output, ".npy", shard):
         if vectors and is_done(names, target, maker):
-            run.notes.append(f"{target} was already complete")
+            complete += 1
             continue
-        with ExitStack() as stack:
-            sink = stack.enter_context(open_output(target))
+        with open_output(target) as sink:
             digest = Digest()
-            windows = _windows(names, text_key, skipping, long_window, digest, stack)
+            read = windows(_records(names, text_key, skipping, long_window, digest), _WINDOW)
             if vectors:
                 array = ArrayWriter(sink, "vectors", "<f2" if dtype == "float16" else "<f4", embedder.dimension, maker)
-                for window in windows:
+                for window in read:
                     array.write(embedder.embed([record.fields[text_key] for record in window]))
                     run.advance(len(window))
                 array.records = digest.hexdigest()
                 array.finish()
             else:
                 writer = RecordWriter(sink, maker)
-                for window in windows:
+                for window in read:
                     writer.write(_with_embeddings(window, embedder.embed([r.fields[text_key] for r in window])))
                     run.advance(len(window))
                 writer.finish()
+    run.note(complete, "outputs were already complete")
     run.note(skipping.skipped, "bad records skipped")
     run.note(embedder.counts.empty, "empty texts")
     run.note(embedder.counts.truncated, "texts truncated")
@@ -98,19 +98,13 @@ def is_done(names: list[str], target: str, maker: dict[str, Any]) -> bool:
     return bool(found and source and found.made_by == maker and found.records == source.digest)
 
 
-def _windows(names: list[str], text_key: str, skipping: Skipping, long_window: bool, digest: Digest,
-             stack: ExitStack) -> Iterator[list[Record]]:
-    """Records of all inputs, in windows of a fixed number."""
-    held: list[Record] = []
+def _records(names: list[str], text_key: str, skipping: Skipping, long_window: bool,
+             digest: Digest) -> Iterator[list[Record]]:
+    """Records of all inputs in order."""
     for name in names:
-        reader = RecordReader(stack.enter_context(open_input(name)), long_window)
-        for batch in read_records(reader, skipping, lambda fields: text_of(fields, text_key), digest):
-            held += batch
-            while len(held) >= _WINDOW:
-                yield held[:_WINDOW]
-                held = held[_WINDOW:]
-    if held:
-        yield held
+        with open_input(name) as source:
+            reader = RecordReader(source, long_window)
+            yield from read_records(reader, skipping, lambda fields: text_of(fields, text_key), digest)
 
 
 def _with_embeddings(window: list[Record], vectors: Any) -> list[bytes]:

@@ -14,7 +14,7 @@ from gotd.errors import DataError
 from gotd.streams.arrays import MAGIC, ArrayReader, ArrayWriter, seal_at_end
 from gotd.streams.files import ByteSource, open_input, open_output
 from gotd.streams.json_fields import with_field, without_field
-from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records
+from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
 from gotd.streams.seal import made_by, require_same_embedder
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gotd.methods.got import Scorer
 
 EMBEDDING, SCORE = "embedding", "score"
+#: Records scored at once: a few blocks of the kernel for each thread.
+_WINDOW = 4096
 
 
 @click.command("ds-score")
@@ -58,9 +60,10 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     scorer = Scorer(arrays, summary, workers, torch.device("cpu"))
     maker = made_by("ds-score", {}, target=digest, embedder=summary["embedder"])
     skipping = Skipping(skip_invalid)
+    complete = 0
     for names, goal in options.jobs(files, output, ".npy", shard):
         if _is_done(names, goal, maker):
-            run.notes.append(f"{goal} was already complete")
+            complete += 1
             continue
         with ExitStack() as stack:
             sources = [stack.enter_context(open_input(name)) for name in names]
@@ -70,6 +73,7 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
             else:
                 readers = [RecordReader(source, long_window) for source in sources]
                 _score_records(readers, RecordWriter(sink, maker), scorer, maker, target, skipping, run)
+    run.note(complete, "outputs were already complete")
     run.note(skipping.skipped, "bad records skipped")
     run.close()
 
@@ -112,7 +116,7 @@ def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, scorer: "Scor
 def _score_records(readers: list[RecordReader], writer: RecordWriter, scorer: "Scorer", maker: Mapping[str, Any],
                    target: str, skipping: Skipping, run: Run) -> None:
     for reader in readers:
-        for batch in read_records(reader, skipping, _has_embedding):
+        for batch in windows(read_records(reader, skipping, _has_embedding), _WINDOW):
             announced = reader.verifier.announced
             if announced:
                 require_same_embedder(maker.get("embedder"), announced.made_by.get("embedder"), target, reader.name)

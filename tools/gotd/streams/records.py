@@ -1,7 +1,7 @@
 """Records: JSON Lines in, JSON Lines out, byte for byte."""
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ from gotd.streams.seal import PREFIX, Announcement, Digest, MadeBy, Seal, Verifi
 
 #: Longest record read, in bytes: a line is held whole, parsed and copied, and 64 MiB become a few hundred.
 MAX_RECORD_BYTES = 1 << 26
+#: Lines are cut from so many bytes at a time.
+_BATCH_BYTES = 1 << 18
 FILE_LEVEL = 3
 PIPE_LEVEL = 1
 #: The encoder gets blocks cut at these offsets of the plain stream, so that a file's bytes do not depend on how
@@ -49,29 +51,27 @@ class RecordReader:
         if not self._source.peek(1):
             raise DataError(self.name, "zero bytes: not even an empty stream", "check the command that wrote it")
         held: list[bytes] = []
-        held_bytes, first = 0, True
+        size, first = 0, True
         for piece in self._pieces:
             if isinstance(piece, Marker):
                 if piece.payload.startswith(PREFIX):
-                    if held:
-                        yield self._accept([b"".join(held)])
-                        held, held_bytes = [], 0
+                    if size:
+                        yield self._accept(b"".join(held).removesuffix(b"\n").split(b"\n"))
+                        held, size = [], 0
                     self.verifier.meet(piece.payload)
                 continue
             if first:
                 piece, first = piece.removeprefix(_BOM), False
-            *lines, rest = piece.split(b"\n")
-            if lines:
-                lines[0] = b"".join([*held, lines[0]])
-                held, held_bytes = [], 0
+            held.append(piece)
+            size += len(piece)
+            if size >= _BATCH_BYTES and b"\n" in piece:
+                *lines, rest = b"".join(held).split(b"\n")
+                held, size = [rest], len(rest)
                 yield self._accept(lines)
-            if rest:
-                held.append(rest)
-                held_bytes += len(rest)
-                if held_bytes > MAX_RECORD_BYTES:
-                    raise DataError(self.name, f"a line over {MAX_RECORD_BYTES >> 20} MiB", "split that record first")
-        if held:
-            yield self._accept([b"".join(held)])
+            if size > MAX_RECORD_BYTES:
+                raise DataError(self.name, f"a line over {MAX_RECORD_BYTES >> 20} MiB", "split that record first")
+        if size:
+            yield self._accept(b"".join(held).removesuffix(b"\n").split(b"\n"))
         self.verifier.end()
 
     def _accept(self, lines: list[bytes]) -> list[bytes]:
@@ -121,6 +121,18 @@ def read_records(
             digest.add_lines([record.line for record in records])
         if records:
             yield records
+
+
+def windows(batches: Iterable[list[Record]], rows: int) -> Iterator[list[Record]]:
+    """The same records in lists of exactly `rows`, the last may be shorter."""
+    held: list[Record] = []
+    for batch in batches:
+        held += batch
+        while len(held) >= rows:
+            yield held[:rows]
+            held = held[rows:]
+    if held:
+        yield held
 
 
 class RecordWriter:
