@@ -25,7 +25,7 @@ def load(
 ) -> Embedder:
     """The embedder of one model, or of several side by side.
 
-    models : each `hash`, a folder (model2vec's, transformers', sentence-transformers'), or a name on the Hugging Face hub
+    models : each `hash`, a folder (model2vec's, transformers', sentence-transformers'), or a name on a hub
     device, batch_tokens, dtype : for transformers, see `TransformerEmbedder`
     threads : for the whole process
     max_tokens : how much of a text the models read; None leaves it to them

@@ -25,6 +25,8 @@ _PATTERNS = (
     "merges.txt",
     "*.model",
 )
+#: The same weights for other runtimes: a copy of the folder with them makes the same vectors as one without.
+_OTHER_RUNTIMES = ("onnx", "openvino")
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
 _DIGEST_HEX_DIGITS = 16
 EXTRA_REMEDY = "pip install 'gotd[models]'"
@@ -36,6 +38,8 @@ def find_folder(model: str) -> Path:
     Raises:
         GotdError: what was looked for, and where.
     """
+    if not model:
+        raise GotdError("a model without a name; give a model's folder, a hub name (owner/model) or hash")
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
@@ -58,7 +62,8 @@ def _fetch(name: str) -> Path:
     try:
         # In a repository the same names stand in folders too; those of other runtimes hold other weights.
         wanted = [*_PATTERNS, *(f"*/{pattern}" for pattern in _PATTERNS)]
-        return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=["onnx/*", "openvino/*"]))
+        unwanted = [f"{runtime}/*" for runtime in _OTHER_RUNTIMES]
+        return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=unwanted))
     except (HfHubHTTPError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise GotdError(
@@ -93,7 +98,7 @@ def digest(folder: Path) -> str:
     """
     files = {file for pattern in _PATTERNS for depth in ("", "*/") for file in folder.glob(depth + pattern)}
     whole = hashlib.sha256()
-    for file in sorted(files):
+    for file in sorted(file for file in files if file.parent.name not in _OTHER_RUNTIMES or file.parent == folder):
         with file.open("rb") as content:
             line = f"{file.relative_to(folder).as_posix()} {hashlib.file_digest(content, 'sha256').hexdigest()}\n"
         whole.update(line.encode())

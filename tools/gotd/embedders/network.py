@@ -1,5 +1,6 @@
-"""A transformer from a folder: its network, its tokenizer, and what stands after pooling. Never code from the folder."""
+"""A transformer from a folder: its network, its tokenizer, what stands after pooling. Never code from the folder."""
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,7 +33,8 @@ class Network(NamedTuple):
     tokenizer : the tokenizer's own engine
     pad : token id for padding; any will do, for it is masked, but positions may be counted from it
     takes_types : whether segment ids are among the inputs
-    max_tokens : the most it can read
+    max_tokens : what its tokenizer says it should read, never more than it can
+    most_tokens : the most it can read; None where positions are relative
     """
 
     module: nn.Module
@@ -41,6 +43,7 @@ class Network(NamedTuple):
     pad: int
     takes_types: bool
     max_tokens: int
+    most_tokens: int | None
 
 
 def load_network(folder: Path, device: torch.device, dtype: torch.dtype) -> Network:
@@ -51,46 +54,78 @@ def load_network(folder: Path, device: torch.device, dtype: torch.dtype) -> Netw
     """
     _check_files(folder)
     transformers = _import_transformers(folder)
-    here = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **here)
-        config = transformers.AutoConfig.from_pretrained(folder, **here)
-        module, info = transformers.AutoModel.from_pretrained(
-            folder, config=config, use_safetensors=True, output_loading_info=True, **here
-        )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise GotdError(f"{folder}: transformers cannot load it as a text model: {reason}") from error
-    missing = sorted(key for key in info["missing_keys"] if not any(part in key for part in _UNUSED_PARTS))
-    if missing:
-        raise GotdError(f"{folder}: its weights lack {missing[0]} and {len(missing) - 1} more; fetch the model again")
+    tokenizer, config, module = _load(transformers, folder)
     if not getattr(tokenizer, "is_fast", False):
         raise GotdError(f"{folder}: its tokenizer has no fast form (tokenizer.json); save it with one")
     if config.is_encoder_decoder:
         module = module.get_encoder()
     _check_vocabulary(folder, module, tokenizer)
+    most = _most_tokens(module, config)
+    inputs = set(tokenizer.model_input_names) & set(inspect.signature(module.forward).parameters)
     return Network(
-        module=module.to(device=device, dtype=dtype).eval().requires_grad_(False),
+        module=_in_precision(module, dtype).to(device).eval().requires_grad_(False),
         kind=str(config.model_type),
         tokenizer=tokenizer.backend_tokenizer,
         pad=_padding_id(tokenizer, config),
-        takes_types="token_type_ids" in tokenizer.model_input_names,
-        max_tokens=_max_tokens(module, tokenizer, config),
+        takes_types="token_type_ids" in inputs,
+        max_tokens=_max_tokens(tokenizer, most),
+        most_tokens=most,
     )
+
+
+def _load(transformers: Any, folder: Path) -> tuple[Any, Any, Any]:
+    """Tokenizer, configuration and network with all of its weights."""
+    from safetensors import SafetensorError
+
+    here = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **here)
+        config = transformers.AutoConfig.from_pretrained(folder, **here)
+        # A decoder would keep the keys and values of every token, which nothing reads.
+        config.use_cache = False
+        module, info = transformers.AutoModel.from_pretrained(
+            folder, config=config, use_safetensors=True, output_loading_info=True, **here
+        )
+    except SafetensorError as error:
+        raise GotdError(f"{folder}: weights not readable ({error}); fetch the model again") from error
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        if "trust_remote_code" in reason:
+            reason = "it needs code from its folder, which is never run; embed with another tool and bring the vectors"
+        raise GotdError(f"{folder}: transformers cannot load it as a text model: {reason}") from error
+    # Of an encoder with a decoder the encoder is used, and often there is no more than that.
+    unused = (*_UNUSED_PARTS, "decoder.") if config.is_encoder_decoder else _UNUSED_PARTS
+    missing = sorted(key for key in info["missing_keys"] if not any(part in key for part in unused))
+    if missing:
+        raise GotdError(f"{folder}: its weights lack {missing[0]} and {len(missing) - 1} more; fetch the model again")
+    return tokenizer, config, module
+
+
+def _in_precision(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Parameters alone: the frequencies of rotary positions are buffers; rounded, they blur distant positions."""
+    for parameter in module.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return module
 
 
 def _check_files(folder: Path) -> None:
     """What must lie in the folder, looked for before transformers reports its absence in its own way."""
     if not (folder / "config.json").is_file():
         raise GotdError(f"{folder}: no config.json: not a model's folder (transformers' or model2vec's)")
-    if not any(folder.glob("*.safetensors")):
-        pickled = [path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern)]
-        if pickled:
-            what = f"weights only as {pickled[0]}, which is a pickle and could run anything"
-            raise GotdError(f"{folder}: {what}; save the model again as safetensors")
-        raise GotdError(f"{folder}: no weights (*.safetensors)")
+    read_json(folder / "config.json")
+    _check_pickles(folder)
     if not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
         raise GotdError(f"{folder}: no tokenizer (tokenizer.json or a vocabulary); save it beside the weights")
+
+
+def _check_pickles(folder: Path) -> None:
+    if any(folder.glob("*.safetensors")):
+        return
+    pickled = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern))
+    if pickled:
+        what = f"weights only as {pickled[0]}, which is a pickle and could run anything"
+        raise GotdError(f"{folder}: {what}; save the model again as safetensors")
+    raise GotdError(f"{folder}: no weights (*.safetensors)")
 
 
 def _import_transformers(folder: Path) -> Any:
@@ -116,20 +151,24 @@ def _check_vocabulary(folder: Path, module: Any, tokenizer: Any) -> None:
 def _padding_id(tokenizer: Any, config: Any) -> int:
     """Decoders often have none; what is masked may be any token."""
     known = (tokenizer.pad_token_id, getattr(config, "pad_token_id", None), 0)
-    return next(int(token) for token in known if token is not None)
+    return next(int(token) for token in known if token is not None and token >= 0)
 
 
-def _max_tokens(module: nn.Module, tokenizer: Any, config: Any) -> int:
-    """The smaller of the tokenizer's and the network's limits."""
+def _most_tokens(module: nn.Module, config: Any) -> int | None:
+    """How many positions the network has."""
     positions = getattr(config, "max_position_embeddings", None)
-    limits = [int(tokenizer.model_max_length)]
-    if isinstance(positions, int) and positions > 0:
-        # RoBERTa and its kin number positions from behind the padding token's.
-        table = getattr(getattr(module, "embeddings", None), "position_embeddings", None)
-        padding = getattr(table, "padding_idx", None)
-        limits.append(positions if padding is None else positions - padding - 1)
-    known = [limit for limit in limits if 0 < limit < _NO_LIMIT]
-    return min(known, default=_DEFAULT_MAX_TOKENS)
+    if not isinstance(positions, int) or positions <= 0:
+        return None
+    # RoBERTa and its kin number positions from behind the padding token's.
+    table = getattr(getattr(module, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return positions if padding is None else positions - padding - 1
+
+
+def _max_tokens(tokenizer: Any, most: int | None) -> int:
+    """The smaller of the tokenizer's and the network's limits."""
+    limits = (int(tokenizer.model_max_length), most)
+    return min((limit for limit in limits if limit and 0 < limit < _NO_LIMIT), default=_DEFAULT_MAX_TOKENS)
 
 
 def load_step(step: Step, device: torch.device) -> Callable[[Tensor], Tensor]:
@@ -139,6 +178,7 @@ def load_step(step: Step, device: torch.device) -> Callable[[Tensor], Tensor]:
     from safetensors.torch import load_file
 
     settings = read_json(step.folder / "config.json")
+    _check_pickles(step.folder)
     name = str(settings.get("activation_function", "torch.nn.modules.activation.Tanh"))
     kind = name.rsplit(".", 1)[-1]
     if not name.startswith("torch.nn.") or kind not in _ACTIVATIONS:

@@ -21,7 +21,7 @@ def pool(hidden: Tensor, mask: Tensor, modes: Sequence[str]) -> Tensor:
     return torch.cat([POOLINGS[mode](hidden, mask) for mode in modes], dim=-1)
 
 
-def _first(hidden: Tensor, mask: Tensor) -> Tensor:
+def _first(hidden: Tensor, _mask: Tensor) -> Tensor:
     return hidden[:, 0]
 
 

@@ -21,6 +21,22 @@ _POOLING_FLAGS = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
+#: Arguments to transformers that leave the vectors as they are; others are refused, whatever they do.
+_ARGUMENTS = ("model_args", "model_kwargs", "tokenizer_args", "processor_kwargs", "config_args", "config_kwargs")
+_HARMLESS = {
+    "add_pooling_layer",
+    "attn_implementation",
+    "clean_up_tokenization_spaces",
+    "dtype",
+    "low_cpu_mem_usage",
+    "model_max_length",
+    "padding_side",
+    "torch_dtype",
+    "trust_remote_code",
+    "use_cache",
+    "use_fast",
+    "use_safetensors",
+}
 _UNSUPPORTED = "gotd knows Transformer, Pooling, Dense and Normalize; embed with another tool and bring the vectors"
 
 
@@ -42,6 +58,7 @@ class SentenceConfig:
     prompt : stands before every text
     pooling : names in `pooling.POOLINGS`
     steps : what follows pooling, in order
+    dimension : how much of the vector is kept after all steps; None keeps it whole
     """
 
     transformer: Path
@@ -50,6 +67,12 @@ class SentenceConfig:
     prompt: str = ""
     pooling: tuple[str, ...] = ("mean",)
     steps: tuple[Step, ...] = ()
+    dimension: int | None = None
+
+    @property
+    def unit_length(self) -> bool:
+        """Whether every vector is scaled to unit length at the end."""
+        return bool(self.steps) and self.steps[-1].kind == "normalise" and self.dimension is None
 
 
 def read_sentence_config(folder: Path) -> SentenceConfig:
@@ -67,14 +90,16 @@ def read_sentence_config(folder: Path) -> SentenceConfig:
         raise DataError(str(path), f"modules {', '.join(kinds) or 'none'}", _UNSUPPORTED)
     transformer, pooling = modules[0][1], modules[1][1]
     settings = _read_transformer_settings(transformer)
-    prompt = _default_prompt(folder)
+    whole = folder / "config_sentence_transformers.json"
+    prompt = _default_prompt(whole)
     return SentenceConfig(
         transformer=transformer,
-        max_tokens=_whole_number(settings.get("max_seq_length")),
+        max_tokens=_max_tokens(settings),
         lower_case=bool(settings.get("do_lower_case", False)),
         prompt=prompt,
         pooling=_read_pooling(pooling / "config.json", bool(prompt)),
         steps=tuple(_step(kind, place) for kind, place in modules[2:]),
+        dimension=_whole_number(read_json(whole).get("truncate_dim")) if whole.is_file() else None,
     )
 
 
@@ -94,16 +119,35 @@ def _read_transformer_settings(folder: Path) -> dict[str, JSON]:
     """sentence_bert_config.json, which older versions named after other models (sentence_roberta_config.json, ...)."""
     for path in sorted(folder.glob("sentence_*_config.json")):
         settings = read_json(path)
-        task = settings.get("transformer_task", "feature-extraction")
-        output = settings.get("module_output_name", "token_embeddings")
-        if (task, output) != ("feature-extraction", "token_embeddings"):
-            raise DataError(str(path), f"task {task!r} with output {output!r}", _UNSUPPORTED)
+        _check_transformer_settings(path, settings)
         return settings
     return {}
 
 
-def _default_prompt(folder: Path) -> str:
-    path = folder / "config_sentence_transformers.json"
+def _check_transformer_settings(path: Path, settings: dict[str, JSON]) -> None:
+    """Nothing in them may change the vectors in a way that gotd does not know."""
+    task = settings.get("transformer_task", "feature-extraction")
+    output = settings.get("module_output_name", "token_embeddings")
+    if (task, output) != ("feature-extraction", "token_embeddings"):
+        raise DataError(str(path), f"task {task!r} with output {output!r}", _UNSUPPORTED)
+    if settings.get("processing_kwargs"):
+        raise DataError(str(path), "texts are processed in a way of their own (processing_kwargs)", _UNSUPPORTED)
+    for name in _ARGUMENTS:
+        arguments = settings.get(name)
+        if isinstance(arguments, dict) and (others := sorted(set(arguments) - _HARMLESS)):
+            raise DataError(str(path), f"{name} with {', '.join(others)}", _UNSUPPORTED)
+
+
+def _max_tokens(settings: dict[str, JSON]) -> int | None:
+    """What is said to the tokenizer itself comes first."""
+    for name in ("processor_kwargs", "tokenizer_args"):
+        arguments = settings.get(name)
+        if isinstance(arguments, dict) and "model_max_length" in arguments:
+            return _whole_number(arguments["model_max_length"])
+    return _whole_number(settings.get("max_seq_length"))
+
+
+def _default_prompt(path: Path) -> str:
     if not path.is_file():
         return ""
     settings = read_json(path)

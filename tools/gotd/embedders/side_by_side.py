@@ -50,4 +50,5 @@ class SideBySide:
 def _unit(vectors: Vectors) -> Vectors:
     """Rows of unit length, float32 (n, d); zero rows stay."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    unit: Vectors = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return unit

@@ -37,33 +37,34 @@ class TextTokenizer:
     tokenizer : its padding and truncation are set here
     max_tokens : special tokens included
     prompt : stands before every text
-    lower_case : texts are folded first
+    lower_case : texts are folded first, as sentence-transformers does it: by the tokenizer, special tokens as they are
     """
 
     def __init__(self, tokenizer: "Tokenizer", max_tokens: int, prompt: str = "", lower_case: bool = False) -> None:
         special = tokenizer.num_special_tokens_to_add(is_pair=False)
+        if lower_case:
+            _lower_case(tokenizer)
         if max_tokens <= special:
             raise UsageError(f"{max_tokens} tokens of a text: {special} of them are special; at least {special + 1}")
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_tokens)
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
-        self._lower_case = lower_case
         self._prompt = prompt
-        self._prompt_tokens = _content(tokenizer.encode(self._fold(prompt)))
+        self._prompt_tokens = _content(tokenizer.encode(prompt))
 
     def encode(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens that the whole text would give, up to the model's limit.
 
-        Of a long text a beginning is tokenised, and a longer one where it gave too few tokens. A cut changes only tokens
-        beside it: it is made at white space where there is some, and tokens near it are not used.
+        Of a long text a beginning is tokenised, and a longer one where it gave too few tokens. A cut changes only
+        tokens beside it: it is made at white space where there is some, and tokens near it are not used.
         """
         found: dict[int, Tokens] = {}
         waiting = list(range(len(texts)))
         limit = self._max_tokens * _CHARACTERS_PER_TOKEN
         while waiting:
             cuts = [_cut(texts[index], limit) for index in waiting]
-            encodings = self._tokenizer.encode_batch_fast([self._prompt_before(cut) for cut in cuts])
+            encodings = self._tokenizer.encode_batch_fast([self._prompt + cut for cut in cuts])
             for index, cut, encoding in zip(waiting, cuts, encodings, strict=True):
                 left_out = sum(map(_content, encoding.overflowing))
                 unread = len(texts[index]) - len(cut)
@@ -74,12 +75,6 @@ class TextTokenizer:
             limit *= _GROWTH
         return [found[index] for index in range(len(texts))]
 
-    def _prompt_before(self, text: str) -> str:
-        return self._fold(self._prompt + text)
-
-    def _fold(self, text: str) -> str:
-        return text.lower() if self._lower_case else text
-
 
 def _cut(text: str, limit: int) -> str:
     """At most `limit` characters, ending before white space where the second half has some."""
@@ -87,6 +82,14 @@ def _cut(text: str, limit: int) -> str:
         return text
     end = max(text.rfind(space, limit // 2, limit) for space in " \n\t")
     return text[: end if end > 0 else limit]
+
+
+def _lower_case(tokenizer: "Tokenizer") -> None:
+    """Folding before whatever else the tokenizer does to a text; twice does no harm."""
+    from tokenizers import normalizers
+
+    known = [] if tokenizer.normalizer is None else [tokenizer.normalizer]
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), *known])
 
 
 def _content(encoding: "Encoding") -> int:

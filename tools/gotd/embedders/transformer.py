@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gotd.embedders.model_folder import digest
-from gotd.embedders.network import load_network, load_step
+from gotd.embedders.network import Network, load_network, load_step
 from gotd.embedders.pooling import pool
 from gotd.embedders.protocol import JSON, Counts, Vectors
 from gotd.embedders.sentence_transformers_config import read_sentence_config
@@ -46,7 +46,7 @@ class TransformerEmbedder:
         self._config = read_sentence_config(folder)
         self._network = load_network(self._config.transformer, self._device, _DTYPES[dtype])
         self._steps = [load_step(step, self._device) for step in self._config.steps]
-        reads = _readable(max_tokens, self._config.max_tokens, self._network.max_tokens)
+        reads = _readable(max_tokens, self._config.max_tokens, self._network)
         self._tokenizer = TextTokenizer(
             self._network.tokenizer, reads, self._config.prompt, lower_case=self._config.lower_case
         )
@@ -59,7 +59,7 @@ class TransformerEmbedder:
             "revision": digest(folder),
             "pooling": "+".join(self._config.pooling),
             "max_tokens": reads,
-            "normalised": bool(self._config.steps) and self._config.steps[-1].kind == "normalise",
+            "normalised": self._config.unit_length,
             "dimension": self.dimension,
         }
 
@@ -123,7 +123,7 @@ class TransformerEmbedder:
         pooled = pool(hidden, mask, self._config.pooling)
         for step in self._steps:
             pooled = step(pooled)
-        vectors: Vectors = pooled.cpu().numpy()
+        vectors: Vectors = pooled[:, : self._config.dimension].cpu().numpy()
         return vectors
 
     def _padded(self, rows: Sequence[list[int]], value: int) -> Tensor:
@@ -151,11 +151,13 @@ def _find_device(name: str) -> torch.device:
         raise GotdError(f"{name}: no such device here ({reason}); use cpu") from error
 
 
-def _readable(asked: int | None, configured: int | None, possible: int) -> int:
-    """Tokens to read of a text."""
-    if asked is not None and asked > possible:
-        raise UsageError(f"{asked} tokens of a text: this model reads at most {possible}")
-    return asked or min(configured or possible, possible)
+def _readable(asked: int | None, configured: int | None, network: Network) -> int:
+    """Tokens to read of a text: as asked, else as sentence-transformers' configuration says, else the tokenizer's."""
+    most = network.most_tokens
+    if asked is not None and most is not None and asked > most:
+        raise UsageError(f"{asked} tokens of a text: this model reads at most {most}")
+    reads = asked or configured or network.max_tokens
+    return reads if most is None else min(reads, most)
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
