@@ -11,8 +11,8 @@ import sys
 from collections import Counter
 from itertools import islice
 
-from gotd.streams.files import open_input
 from gotd.streams.records import Record, RecordReader, Skipping, read_records
+from gotd.streams.sources import open_input
 
 _SHOWN = 5
 _FAMILIES = 16

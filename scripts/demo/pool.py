@@ -6,8 +6,8 @@ Writes DIR/pool-0.jsonl ... pool-3.jsonl and DIR/target.jsonl. Every fresh insta
 it; source files are parsed, never imported. A record is {"id", "text", "source"}: the docstring of one module, class
 or function, and the package it documents.
 
-The target is a half of the docstrings of one package, TARGET, chosen by file; the other half stays in the pool. A good choice
-finds it there.
+The target is a half of the docstrings of one package, TARGET, chosen by file; the other half stays in the pool. A good
+choice finds it there.
 """
 
 import ast
@@ -106,7 +106,8 @@ def main(folder: Path) -> None:
     write(folder / "target.jsonl", target)
     for number, shard in enumerate(shards):
         write(folder / f"pool-{number}.jsonl", shard)
-    print(f"pool of {len(pool):,} texts in {SHARDS} files, target of {len(target):,} texts from {TARGET}", file=sys.stderr)
+    made = f"pool of {len(pool):,} texts in {SHARDS} files, target of {len(target):,} texts from {TARGET}"
+    print(made, file=sys.stderr)
 
 
 if __name__ == "__main__":

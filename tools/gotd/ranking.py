@@ -1,4 +1,7 @@
-"""The k best of a stream in one pass: by score, then by input order."""
+"""The best of a stream in one pass: by score, then by input order."""
+
+import heapq
+from typing import NamedTuple
 
 import numpy as np
 
@@ -7,7 +10,7 @@ _SLACK_ROWS = 65536
 
 
 class TopK:
-    """Keeps the k highest scores seen. Memory: O(k)."""
+    """Keeps the k highest of many scores that come in arrays. Memory: O(k)."""
 
     def __init__(self, k: int) -> None:
         self._k = k
@@ -40,3 +43,48 @@ class TopK:
         order = np.lexsort((rows, -scores))[: self._k]
         self._scores, self._rows = scores[order], rows[order]
         self._held, self._held_rows = [], 0
+
+
+class Ranked(NamedTuple):
+    """A record with its score; compares as it ranks.
+
+    later : minus the number of the row, so that of equal scores the earlier row is the greater.
+    """
+
+    score: np.float32
+    later: int
+    line: bytes
+
+    @property
+    def row(self) -> int:
+        """Number of the row in the stream."""
+        return -self.later
+
+
+class WithinLimit:
+    """Keeps the longest head of the ranking whose costs, added up, stay within a limit. Memory: what it keeps.
+
+    With cost 1 each it is the best k; with their characters, the best records that a budget pays for. The first record
+    that does not fit ends the choice: a shorter one that ranks lower does not slip in.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.cost = 0
+        self._limit = limit
+        self._kept: list[tuple[Ranked, int]] = []
+        #: The best of those that did not fit: nothing that ranks lower can fit any more.
+        self._floor: Ranked | None = None
+
+    def add(self, record: Ranked, cost: int) -> None:
+        """The next record of the stream, whose cost is at least 0."""
+        if self._floor is not None and record < self._floor:
+            return
+        heapq.heappush(self._kept, (record, cost))
+        self.cost += cost
+        while self.cost > self._limit:
+            self._floor, freed = heapq.heappop(self._kept)
+            self.cost -= freed
+
+    def best(self) -> list[Ranked]:
+        """The records kept, best first."""
+        return sorted((record for record, _ in self._kept), reverse=True)

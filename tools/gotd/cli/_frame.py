@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from gotd.errors import GotdError, UsageError
-from gotd.streams.files import StdoutClosed
+from gotd.streams.sinks import StdoutClosed
 
 DONE, FAILED, USAGE, INTERRUPTED, READER_GONE, TERMINATED = 0, 1, 2, 130, 141, 143
 

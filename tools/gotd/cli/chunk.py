@@ -8,10 +8,12 @@ import orjson
 from gotd.chunking import Chunk, Chunker, Document
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
-from gotd.streams.files import open_input, open_output
+from gotd.cli._jobs import jobs, run_jobs
 from gotd.streams.json_fields import object_line, raw_fields, text_of
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records
 from gotd.streams.seal import made_by
+from gotd.streams.sinks import open_output
+from gotd.streams.sources import open_input
 
 
 @click.command("ds-chunk")
@@ -27,8 +29,9 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
             long_window: bool, quiet: bool) -> None:
     """Cut long texts and join short ones into records of about --chars characters.
 
-    Reads and writes records in order; joins only neighbours of one file. A whole document passes byte for byte; a piece
-    keeps its document's fields, joined ones keep the fields that agree, and "parts" names the documents. Holds one piece.
+    Reads and writes records in order; joins only neighbours of one file. A whole document passes byte for byte; a
+    piece keeps its document's fields, joined ones keep the fields that agree, and "parts" names the documents. Holds
+    one document. Finished outputs are recognised by their seal and not made again.
 
     \b
     Examples:
@@ -38,11 +41,15 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
     run = Run("ds-chunk", quiet)
     skipping = Skipping(skip_invalid)
     chunker = Chunker(chars)
-    written = 0
-    for names, target in options.jobs(files, output, ".jsonl.zst", shard):
-        with open_output(target) as sink:
-            writer = RecordWriter(sink, made_by("ds-chunk", {"chars": chars, "text_key": text_key}))
-            for name in names:
+    written = complete = 0
+    maker = made_by("ds-chunk", {"chars": chars, "text_key": text_key})
+    for job, mine in run_jobs(jobs(files, output, ".jsonl.zst", shard), maker):
+        if mine is None:
+            complete += 1
+            continue
+        with open_output(job.output) as sink:
+            writer = RecordWriter(sink, mine)
+            for name in job.inputs:
                 with open_input(name) as source:
                     reader = RecordReader(source, long_window)
                     for batch in read_records(reader, skipping, lambda fields: text_of(fields, text_key)):
@@ -52,6 +59,7 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
                 writer.write(_lines(chunker.flush(), text_key))
             writer.finish()
             written += writer.rows
+    run.note(complete, "outputs were already complete")
     run.notes.append(f"{written:,} chunks")
     run.note(chunker.split, "documents split")
     run.note(chunker.joined, "pieces joined")

@@ -1,21 +1,22 @@
 """ds-embed: records to vectors, or to records that carry them."""
 
-import base64
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
+from gotd.cli._jobs import is_directory, jobs, run_jobs
 from gotd.embedders.loading import load
-from gotd.streams.arrays import ArrayWriter, seal_at_end
-from gotd.streams.files import open_input, open_output
-from gotd.streams.json_fields import text_of, with_field, without_field
+from gotd.embedders.protocol import Embedder
+from gotd.streams.arrays import ArrayWriter
+from gotd.streams.carried import with_embeddings
+from gotd.streams.json_fields import text_of
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
-from gotd.streams.seal import Digest, made_by
+from gotd.streams.seal import Digest, RecordRun, made_by
+from gotd.streams.sinks import open_output
+from gotd.streams.sources import open_input
 
-EMBEDDING = "embedding"
 #: Texts given to the embedder at once.
 _WINDOW = 2048
 
@@ -60,42 +61,26 @@ def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimens
                     dimension=dimension, batch_tokens=batch_tokens, dtype=precision)
     skipping = Skipping(skip_invalid)
     complete = 0
-    vectors = options.is_directory(output) or output.endswith(".npy")
+    vectors = is_directory(output) or output.endswith(".npy")
     maker = made_by("ds-embed", {"text_key": text_key} | ({"dtype": dtype} if vectors else {}),
                     embedder=embedder.identity)
-    for names, target in options.jobs(files, output, ".npy", shard):
-        if vectors and is_done(names, target, maker):
+    for job, mine in run_jobs(jobs(files, output, ".npy", shard), maker):
+        if mine is None:
             complete += 1
             continue
-        with open_output(target) as sink:
-            digest = Digest()
-            read = windows(_records(names, text_key, skipping, long_window, digest), _WINDOW)
+        digest = Digest()
+        texts = windows(_records(job.inputs, text_key, skipping, long_window, digest), _WINDOW)
+        with open_output(job.output) as sink:
             if vectors:
-                array = ArrayWriter(sink, "vectors", "<f2" if dtype == "float16" else "<f4", embedder.dimension, maker)
-                for window in read:
-                    array.write(embedder.embed([record.fields[text_key] for record in window]))
-                    run.advance(len(window))
-                array.records = digest.hexdigest()
-                array.finish()
+                writer = ArrayWriter(sink, "vectors", "<f2" if dtype == "float16" else "<f4", embedder.dimension, mine)
+                _write_vectors(texts, embedder, writer, text_key, digest, run)
             else:
-                writer = RecordWriter(sink, maker)
-                for window in read:
-                    writer.write(_with_embeddings(window, embedder.embed([r.fields[text_key] for r in window])))
-                    run.advance(len(window))
-                writer.finish()
+                _write_records(texts, embedder, RecordWriter(sink, mine), text_key, run)
     run.note(complete, "outputs were already complete")
     run.note(skipping.skipped, "bad records skipped")
     run.note(embedder.counts.empty, "empty texts")
     run.note(embedder.counts.truncated, "texts truncated")
     run.close()
-
-
-def is_done(names: list[str], target: str, maker: dict[str, Any]) -> bool:
-    """Whether the target already holds the vectors of exactly this sealed input, made in exactly this way."""
-    if len(names) != 1 or names[0] == "-" or target == "-":
-        return False
-    found, source = seal_at_end(target), seal_at_end(names[0])
-    return bool(found and source and found.made_by == maker and found.records == source.digest)
 
 
 def _records(names: list[str], text_key: str, skipping: Skipping, long_window: bool,
@@ -107,13 +92,21 @@ def _records(names: list[str], text_key: str, skipping: Skipping, long_window: b
             yield from read_records(reader, skipping, lambda fields: text_of(fields, text_key), digest)
 
 
-def _with_embeddings(window: list[Record], vectors: Any) -> list[bytes]:
-    rows = vectors.astype("<f2")
-    lines = []
-    for record, row in zip(window, rows, strict=True):
-        line = without_field(record.line, EMBEDDING) if EMBEDDING in record.fields else record.line
-        lines.append(with_field(line, EMBEDDING, b'"' + base64.b64encode(row.tobytes()) + b'"'))
-    return lines
+def _write_vectors(texts: Iterator[list[Record]], embedder: Embedder, writer: ArrayWriter, text_key: str,
+                   digest: Digest, run: Run) -> None:
+    for window in texts:
+        writer.write(embedder.embed([record.fields[text_key] for record in window]))
+        run.advance(len(window))
+    writer.records.append(RecordRun(digest.rows, digest.hexdigest()))
+    writer.finish()
+
+
+def _write_records(texts: Iterator[list[Record]], embedder: Embedder, writer: RecordWriter, text_key: str,
+                   run: Run) -> None:
+    for window in texts:
+        writer.write(with_embeddings(window, embedder.embed([record.fields[text_key] for record in window])))
+        run.advance(len(window))
+    writer.finish()
 
 
 main = entry_point(command)

@@ -10,8 +10,10 @@ from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
 from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.arrays import ArrayReader
-from gotd.streams.files import STANDARD, open_input, open_output
+from gotd.streams.locations import STANDARD
 from gotd.streams.seal import Seal, one_embedder
+from gotd.streams.sinks import open_output
+from gotd.streams.sources import open_input
 
 if TYPE_CHECKING:
     import numpy as np

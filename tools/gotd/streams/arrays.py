@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from gotd.errors import DataError
-from gotd.streams.files import ByteSource, Sink, read_tail
-from gotd.streams.seal import MAX_SEAL_BYTES, PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, decode, encode
+from gotd.streams.seal import MAX_SEAL_BYTES, PREFIX, Announcement, Digest, MadeBy, RecordRun, Seal, Verifier, encode
+from gotd.streams.sinks import Sink
+from gotd.streams.sources import ByteSource
 
 MAGIC = b"\x93NUMPY"
 _DTYPES = {"vectors": ("<f2", "<f4"), "scores": ("<f4",)}
@@ -52,7 +53,8 @@ class ArrayReader:
     def _header(self) -> tuple[np.dtype[Any], tuple[int, ...]]:
         start = self._source.read_exactly(8)
         if start[:6] != MAGIC:
-            raise DataError(self.name, f"not a .npy array after {self.rows} rows", "give files made by ds-embed or np.save")
+            what = f"not a .npy array after {self.rows} rows"
+            raise DataError(self.name, what, "give files made by ds-embed or np.save")
         size = 2 if start[6] == 1 else 4
         length = self._source.read_exactly(size)
         count = int.from_bytes(length, "little")
@@ -62,8 +64,9 @@ class ArrayReader:
         read = np.lib.format.read_array_header_1_0 if size == 2 else np.lib.format.read_array_header_2_0
         try:
             shape, fortran, dtype = read(io.BytesIO(length + header), max_header_size=_MAX_HEADER_BYTES)
-        except Exception as error:  # noqa: BLE001 - numpy parses the header as Python and raises whatever that does
-            raise DataError(self.name, f"damaged .npy header ({error})".splitlines()[0], "make the file again") from error
+        except Exception as error:
+            what = f"damaged .npy header ({error})".splitlines()[0]
+            raise DataError(self.name, what, "make the file again") from error
         if fortran and len(shape) > 1:
             raise DataError(self.name, "in Fortran order", "save np.ascontiguousarray(x)")
         return dtype, shape
@@ -103,7 +106,8 @@ class ArrayReader:
             wrong = np.flatnonzero(~np.isfinite(block).reshape(count, -1).all(axis=1))
             if len(wrong):
                 row = self.rows + int(wrong[0])
-                raise DataError(f"{self.name}: row {row}", "a number that is NaN or infinite", "embed that record again")
+                place = f"{self.name}: row {row}"
+                raise DataError(place, "a number that is NaN or infinite", "embed that record again")
             self.rows += count
             left -= count
             yield block
@@ -112,11 +116,11 @@ class ArrayReader:
 class ArrayWriter:
     """Rows into a sink: one array whose header is mended at the end, or, in a pipe, an array a block.
 
-    records : digest of the records the rows belong to; may be set any time before `finish`
+    records : the runs of records the rows belong to; may be added to any time before `finish`
     """
 
     def __init__(self, sink: Sink, kind: str, dtype: str, width: int | None, made_by: MadeBy) -> None:
-        self.records: str | None = None
+        self.records: list[RecordRun] = []
         self._sink, self._kind, self._made_by = sink, kind, made_by
         self._dtype = np.dtype(dtype)
         self._tail_shape = () if width is None else (width,)
@@ -140,7 +144,7 @@ class ArrayWriter:
 
     def finish(self) -> None:
         """Mend the header and add the seal."""
-        seal = Seal(self._kind, self.rows, self._digest.hexdigest(), self.records, self._made_by)
+        seal = Seal(self._kind, self.rows, self._digest.hexdigest(), tuple(self.records), self._made_by)
         self._sink.write(_byte_array(encode(seal)))
         if not self._sink.is_pipe:
             self._sink.patch(0, self._header(self.rows))
@@ -159,16 +163,3 @@ def _byte_array(payload: bytes) -> bytes:
     out = io.BytesIO()
     np.save(out, np.frombuffer(payload, dtype="u1"), allow_pickle=False)
     return out.getvalue()
-
-
-def seal_at_end(path: str) -> Seal | None:
-    """The seal a file or URL ends with, of records or arrays, read without the rest; None where there is none."""
-    tail = read_tail(path, MAX_SEAL_BYTES)
-    start = tail.rfind(PREFIX)
-    if start < 0 or not tail.endswith(b'"}'):
-        return None
-    try:
-        message = decode(tail[start:], path)
-    except DataError:
-        return None
-    return message if isinstance(message, Seal) else None

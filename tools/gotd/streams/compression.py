@@ -7,8 +7,8 @@ from typing import NamedTuple
 import zstandard
 
 from gotd.errors import DataError
-from gotd.streams.files import ByteSource
 from gotd.streams.seal import MAX_SEAL_BYTES
+from gotd.streams.sources import ByteSource
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 GZIP_MAGIC = b"\x1f\x8b"

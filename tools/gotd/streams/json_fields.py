@@ -40,8 +40,10 @@ def _parse_leniently(line: bytes, strict: orjson.JSONDecodeError) -> Any:
 
 
 def _json_type(value: object) -> str:
-    names = {list: "array", str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
-    return names[type(value)]
+    return _TYPE_NAMES.get(type(value), "number")
+
+
+_TYPE_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
 def text_of(record: dict[str, Any], key: str) -> str:
@@ -50,7 +52,7 @@ def text_of(record: dict[str, Any], key: str) -> str:
     if text is None:
         raise ValueError(f'no "{key}" field')
     if not isinstance(text, str):
-        raise ValueError(f'"{key}" is a JSON {_json_type(text) if not isinstance(text, dict) else "object"}, not a string')
+        raise ValueError(f'"{key}" is a JSON {_json_type(text)}, not a string')
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError(f'"{key}" holds half a surrogate pair, which is no Unicode text')
     return text

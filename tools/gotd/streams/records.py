@@ -9,9 +9,10 @@ import zstandard
 
 from gotd.errors import DataError
 from gotd.streams.compression import Marker, decompressed, empty_frame, marker_frame
-from gotd.streams.files import ByteSource, Sink
 from gotd.streams.json_fields import parse_object
 from gotd.streams.seal import PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, encode
+from gotd.streams.sinks import Sink
+from gotd.streams.sources import ByteSource
 
 #: Longest record read, in bytes: a line is held whole, parsed and copied, and 64 MiB become a few hundred.
 MAX_RECORD_BYTES = 1 << 26
@@ -96,7 +97,10 @@ class Skipping:
 
 
 def read_records(
-    reader: RecordReader, skipping: Skipping, check: Callable[[dict[str, Any]], object] | None = None, digest: Digest | None = None
+    reader: RecordReader,
+    skipping: Skipping,
+    check: Callable[[dict[str, Any]], object] | None = None,
+    digest: Digest | None = None,
 ) -> Iterator[list[Record]]:
     """Parsed records in batches; the bad ones are counted or end the reading.
 
@@ -172,7 +176,7 @@ class RecordWriter:
         if self._encoder is not None:
             self._sink.write(self._encoder.flush())
         if self._sealed:
-            seal = Seal("records", self.rows, self._digest.hexdigest(), None, self._made_by)
+            seal = Seal("records", self.rows, self._digest.hexdigest(), made_by=self._made_by)
             self._sink.write(marker_frame(encode(seal)))
 
     def _emit(self, block: bytes) -> None:

@@ -1,13 +1,14 @@
 """The seal: what a stream says about itself at its end, and what a pipe announces at its start.
 
 A seal is one line of JSON. Inside zstd it travels in a skippable frame, after an array as one more array of bytes
-(`zstd.py`, `arrays.py`), so plain tools never see it. It holds
+(`compression.py`, `arrays.py`), so plain tools never see it. It holds
 
     gotd     version of this format
     kind     "records", "vectors" or "scores"
     rows     how many rows the stream holds
     digest   SHA-256 of the rows themselves
-    records  SHA-256 of the records the rows belong to (vectors, scores), row i to record i
+    records  of vectors and scores: the records the rows belong to, row i to record i, as runs [rows, SHA-256]; the
+             digest is null where nothing says what the run was made from
     made_by  tool, version, options and whatever identifies its models
     check    digest of the line itself, so that a flipped bit in the seal does not pass for another truth
 
@@ -18,7 +19,7 @@ a stream which ends without its seal is short.
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -40,6 +41,13 @@ def made_by(tool: str, options: Mapping[str, Any], **identities: Any) -> dict[st
     return {"tool": tool, "version": __version__, "options": dict(options), **known}
 
 
+class RecordRun(NamedTuple):
+    """Consecutive records that rows were made from. digest : as `Digest.add_lines` makes it; None where unknown."""
+
+    rows: int
+    digest: str | None
+
+
 @dataclass(frozen=True)
 class Announcement:
     """The start of a stream in a pipe."""
@@ -55,7 +63,7 @@ class Seal:
     kind: str
     rows: int
     digest: str
-    records: str | None = None
+    records: tuple[RecordRun, ...] = ()
     made_by: MadeBy = field(default_factory=dict)
 
 
@@ -63,7 +71,7 @@ def encode(message: Seal | Announcement) -> bytes:
     """One line of JSON without the newline, the same bytes for the same message."""
     body: dict[str, Any] = {"gotd": FORMAT, "kind": message.kind}
     if isinstance(message, Seal):
-        body |= {"rows": message.rows, "digest": message.digest, "records": message.records}
+        body |= {"rows": message.rows, "digest": message.digest, "records": [list(run) for run in message.records]}
     else:
         body |= {"opens": True}
     line = orjson.dumps(body | {"made_by": message.made_by})
@@ -77,10 +85,12 @@ def decode(payload: bytes, place: str) -> Seal | Announcement:
         raise DataError(place, "its seal is damaged", "make the file again")
     body = orjson.loads(payload)
     if body["gotd"] != FORMAT:
-        raise DataError(place, f"sealed in format {body['gotd']}, this gotd reads {FORMAT}", "use the gotd that made it")
+        what = f"sealed in format {body['gotd']}, this gotd reads {FORMAT}"
+        raise DataError(place, what, "use the gotd that made it")
     if "opens" in body:
         return Announcement(body["kind"], body["made_by"])
-    return Seal(body["kind"], body["rows"], body["digest"], body["records"], body["made_by"])
+    runs = tuple(RecordRun(*run) for run in body["records"])
+    return Seal(body["kind"], body["rows"], body["digest"], runs, body["made_by"])
 
 
 def _check(line: bytes) -> bytes:

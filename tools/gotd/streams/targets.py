@@ -10,7 +10,8 @@ import numpy as np
 import orjson
 
 from gotd.errors import DataError
-from gotd.streams.files import Sink, open_input
+from gotd.streams.sinks import Sink
+from gotd.streams.sources import open_input
 
 _RUN = "run"
 
@@ -39,6 +40,6 @@ def read_target(path: str) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         run = orjson.loads(arrays.pop(_RUN).tobytes())
-    except Exception as error:  # noqa: BLE001 - zipfile and numpy raise many kinds on damaged files
+    except Exception as error:
         raise DataError(path, f"not a whole target file ({error})", "make it again with ds-target-stats") from error
     return arrays, run, hashlib.sha256(data).hexdigest()

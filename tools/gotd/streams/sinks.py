@@ -1,126 +1,22 @@
-"""Where bytes come from and go to: files, URLs, standard streams. Outputs appear whole or not at all."""
+"""Where bytes go to: files, URLs, standard output. Outputs appear whole or not at all."""
 
 import contextlib
 import errno
 import os
-import re
 import secrets
 import stat
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
-from gotd.errors import DataError, GotdError, UsageError
-
-STANDARD = "-"
-_READ_BYTES = 1 << 20
-_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
+from gotd.errors import GotdError, UsageError
+from gotd.streams.locations import PIECE_BYTES, STANDARD, is_url, open_url
 
 
-class StdoutClosed(Exception):
+class StdoutClosed(Exception):  # noqa: N818 - not an error
     """Whoever read our standard output went away. Not an OSError: nothing else may catch it by accident."""
-
-
-def is_url(path: str) -> bool:
-    """Whether smart-open, not the file system, opens this."""
-    return bool(_URL.match(path))
-
-
-class ByteSource:
-    """Bytes in order, with a look ahead.
-
-    name : for messages; size : in bytes where it is known beforehand (regular files), else None
-    """
-
-    def __init__(self, raw: IO[bytes], name: str, size: int | None = None) -> None:
-        self.name = name
-        self.size = size
-        self._raw = raw
-        self._ahead = b""
-
-    def read_some(self, limit: int = _READ_BYTES) -> bytes:
-        """Between 1 and `limit` bytes; none at the end."""
-        if self._ahead:
-            piece, self._ahead = self._ahead[:limit], self._ahead[limit:]
-            return piece
-        try:
-            return self._raw.read(limit) or b""
-        except OSError as error:
-            raise GotdError(f"{self.name}: {error.strerror or error}; the input could not be read to its end") from error
-
-    def peek(self, count: int) -> bytes:
-        """The next `count` bytes without taking them; fewer only at the end."""
-        self.unread(self._gather(count))
-        return self._ahead[:count]
-
-    def read_exactly(self, count: int) -> bytes:
-        """`count` bytes, or a DataError that says the input is cut."""
-        data = self._gather(count)
-        if len(data) < count:
-            raise DataError(self.name, "cut short: it ends in the middle of a frame or an array", "fetch or make it again")
-        return data
-
-    def unread(self, data: bytes) -> None:
-        """Put bytes back in front."""
-        self._ahead = data + self._ahead
-
-    def _gather(self, count: int) -> bytes:
-        pieces, missing = [], count
-        while missing and (piece := self.read_some(min(missing, _READ_BYTES))):
-            pieces.append(piece)
-            missing -= len(piece)
-        return b"".join(pieces)
-
-
-@contextlib.contextmanager
-def open_input(path: str) -> Iterator[ByteSource]:
-    """A file, a URL, or standard input for `-`."""
-    if path == STANDARD:
-        if sys.stdin is None or sys.stdin.isatty():
-            raise UsageError("standard input is a terminal: name a file, or pipe data in")
-        yield ByteSource(open(sys.stdin.fileno(), "rb", buffering=0, closefd=False), "<stdin>")
-        return
-    with _open_url(path, "rb") if is_url(path) else _open_local(path) as raw:
-        yield ByteSource(raw, path, None if is_url(path) else _regular_size(raw))
-
-
-def _open_local(path: str) -> IO[bytes]:
-    try:
-        return open(path, "rb", buffering=0)
-    except OSError as error:
-        raise GotdError(f"{path}: {error.strerror}") from error
-
-
-def _regular_size(raw: IO[bytes]) -> int | None:
-    status = os.fstat(raw.fileno())
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-
-def _open_url(url: str, mode: str) -> Any:
-    try:
-        import smart_open
-
-        # "disable": gotd recognises compression by the bytes themselves and checks where frames end.
-        return smart_open.open(url, mode, compression="disable")
-    except ImportError as error:
-        raise GotdError(f"{url}: {error}; pip install 'gotd[s3]' (or gcs, azure)") from error
-    except Exception as error:  # noqa: BLE001 - each store raises its own kinds
-        raise GotdError(f"{url}: could not be opened: {error}") from error
-
-
-def read_tail(path: str, limit: int) -> bytes:
-    """The last `limit` bytes of a file or URL (all of a shorter one); none where it does not exist."""
-    try:
-        with _open_url(path, "rb") if is_url(path) else open(path, "rb") as raw:
-            end = raw.seek(0, os.SEEK_END)
-            raw.seek(max(0, end - limit))
-            return bytes(raw.read(limit))
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise GotdError(f"{path}: {error.strerror or error}") from error
 
 
 class Sink(Protocol):
@@ -226,10 +122,10 @@ def _uploaded(url: str) -> Iterator[Sink]:
         yield _DescriptorSink(spool.fileno(), url, is_pipe=False)
         spool.seek(0)
         try:
-            with _open_url(url, "wb") as remote:
-                while piece := spool.read(_READ_BYTES):
+            with open_url(url, "wb") as remote:
+                while piece := spool.read(PIECE_BYTES):
                     remote.write(piece)
         except GotdError:
             raise
-        except Exception as error:  # noqa: BLE001 - each store raises its own kinds
+        except Exception as error:
             raise GotdError(f"{url}: upload failed: {error}") from error

@@ -1,0 +1,113 @@
+"""Which inputs make which output, which of them are this shard's, and which are there already."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gotd.errors import UsageError
+from gotd.streams.end_seal import end_seal
+from gotd.streams.locations import STANDARD, is_url
+from gotd.streams.pairing import stem
+from gotd.streams.sources import open_input
+
+
+class Job(NamedTuple):
+    """Inputs that are read one after the other into one output."""
+
+    inputs: list[str]
+    output: str
+
+
+def is_directory(output: str) -> bool:
+    """Whether outputs go into a directory, one for each input."""
+    return output != STANDARD and (output.endswith("/") or (not is_url(output) and Path(output).is_dir()))
+
+
+def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None) -> list[Job]:
+    """All inputs into one output, or each into its own in a directory, this shard's only.
+
+    Raises: UsageError where outputs would meet each other or replace an input.
+    """
+    names = list(files) or [STANDARD]
+    if names.count(STANDARD) > 1:
+        raise UsageError("standard input can be read once: give `-` at most once")
+    if is_directory(output):
+        found = _one_each(names, output, suffix, shard)
+    elif shard:
+        raise UsageError("--shard needs -o DIR/: one output for each input")
+    else:
+        found = [Job(names, output)]
+    for job in found:
+        if any(_same_file(name, job.output) for name in names):
+            raise UsageError(f"{job.output} is an input as well: it would be replaced; choose another output")
+    return found
+
+
+def _one_each(names: list[str], output: str, suffix: str, shard: str | None) -> list[Job]:
+    stems = [stem(name) for name in names]
+    twice = sorted({name for name in stems if stems.count(name) > 1})
+    if STANDARD in names or twice:
+        what = "standard input has no name" if STANDARD in names else f"several inputs are called {twice[0]}"
+        raise UsageError(f"{what}: outputs in {output} are named after their inputs")
+    if not is_url(output):
+        Path(output).mkdir(parents=True, exist_ok=True)
+    first, step = _shard_of(shard, len(names))
+    return [Job([name], f"{output.rstrip('/')}/{stem(name)}{suffix}") for name in names[first::step]]
+
+
+def _same_file(one: str, other: str) -> bool:
+    if STANDARD in (one, other) or is_url(one) or is_url(other):
+        return one == other != STANDARD
+    return Path(one).is_file() and os.path.realpath(one) == os.path.realpath(other)
+
+
+def _shard_of(shard: str | None, inputs: int) -> tuple[int, int]:
+    """(i, n) of --shard, or of the Slurm array task where several inputs are there to be shared out."""
+    if shard is None and inputs > 1 and "SLURM_ARRAY_TASK_ID" in os.environ:
+        first = int(os.environ.get("SLURM_ARRAY_TASK_MIN", "0"))
+        shard = f"{int(os.environ['SLURM_ARRAY_TASK_ID']) - first}/{os.environ.get('SLURM_ARRAY_TASK_COUNT', '1')}"
+    i, slash, n = (shard or "0/1").partition("/")
+    if not (slash and i.isdigit() and n.isdigit() and int(i) < int(n)):
+        raise UsageError(f"--shard {shard}: wanted I/N with I from 0 to N - 1, as 0/4")
+    return int(i), int(n)
+
+
+def with_inputs(made_by: Mapping[str, Any], job: Job) -> dict[str, Any]:
+    """`made_by` for this job: with what it was made from, where that can be known, so that it is not made again."""
+    inputs = [_content(name) for name in job.inputs] if job.output != STANDARD else [None]
+    return {**made_by, "inputs": inputs} if None not in inputs else dict(made_by)
+
+
+def is_done(job: Job, made_by: Mapping[str, Any]) -> bool:
+    """Whether the output is there and its seal says: made in this way, from inputs of this content."""
+    if "inputs" not in made_by:
+        return False
+    found = end_seal(job.output)
+    return found is not None and found.seal.made_by == made_by
+
+
+def _content(name: str) -> str | None:
+    """Names what a file holds, by its seal or its bytes; None where that would cost a download, or the input."""
+    if name == STANDARD or (not is_url(name) and not Path(name).is_file()):
+        return None
+    found = end_seal(name)
+    if found is not None:
+        return found.content
+    return None if is_url(name) else f"bytes:{_digest_of_bytes(name)}"
+
+
+def _digest_of_bytes(name: str) -> str:
+    digest = hashlib.sha256()
+    with open_input(name) as source:
+        while piece := source.read_some():
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def run_jobs(found: Sequence[Job], made_by: Mapping[str, Any]) -> Iterator[tuple[Job, dict[str, Any] | None]]:
+    """Each job with its own `made_by`, or with None where its output is complete already."""
+    for job in found:
+        mine = with_inputs(made_by, job)
+        yield job, None if is_done(job, mine) else mine

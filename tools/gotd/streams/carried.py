@@ -1,0 +1,88 @@
+"""What a record carries through a pipe: an embedding, and in its place, later, a score."""
+
+import base64
+import binascii
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from gotd.errors import DataError
+from gotd.streams.json_fields import with_field, without_field
+from gotd.streams.records import Record
+
+EMBEDDING, SCORE = "embedding", "score"
+
+
+def with_embeddings(records: Sequence[Record], vectors: np.ndarray) -> list[bytes]:
+    """Lines with "embedding", base64 of little-endian float16, in place of one they may have.
+
+    Shapes: vectors float (n, d).
+    """
+    rows = vectors.astype("<f2")
+    values = (b'"' + base64.b64encode(row.tobytes()) + b'"' for row in rows)
+    return [_replaced(record, EMBEDDING, value) for record, value in zip(records, values, strict=True)]
+
+
+def with_scores(records: Sequence[Record], scores: np.ndarray) -> list[bytes]:
+    """Lines with "score", in place of one they may have, and without "embedding".
+
+    Shapes: scores float32 (n,), each written as the shortest JSON number that reads back as the same.
+    """
+    return [_scored(record, value) for record, value in zip(records, _literals(scores), strict=True)]
+
+
+def _scored(record: Record, value: bytes) -> bytes:
+    line = without_field(record.line, EMBEDDING) if EMBEDDING in record.fields else record.line
+    return _replaced(record._replace(line=line), SCORE, value)
+
+
+def _replaced(record: Record, key: str, value: bytes) -> bytes:
+    line = without_field(record.line, key) if key in record.fields else record.line
+    return with_field(line, key, value)
+
+
+def _literals(scores: np.ndarray) -> list[bytes]:
+    if not len(scores):
+        return []
+    numbers = np.ascontiguousarray(scores, dtype=np.float32)
+    return orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+
+
+def embeddings(records: Sequence[Record], dimension: int) -> np.ndarray:
+    """The vectors the records carry. Shapes: -> float16 (n, dimension).
+
+    Raises: DataError naming the record whose embedding is not base64, of another dimension, NaN or infinite.
+    """
+    rows = np.empty((len(records), dimension), dtype="<f2")
+    for row, record in zip(rows, records, strict=True):
+        try:
+            data = base64.b64decode(record.fields[EMBEDDING], validate=True)
+        except (binascii.Error, ValueError) as error:
+            what = f'"{EMBEDDING}" is not base64'
+            raise DataError(record.place, what, "pipe the records through ds-embed") from error
+        if len(data) != rows.itemsize * dimension:
+            what = f"dimension {len(data) / rows.itemsize:g}, the target has {dimension}"
+            raise DataError(record.place, what, "embed pool and target with the same --model")
+        row[:] = np.frombuffer(data, dtype="<f2")
+        if not np.isfinite(row).all():
+            raise DataError(record.place, "an embedding that is NaN or infinite", "embed that record again")
+    return rows
+
+
+def require_embedding(fields: dict[str, Any]) -> None:
+    """ValueError where a record carries no embedding."""
+    if not isinstance(fields.get(EMBEDDING), str):
+        raise ValueError(f'no "{EMBEDDING}" field; pipe the records through ds-embed')
+
+
+def score_of(fields: dict[str, Any]) -> np.float32:
+    """The score a record carries; ValueError where it has none that could be ranked."""
+    score = fields.get(SCORE)
+    if isinstance(score, bool) or not isinstance(score, int | float):
+        raise ValueError(f'no number "{SCORE}"; pipe the records through ds-score, or give --scores')
+    if not math.isfinite(score) or abs(score) > np.finfo(np.float32).max:
+        raise ValueError(f'"{SCORE}" is NaN, infinite or too large')
+    return np.float32(score)

@@ -1,0 +1,81 @@
+"""Scores and the records they belong to: which file goes with which, and the proof that they do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gotd.errors import DataError, GotdError
+from gotd.streams.locations import is_url
+from gotd.streams.seal import Digest, RecordRun
+
+_REMEDY = "score those records again"
+_SUFFIXES = (".jsonl.zst", ".jsonl.gz", ".ndjson.zst", ".ndjson.gz", ".json.zst", ".json.gz", ".jsonl", ".ndjson",
+             ".json", ".npy", ".zst", ".gz")
+
+
+class Pair(NamedTuple):
+    """One stream of scores and the files of records, one after the other, that it belongs to."""
+
+    scores: str
+    records: list[str]
+
+
+def stem(path: str) -> str:
+    """A file's name without folder and known suffixes: what pairs pool/a.jsonl.zst with emb/a.npy and scores/a.npy."""
+    name = path.rstrip("/").rsplit("/", 1)[-1]
+    for suffix in _SUFFIXES:
+        if name.endswith(suffix):
+            return name.removesuffix(suffix)
+    return name
+
+
+def pairs(scores: str, records: Sequence[str]) -> list[Pair]:
+    """A file of scores with all the records; or, from a directory, for each file of records the scores of its name."""
+    if not (scores.endswith("/") or (not is_url(scores) and Path(scores).is_dir())):
+        return [Pair(scores, list(records))]
+    found = [Pair(f"{scores.rstrip('/')}/{stem(name)}.npy", [name]) for name in records]
+    stems = [pair.scores for pair in found]
+    twice = sorted({name for name in stems if stems.count(name) > 1})
+    if twice:
+        raise GotdError(f"{twice[0]}: two files of records have that name; give them one after the other, apart")
+    missing = [pair.scores for pair in found if not is_url(pair.scores) and not Path(pair.scores).exists()]
+    if missing:
+        others = f" ({len(missing)} of {len(found)} are)" if len(missing) > 1 else ""
+        raise GotdError(f"{missing[0]}: missing{others}; score those records first")
+    return found
+
+
+class Proof:
+    """Takes in records in order and holds them against the runs that scores were made from.
+
+    runs : from the seals of the scores; records past the last run are not proven, only counted.
+    """
+
+    def __init__(self, pair: Pair, rows: int, runs: Sequence[RecordRun]) -> None:
+        self._pair, self._rows = pair, rows
+        self._runs = list(runs)
+        self._digest = Digest()
+        self.records = 0
+
+    def add_lines(self, lines: list[bytes]) -> None:
+        """The next records."""
+        self.records += len(lines)
+        while lines and self._runs:
+            wanted = self._runs[0].rows - self._digest.rows
+            self._digest.add_lines(lines[:wanted])
+            lines = lines[wanted:]
+            if self._digest.rows == self._runs[0].rows:
+                self._compare()
+
+    def _compare(self) -> None:
+        run = self._runs.pop(0)
+        if run.digest not in (None, self._digest.hexdigest()):
+            what = f"scores of other records than {', '.join(self._pair.records)}, or in another order"
+            raise DataError(self._pair.scores, what, _REMEDY)
+        self._digest = Digest()
+
+    def end(self) -> None:
+        """All records have been read: there must be as many as scores."""
+        if self.records != self._rows:
+            what = f"{self._rows} scores for the {self.records} records of {', '.join(self._pair.records)}"
+            raise DataError(self._pair.scores, what, _REMEDY)
