@@ -46,8 +46,8 @@ def find_folder(model: str) -> Path:
     if folder.exists():
         raise GotdError(f"{model}: a file; a model is a folder (config.json, tokenizer.json, model.safetensors)")
     if not _HUB_NAME.fullmatch(model):
-        where = Path.cwd() if not folder.is_absolute() else "this machine"
-        raise GotdError(f"{model}: no such folder on {where}; give a model's folder, a hub name (owner/model) or hash")
+        where = "on this machine" if folder.is_absolute() else f"in {Path.cwd()}"
+        raise GotdError(f"{model}: no such folder {where}; give a model's folder, a hub name (owner/model) or hash")
     return _fetch(model)
 
 

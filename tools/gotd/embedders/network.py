@@ -57,7 +57,7 @@ def load_network(folder: Path, device: torch.device, dtype: torch.dtype) -> Netw
     tokenizer, config, module = _load(transformers, folder)
     if not getattr(tokenizer, "is_fast", False):
         raise GotdError(f"{folder}: its tokenizer has no fast form (tokenizer.json); save it with one")
-    if config.is_encoder_decoder:
+    if _has_decoder(module):
         module = module.get_encoder()
     _check_vocabulary(folder, module, tokenizer)
     most = _most_tokens(module, config)
@@ -94,11 +94,16 @@ def _load(transformers: Any, folder: Path) -> tuple[Any, Any, Any]:
             reason = "it needs code from its folder, which is never run; embed with another tool and bring the vectors"
         raise GotdError(f"{folder}: transformers cannot load it as a text model: {reason}") from error
     # Of an encoder with a decoder the encoder is used, and often there is no more than that.
-    unused = (*_UNUSED_PARTS, "decoder.") if config.is_encoder_decoder else _UNUSED_PARTS
+    unused = (*_UNUSED_PARTS, "decoder.") if _has_decoder(module) else _UNUSED_PARTS
     missing = sorted(key for key in info["missing_keys"] if not any(part in key for part in unused))
     if missing:
         raise GotdError(f"{folder}: its weights lack {missing[0]} and {len(missing) - 1} more; fetch the model again")
     return tokenizer, config, module
+
+
+def _has_decoder(module: nn.Module) -> bool:
+    """Beside an encoder; whatever the configuration says, which an encoder saved on its own denies."""
+    return all(isinstance(getattr(module, part, None), nn.Module) for part in ("encoder", "decoder"))
 
 
 def _in_precision(module: nn.Module, dtype: torch.dtype) -> nn.Module:
