@@ -144,9 +144,10 @@ def as_sentences() -> Callable[..., Path]:
             "config_sentence_transformers.json": whole or {},
             "sentence_bert_config.json": {"max_seq_length": 32, "do_lower_case": False, **(transformer or {})},
         }
-        for place, content in written.items():
-            (folder / place).parent.mkdir(exist_ok=True)
-            (folder / place).write_text(json.dumps(content))
+        for place in places:
+            (folder / place).mkdir(exist_ok=True)
+        for name, content in written.items():
+            (folder / name).write_text(json.dumps(content))
         return folder
 
     return write

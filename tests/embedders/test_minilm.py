@@ -14,11 +14,11 @@ TEXTS = [
     "cat",
     "The quick brown fox jumps over the lazy dog.",
     "Kinase inhibitors bind the ATP pocket of their target protein. " * 80,
-    "Молекула связывается с белком",
+    "Молекула связывает белок",
     "蛋白質の構造は機能を決める。",
     "مرحبا بالعالم",
     "  spaces,\ttabs\nand lines  ",
-    "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 🧬 and combining e\u0301",
+    "🧬 and combining e\u0301, \U0001d518\U0001d52b",
     "ACGT" * 3000,
     "stir the butter slowly, then add sugar",
 ]
