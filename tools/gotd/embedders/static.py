@@ -111,11 +111,12 @@ class StaticEmbedder:
         size = max(tokenizer.get_vocab().values(), default=-1) + 1
         per_token = [array for array in (self._mapping, self._weights) if array is not None]
         known = min(len(array) for array in per_token) if per_token else len(self._table)
-        mapped = len(self._table) if self._mapping is None else int(self._mapping.max(initial=-1)) + 1
-        if size > known or mapped > len(self._table) or self._table.ndim != 2:
+        rows = np.arange(1) if self._mapping is None else self._mapping
+        outside = rows.min(initial=0) < 0 or rows.max(initial=0) >= len(self._table)
+        if size > known or outside or self._table.ndim != 2:
             what = f"its tokenizer has {size} tokens, its vectors are {self._table.shape}"
             raise DataError(str(folder / "model.safetensors"), what, "the files belong to different models")
-        if not np.isfinite(self._table).all():
+        if not all(np.isfinite(array).all() for array in (self._table, self._weights) if array is not None):
             raise DataError(str(folder / "model.safetensors"), "NaN or infinite values", "fetch the model again")
 
 
