@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 #: How much of a long text is tokenised at first; English has four or five characters to a token.
-_CHARACTERS_PER_TOKEN = 8
+_CHARACTERS_PER_TOKEN = 6
 _GROWTH = 4
-#: Tokens beside the cut that the cut may have changed.
-_MARGIN_TOKENS = 64
+#: Tokens beside the cut that the cut may have changed: a divided word has at most 100 in BERT's tokenizers, for which a
+#: longer one is unknown.
+_MARGIN_TOKENS = 128
 
 
 class Tokens(NamedTuple):
@@ -61,7 +62,7 @@ class TextTokenizer:
         """
         found: dict[int, Tokens] = {}
         waiting = list(range(len(texts)))
-        limit = self._max_tokens * _CHARACTERS_PER_TOKEN
+        limit = (self._max_tokens + _MARGIN_TOKENS) * _CHARACTERS_PER_TOKEN
         while waiting:
             cuts = [_cut(texts[index], limit) for index in waiting]
             encodings = self._tokenizer.encode_batch_fast([self._prompt + cut for cut in cuts])
