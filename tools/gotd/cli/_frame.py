@@ -22,20 +22,28 @@ class Terminated(BaseException):
     """SIGTERM arrived."""
 
 
+#: Where nobody watches, progress is a line a minute.
+_SECONDS_BETWEEN_LINES = 60.0
+
+
 class Run:
-    """What a command did, for its last line."""
+    """What a command is doing, for its progress, and what it did, for its last line."""
 
     def __init__(self, tool: str, quiet: bool) -> None:
         self.rows = 0
         self.notes: list[str] = []
         self._tool, self._quiet = tool, quiet
         self._start = self._told = time.monotonic()
+        self._bar = _bar(tool) if not quiet and sys.stderr is not None and sys.stderr.isatty() else None
 
     def advance(self, rows: int) -> None:
-        """Count rows; once a minute (each second on a terminal) say so."""
+        """Count rows, and show it."""
         self.rows += rows
+        if self._bar is not None:
+            self._bar.update(rows)
+            return
         now = time.monotonic()
-        if not self._quiet and now - self._told > (1.0 if sys.stderr.isatty() else 60.0):
+        if now - self._told > _SECONDS_BETWEEN_LINES:
             self._told = now
             self.say(f"{self.rows:,} rows, {self.rows / (now - self._start):,.0f} rows/s")
 
@@ -47,15 +55,37 @@ class Run:
     def say(self, message: str) -> None:
         """A line on stderr, unless quiet."""
         if not self._quiet:
+            if self._bar is not None:
+                self._bar.clear()
             print(f"{self._tool}: {message}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """The closing line."""
+        if self._bar is not None:
+            self._bar.close()
         seconds = time.monotonic() - self._start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         rate = self.rows / seconds if seconds > 0 else 0.0
         notes = "".join(f"; {note}" for note in self.notes)
         self.say(f"{self.rows:,} rows in {seconds:.1f} s ({rate:,.0f} rows/s), peak memory {peak:.0f} MB{notes}")
+
+
+def print_text(text: str) -> None:
+    """Text as the command's data on standard output, where there is one."""
+    if sys.stdout is None:
+        return
+    try:
+        print(text, flush=True)
+    except BrokenPipeError as error:
+        raise StdoutClosed from error
+    except OSError as error:
+        raise GotdError(f"<stdout>: {error.strerror}") from error
+
+
+def _bar(tool: str) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(desc=tool, unit=" rows", unit_scale=True, leave=False, dynamic_ncols=True, delay=0.5)
 
 
 def entry_point(command: click.Command) -> Callable[[], NoReturn]:
@@ -66,7 +96,8 @@ def entry_point(command: click.Command) -> Callable[[], NoReturn]:
         signal.signal(signal.SIGTERM, _terminate)
         status = _status(command, tool)
         try:
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             gone = isinstance(error, BrokenPipeError)

@@ -1,7 +1,8 @@
 """ds-score: the score of every row against a fitted target."""
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +18,8 @@ from gotd.streams.sinks import open_output
 from gotd.streams.sources import ByteSource, open_input
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from gotd.methods.got import Scorer
 
 #: Records scored at once: a few blocks of the kernel for each thread.
@@ -45,15 +48,10 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
       ds-embed pool.jsonl.zst | ds-score --target target.npz | ds-topk -k 100 -o best.jsonl.zst
     """
     run = Run("ds-score", quiet)
-    import torch
-
-    from gotd.methods.got import Scorer
-    from gotd.ot.blocks import Workers
     from gotd.streams.targets import read_target
 
     arrays, summary, digest = read_target(target)
-    scorer = Scorer(arrays, summary, Workers(options.thread_count(threads)), torch.device("cpu"))
-    ours = _Ours(target, summary["embedder"], scorer)
+    ours = _Target(target, arrays, summary, options.thread_count(threads))
     maker = made_by("ds-score", {}, target=digest, embedder=summary["embedder"])
     skipping = Skipping(skip_invalid)
     complete = 0
@@ -74,27 +72,37 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     run.close()
 
 
-class _Ours(NamedTuple):
-    """The target file, as what is scored must fit it."""
+class _Target:
+    """The target file, as what is scored must fit it. Torch is imported when there is something to score."""
 
-    file: str
-    embedder: Any
-    scorer: "Scorer"
+    def __init__(self, file: str, arrays: "dict[str, np.ndarray]", summary: dict[str, Any], threads: int) -> None:
+        self.dimension = int(arrays["points"].shape[1])
+        self._file, self._arrays, self._summary, self._threads = file, arrays, summary, threads
 
     def check(self, verifier: Verifier) -> None:
         """What a stream has said of itself so far: by announcement or by seals, its embedder must be the target's."""
         said = [message for message in (verifier.announced, *verifier.seals) if message]
         for message in said:
-            require_same_embedder(self.embedder, message.made_by.get("embedder"), self.file, verifier.name)
+            require_same_embedder(self._summary["embedder"], message.made_by.get("embedder"), self._file, verifier.name)
+
+    @cached_property
+    def scorer(self) -> "Scorer":
+        """Scores rows of `dimension`."""
+        import torch
+
+        from gotd.methods.got import Scorer
+        from gotd.ot.blocks import Workers
+
+        return Scorer(self._arrays, self._summary, Workers(self._threads), torch.device("cpu"))
 
 
-def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Ours, run: Run) -> None:
+def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Target, run: Run) -> None:
     for source in sources:
         reader = ArrayReader(source, "vectors")
         for block in reader.blocks():
             ours.check(reader.verifier)
-            if block.shape[1] != ours.scorer.dimension:
-                what = f"dimension {block.shape[1]}, the target has {ours.scorer.dimension}"
+            if block.shape[1] != ours.dimension:
+                what = f"dimension {block.shape[1]}, the target has {ours.dimension}"
                 raise DataError(source.name, what, "embed both alike")
             writer.write(ours.scorer.scores(block))
             run.advance(len(block))
@@ -106,12 +114,12 @@ def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Ours, 
     writer.finish()
 
 
-def _score_records(readers: list[RecordReader], writer: RecordWriter, ours: _Ours, skipping: Skipping,
+def _score_records(readers: list[RecordReader], writer: RecordWriter, ours: _Target, skipping: Skipping,
                    run: Run) -> None:
     for reader in readers:
         for window in windows(read_records(reader, skipping, require_embedding), _WINDOW):
             ours.check(reader.verifier)
-            scores = ours.scorer.scores(embeddings(window, ours.scorer.dimension))
+            scores = ours.scorer.scores(embeddings(window, ours.dimension))
             writer.write(with_scores(window, scores))
             run.advance(len(window))
         ours.check(reader.verifier)

@@ -1,13 +1,12 @@
 """ds-target-stats: solve the potentials of a target against a pool."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gotd.cli import _options as options
-from gotd.cli._frame import Run, entry_point
+from gotd.cli._frame import Run, entry_point, print_text
 from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.locations import STANDARD
@@ -93,7 +92,7 @@ def command(target: str, source: tuple[str, ...], pool: tuple[str, ...], output:
         )
     with open_output(output) as sink:
         write_target(sink, fitted.arrays, fitted.summary | {"embedder": one_embedder(seals)})
-    sys.stdout.write(orjson.dumps(fitted.summary, option=orjson.OPT_INDENT_2).decode() + "\n")
+    print_text(orjson.dumps(fitted.summary, option=orjson.OPT_INDENT_2).decode())
     run.close()
 
 

@@ -83,6 +83,8 @@ def open_output(path: str) -> Iterator[Sink]:
 
 
 def _stdout_sink() -> Sink:
+    if sys.stdout is None:
+        raise UsageError("standard output is closed: use -o FILE")
     descriptor = sys.stdout.fileno()
     if os.isatty(descriptor):
         raise UsageError("standard output is a terminal and the data is binary: use -o FILE, or pipe it on")

@@ -66,7 +66,8 @@ def open_input(path: str) -> Iterator[ByteSource]:
     """A file, a URL, or standard input for `-`."""
     if path == STANDARD:
         if sys.stdin is None or sys.stdin.isatty():
-            raise UsageError("standard input is a terminal: name a file, or pipe data in")
+            what = "closed" if sys.stdin is None else "a terminal"
+            raise UsageError(f"standard input is {what}: name a file, or pipe data in")
         with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as raw:
             yield ByteSource(raw, "<stdin>")
         return
