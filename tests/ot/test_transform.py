@@ -1,51 +1,83 @@
-"""The transform and the solver against POT's own entropic solver."""
+"""The scoring kernel against the formula written out in float64."""
+
+from collections.abc import Callable
 
 import numpy as np
-import ot
 import pytest
 import torch
 
-from gotd.methods.sampling import RowSample
-from gotd.ot.blocks import Workers
-from gotd.ot.cost import Cost, Target
-from gotd.ot.potentials import solve_sample
-from gotd.ot.sample import hold, sample_potentials
-from gotd.ot.transform import transform
+from gotd.ot.cost import Cost, Metric, Target
+from gotd.ot.transform import transform, with_potentials
+
+
+def problem(m: int = 19) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, target points, weights with some zeros, potentials."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(50, 6)).astype("f4"), rng.normal(size=(m, 6)).astype("f4")
+    b = rng.uniform(0.1, 1.0, m)
+    b[::4] = 0
+    return x, y, b / b.sum(), rng.normal(size=m)
+
+
+def potential(x: np.ndarray, y: np.ndarray, b: np.ndarray, g: np.ndarray, eps: float, metric: Metric) -> np.ndarray:
+    cost = Cost(metric)
+    target = Target(cost.points(torch.from_numpy(y)), torch.from_numpy(b))
+    kernel = transform(cost, target, eps, torch.from_numpy(g))
+    return kernel.potential(cost.points(torch.from_numpy(x))).numpy()
 
 
 @pytest.mark.parametrize("metric", ["sqeuclidean", "cosine"])
-@pytest.mark.parametrize("relative", [0.05, 0.5])
-def test_potentials_agree_with_pot(metric: str, relative: float) -> None:
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(300, 8)).astype("f4")
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    y = rng.normal(size=(40, 8)).astype("f4")
-    y /= np.linalg.norm(y, axis=1, keepdims=True)
-    a, b = rng.uniform(0.5, 1.5, 300), rng.uniform(0.5, 1.5, 40)
-    a, b = a / a.sum(), b / b.sum()
-    cost = Cost(metric)
-    target = Target(torch.from_numpy(y), torch.from_numpy(b))
-    matrix = cost.matrix(torch.from_numpy(rows), target.points).numpy()
-    epsilon = relative * matrix.std()
-    workers = Workers(2)
-    sample = hold(rows, a, cost, target, workers)
-    found = solve_sample(sample, target, cost, epsilon, matrix.std(), 1e-6, 2000, workers)
-    assert found.converged
-    _, log = ot.bregman.sinkhorn_log(a, b, matrix, epsilon, numItermax=100_000, stopThr=1e-12, log=True)
-    expected = epsilon * (log["log_u"] - np.log(a))
-    f = sample_potentials(sample, transform(cost, target, epsilon, found.g), workers)
-    assert np.abs((f - f.mean()) - (expected - expected.mean())).max() < 1e-4 * matrix.std()
+@pytest.mark.parametrize("eps", [0.01, 0.3, 10.0])
+def test_a_potential_is_the_soft_minimum_over_the_target(
+    metric: Metric, eps: float, costs: Callable[..., np.ndarray], soft_minimum: Callable[..., np.ndarray]
+) -> None:
+    x, y, b, g = problem()
+    expected = soft_minimum(b, costs(x, y, metric), eps, g)
+    assert np.abs(potential(x, y, b, g, eps, metric) - expected).max() < 1e-5
 
 
-def test_a_sample_does_not_depend_on_how_the_stream_was_cut() -> None:
-    rows = np.arange(2000, dtype="f4")[:, None]
-    taken = []
-    for cut in (2000, 7, 333):
-        sample = RowSample(100, seed=1)
-        for start in range(0, 2000, cut):
-            sample.add(rows[start : start + cut], np.ones(len(rows[start : start + cut])))
-        taken.append(sample.take()[0].ravel())
-    assert len(taken[0]) == 100
-    assert (np.diff(taken[0]) > 0).all()
-    assert (taken[0] == taken[1]).all()
-    assert (taken[0] == taken[2]).all()
+@pytest.mark.parametrize("metric", ["sqeuclidean", "cosine"])
+def test_at_epsilon_zero_it_is_the_minimum(metric: Metric, costs: Callable[..., np.ndarray]) -> None:
+    x, y, b, g = problem()
+    expected = (costs(x, y, metric) - g)[:, b > 0].min(axis=1)
+    assert np.abs(potential(x, y, b, g, 0.0, metric) - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.3])
+def test_points_of_no_weight_take_no_part(eps: float) -> None:
+    x, y, b, g = problem()
+    some = b > 0
+    without = potential(x, y[some], b[some], g[some], eps, "sqeuclidean")
+    assert np.abs(potential(x, y, b, g, eps, "sqeuclidean") - without).max() < 1e-6
+    g[~some] = 1e30
+    assert np.abs(potential(x, y, b, g, eps, "sqeuclidean") - without).max() < 1e-6
+
+
+def test_a_potential_tends_to_the_minimum_as_epsilon_goes_to_zero() -> None:
+    x, y, b, g = problem()
+    hard = potential(x, y, b, g, 0.0, "sqeuclidean")
+    for eps in (1.0, 0.1, 0.01, 0.001, 1e-6):
+        excess = potential(x, y, b, g, eps, "sqeuclidean") - hard
+        assert (excess > -1e-5).all()
+        assert excess.max() <= -eps * np.log(b[b > 0].min()) + 1e-5
+
+
+def test_a_potential_tends_to_the_mean_cost_as_epsilon_grows(costs: Callable[..., np.ndarray]) -> None:
+    x, y, b, g = problem()
+    mean = (costs(x, y) - g) @ b
+    assert np.abs(potential(x, y, b, g, 1000.0, "sqeuclidean") - mean).max() < 0.05
+
+
+def test_logits_beyond_the_range_of_exp_leave_numbers() -> None:
+    x, y, b, g = problem()
+    for scale in (1e-12, 1e12):
+        f = potential(x * np.float32(scale), y * np.float32(scale), b, g * scale**2, 1e-3 * scale**2, "sqeuclidean")
+        assert np.isfinite(f).all()
+
+
+def test_new_potentials_make_the_same_kernel_as_starting_from_them() -> None:
+    x, y, b, g = problem()
+    cost, target = Cost("sqeuclidean"), Target(torch.from_numpy(y), torch.from_numpy(b))
+    once = transform(cost, target, 0.1, torch.from_numpy(g))
+    moved = with_potentials(transform(cost, target, 0.1, torch.from_numpy(g * 0)), target, torch.from_numpy(g))
+    assert torch.equal(once.potential(torch.from_numpy(x)), moved.potential(torch.from_numpy(x)))

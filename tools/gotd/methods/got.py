@@ -8,14 +8,14 @@ import torch
 from gotd.methods.sampling import RowSample
 from gotd.ot.blocks import Workers, block_rows, padded, rechunked
 from gotd.ot.compress import compress
-from gotd.ot.cost import Cost, Metric, Moments, Target, cost_mean_and_std, moments
+from gotd.ot.cost import Cost, Metric, Target, cost_mean_and_std, moments, target_moments
 from gotd.ot.diagnosis import epsilon_warnings, top_overlap, weighted_correlation
 from gotd.ot.exact import exact_distance, exact_potentials
 from gotd.ot.gradient import calibration
 from gotd.ot.marginal import StreamedSource
 from gotd.ot.potentials import Potentials, solve_sample, solve_stream
 from gotd.ot.sample import Sample, hold, sample_potentials
-from gotd.ot.source import Part, weighted_blocks
+from gotd.ot.source import Part, weighted_blocks, without_mass
 from gotd.ot.transform import transform
 
 #: Rows are summed in groups of this many, wherever the files end, so that the mean has the same bits.
@@ -39,7 +39,8 @@ class Settings(NamedTuple):
 class Fitted(NamedTuple):
     """What `ds-score` needs, and what a person wants to read.
 
-    arrays  : points float32 (m, d), weights and potentials float64 (m,), centre float32 (d,) where centred.
+    arrays  : points float32 (m, d), as Cost.points gives them; weights and potentials float64 (m,); centre float32 (d,)
+              where the cost has one.
     summary : numbers for JSON: epsilon, metric, calibration, distance, convergence, counts, warnings.
     """
 
@@ -51,13 +52,14 @@ def fit(target: np.ndarray, source: Part, source_is_pool: bool, settings: Settin
         device: torch.device) -> Fitted:
     """Solves the potentials of the target against the source. Shapes: target float (m, d)."""
     rows, masses, mean, count = _sampled(source, settings)
-    cost = Cost(settings.metric, torch.from_numpy(mean).to(device) if settings.center else None)
+    # The squared distance is the same wherever the origin is; at the mean float32 rounds it least.
+    centred = settings.center or settings.metric == "sqeuclidean"
+    cost = Cost(settings.metric, torch.from_numpy(mean).to(device) if centred else None, settings.center)
     given = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
     packed = compress(given, np.full(len(given), 1 / len(given)), settings.max_target, settings.seed, workers, device)
     q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
-    cost_mean, cost_std = cost_mean_and_std(
-        cost, moments(cost, torch.from_numpy(rows), torch.from_numpy(masses)), _target_moments(q)
-    )
+    source_moments = moments(cost, torch.from_numpy(rows), torch.from_numpy(masses))
+    cost_mean, cost_std = cost_mean_and_std(cost, source_moments, target_moments(cost, q))
     sample = hold(rows, masses, cost, q, workers)
     epsilon = settings.epsilon * cost_std
     x = cost.points(torch.from_numpy(rows)) if len(rows) * len(q.points) <= 1 << 25 else None
@@ -69,7 +71,7 @@ def fit(target: np.ndarray, source: Part, source_is_pool: bool, settings: Settin
     f = sample_potentials(sample, kernel, workers)
     earlier = sample_potentials(sample, transform(cost, q, epsilon, found.previous), workers)
     mean_cost = _mean_cost(cost, rows, q)
-    calibrated = calibration(found.mean_potential, count if source_is_pool else None)
+    calibrated = calibration(found.mean_potential, count if source_is_pool and source.weights is None else None)
     summary = {
         "method": "got", "metric": settings.metric, "epsilon": epsilon, "epsilon_relative": settings.epsilon,
         "cost_mean": cost_mean, "cost_std": cost_std, "distance": found.distance,
@@ -85,26 +87,24 @@ def fit(target: np.ndarray, source: Part, source_is_pool: bool, settings: Settin
         ),
     }
     arrays = {"points": packed.points, "weights": packed.weights, "potentials": found.g.cpu().numpy()}
-    return Fitted(arrays | ({"centre": mean} if settings.center else {}), summary)
-
-
-def _target_moments(q: Target) -> Moments:
-    """Moments of the target points as they are: they have been centred already."""
-    return moments(Cost("sqeuclidean"), q.points, q.weights)
+    return Fitted(arrays | ({"centre": mean} if centred else {}), summary)
 
 
 def _sampled(source: Part, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Sample, its masses, the mean of all rows, float32 (d,), and their number, in one reading."""
-    sample, total, weight, count = RowSample(settings.sample, settings.seed), None, 0.0, 0
+    """Sample, its masses, the mean of all rows, float32 (d,), and their number, in one reading.
+
+    Raises: GotdError where no row has weight.
+    """
+    sample, total, weight, count = RowSample(settings.sample, settings.seed), np.zeros(1), 0.0, 0
     for rows, weights in weighted_blocks(source, _MEAN_ROWS):
         sample.add(rows, weights)
-        share = weights @ rows.astype(np.float64)
-        total = share if total is None else total + share
+        total = total + weights @ rows.astype(np.float64)
         weight += float(weights.sum())
         count += len(rows)
+    if not weight:
+        raise without_mass(source)
     rows, weights = sample.take()
-    mean = np.zeros(rows.shape[1]) if total is None else total / weight
-    return rows, weights / weights.sum(), mean.astype(np.float32), count
+    return rows, weights / weights.sum(), (total / weight).astype(np.float32), count
 
 
 def _solve(sample: Sample, x: torch.Tensor | None, masses: np.ndarray, q: Target, cost: Cost, epsilon: float,
@@ -131,7 +131,7 @@ class Scorer:
                  device: torch.device) -> None:
         centre = torch.from_numpy(arrays["centre"]).to(device) if "centre" in arrays else None
         self.dimension = int(arrays["points"].shape[1])
-        self._cost = Cost(summary["metric"], centre)
+        self._cost = Cost(summary["metric"], centre, summary["center"])
         target = Target(torch.from_numpy(arrays["points"]).to(device), torch.from_numpy(arrays["weights"]).to(device))
         potentials = torch.from_numpy(arrays["potentials"]).to(device)
         self._kernel = transform(self._cost, target, summary["epsilon"], potentials)

@@ -9,11 +9,8 @@
 import math
 from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
-
-from gotd.errors import GotdError
 
 Metric = Literal["sqeuclidean", "cosine"]
 
@@ -25,11 +22,16 @@ class Cost(NamedTuple):
     """How two rows are compared.
 
     metric : which of the two costs.
-    centre : float32 (d,) or None; where given, it is subtracted from every row, which is then scaled to unit length.
+    centre : float32 (d,) or None; where given, it is subtracted from every row.
+    unit   : scale rows to unit length after that. The cosine does so anyway.
+
+    A squared distance does not change when everything moves, but the terms it is made of do: with the source's mean as
+    the centre they are no larger than need be, and float32 rounds them less.
     """
 
     metric: Metric
     centre: Tensor | None = None
+    unit: bool = False
 
     @property
     def slope(self) -> float:
@@ -37,7 +39,7 @@ class Cost(NamedTuple):
         return 2.0 if self.metric == "sqeuclidean" else 1.0
 
     def points(self, rows: Tensor) -> Tensor:
-        """Rows as they are compared: centred where there is a centre, of unit length where that or the metric asks it.
+        """Rows as they are compared: less the centre where there is one, of unit length where that is asked.
 
         Shapes: rows (n, d) of any float dtype -> float32 (n, d). A zero row stays zero: it has no direction, and its
         cosine with everything counts as 0.
@@ -45,10 +47,10 @@ class Cost(NamedTuple):
         points = rows.to(torch.float32)
         if self.centre is not None:
             points = points - self.centre
-        elif self.metric == "sqeuclidean":
+        if self.metric == "sqeuclidean" and not self.unit:
             return points
         length = torch.linalg.vector_norm(points, dim=1, keepdim=True)
-        return points / length.clamp_min(torch.finfo(torch.float32).tiny)
+        return points.div(length.clamp_min(torch.finfo(torch.float32).tiny))
 
     def alpha(self, points: Tensor) -> Tensor:
         """The part of the cost that is the row's own. Shapes: points float32 (n, d) -> float32 (n,)."""
@@ -149,16 +151,9 @@ class Target(NamedTuple):
     weights: Tensor
 
 
-def normalised(weights: np.ndarray, place: str) -> np.ndarray:
-    """Weights as masses that sum to 1. Shapes: (n,) -> float64 (n,).
-
-    Raises: GotdError where a weight is negative or not finite, or where all are zero.
-    """
-    masses = np.asarray(weights, dtype=np.float64)
-    wrong = np.flatnonzero(~(np.isfinite(masses) & (masses >= 0.0)))
-    if len(wrong):
-        raise GotdError(f"{place}: weight {masses[wrong[0]]} of row {wrong[0]} is not a finite number of at least 0")
-    total = masses.sum()
-    if total <= 0.0:
-        raise GotdError(f"{place}: all weights are zero; at least one row needs a positive weight")
-    return masses / total
+def target_moments(cost: Cost, target: Target) -> Moments:
+    """Moments of target points as they stand, with beta_j for what the cost adds to them."""
+    found = moments(Cost("sqeuclidean"), target.points, target.weights)
+    if cost.metric == "sqeuclidean":
+        return found
+    return found._replace(own_mean=0.0, own_second=0.0, own_cross=torch.zeros_like(found.mean))

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from gotd.ot.blocks import Workers, block_rows, padded
-from gotd.ot.source import Part, shares, weighted_blocks
+from gotd.ot.source import Part, shares, weighted_blocks, without_mass
 from gotd.ot.transform import Transform, exponentials_
+
 
 class Check(NamedTuple):
     """One look at the source.
@@ -32,8 +33,10 @@ def block_check(kernel: Transform, logits: Tensor, alpha: Tensor, masses: Tensor
     """A block's share of the sums. Shapes: logits float32 (n, m'), alpha float32 (n,), masses float64 (n,)."""
     top, total = exponentials_(logits)
     potential = alpha - kernel.unit * (top + total.log())
-    rows = (masses / total.double()).float()
-    return torch.mv(logits.T, rows).double(), float(masses @ potential.double())
+    # Largest mass 1 in float32, whatever unit the weights are in: nothing over- or underflows.
+    unit = masses.max().clamp_min(torch.finfo(torch.float64).tiny)
+    rows = (masses / unit / total.double()).float()
+    return torch.mv(logits.T, rows).double() * unit, float(masses @ potential.double())
 
 
 class StreamedSource:
@@ -79,4 +82,6 @@ class StreamedSource:
         for block_marginal, block_mean in self._workers.map(work, counted()):
             marginal += block_marginal
             mean += block_mean
+        if not total:
+            raise without_mass(part)
         return marginal / total, mean / total

@@ -42,6 +42,11 @@ def shares(parts: Sequence[Part]) -> list[float]:
     return [part.mass / total for part in parts]
 
 
+def without_mass(part: Part) -> GotdError:
+    """What to say of a part whose rows weigh nothing together."""
+    return GotdError(f"{part.name}: no row has weight; at least one needs a positive one")
+
+
 def weighted_blocks(part: Part, rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The part's rows and weights in blocks of exactly `rows` rows but for the last, however they were cut.
 
