@@ -1,7 +1,7 @@
 """A seeded uniform sample of a stream that does not depend on how the stream was cut.
 
-Row i of the stream gets the key splitmix64(seed, i); the n rows with the smallest keys are the sample. The keys are distinct
-(splitmix64 is a bijection), so the sample is the same however the rows came in blocks or files.
+Row i of the stream gets the key splitmix64(seed, i); the n rows with the smallest keys are the sample. The keys are
+distinct (splitmix64 is a bijection), so the sample is the same however the rows came in blocks or files.
 
 Source: Steele, Lea and Flood, Fast splittable pseudorandom number generators (OOPSLA 2014), Figure 17.
 """
@@ -16,7 +16,7 @@ def _mix(z: np.ndarray) -> np.ndarray:
     """The finaliser of splitmix64. Shapes: uint64 (n,) -> uint64 (n,)."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    return np.asarray(z ^ (z >> np.uint64(31)))
 
 
 def row_keys(seed: int, start: int, count: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 #: Differences kept. More than 8 gained nothing on text vectors, 3 cost half as many iterations again.
 _MEMORY = 8
-#: Added to the diagonal of the least-squares problem, relative to its largest entry: differences can be nearly parallel.
+#: Added to the diagonal of the least-squares problem, relative to its largest entry: differences can be near parallel.
 _RIDGE = 1e-10
 #: An error this many times the best so far says that the linear model failed: start again from the best.
 _TOLERATED_GROWTH = 2.0
@@ -61,4 +61,4 @@ class Anderson:
         normal = changes.T @ weighted  # (k, k)
         normal.diagonal().add_(_RIDGE * normal.diagonal().max() + torch.finfo(torch.float64).tiny)
         gamma = torch.linalg.solve(normal, weighted.T @ residual)
-        return residual - (steps + changes) @ gamma
+        return residual.sub((steps + changes) @ gamma)

@@ -1,8 +1,8 @@
 """Rows in blocks of one fixed shape, worked on by several threads, results in order.
 
 A matrix library may add up a row in another order when the matrix around it has another shape, and by more threads in
-another order again. So every product here is of one shape, the last block padded with zero rows, and every worker uses one
-thread of the library's own: a row gets the same bits wherever it stands and however many workers there are.
+another order again. So every product here is of one shape, the last block padded with zero rows, and every worker uses
+one thread of the library's own: a row gets the same bits wherever it stands and however many workers there are.
 """
 
 from collections import deque

@@ -1,12 +1,13 @@
 """A large target as fewer weighted points: cost and memory of everything grow with their number.
 
-Exact duplicates are merged first, which loses nothing. What is still too many is replaced by the means of clusters, each
-with the mass of its members: seeded weighted sampling for a start, then Lloyd's iteration.
+Exact duplicates are merged first, which loses nothing. What is still too many is replaced by the means of clusters,
+each with the mass of its members: seeded weighted sampling for a start, then Lloyd's iteration.
 
-The error is sqrt(sum_j b_j |y_j - mean of its cluster|^2), an upper bound on the Wasserstein-2 distance between target and
-compressed target: moving every row to its own mean is one way of transport.
+The error is sqrt(sum_j b_j |y_j - mean of its cluster|^2), an upper bound on the Wasserstein-2 distance between target
+and compressed target: moving every row to its own mean is one way of transport.
 
-Source: Lloyd, Least squares quantization in PCM (1982); weighted sampling without replacement: Efraimidis and Spirakis (2006).
+Source: Lloyd, Least squares quantization in PCM (1982); weighted sampling without replacement: Efraimidis and Spirakis
+(2006).
 """
 
 from typing import NamedTuple
@@ -47,9 +48,8 @@ def compress(
     # The smallest of exponential waiting times with rate b_j: a sample in proportion to mass, without replacement.
     waiting = np.random.default_rng(seed).exponential(size=len(points)) / weights
     centres = points[np.sort(np.argpartition(waiting, limit)[:limit])]
-    mass = np.empty(0)
     for _ in range(_LLOYD_ITERATIONS):
-        centres, mass = _means(points, weights, _nearest(points, centres, workers, device), len(centres))
+        centres = _means(points, weights, _nearest(points, centres, workers, device), len(centres))
     nearest = _nearest(points, centres, workers, device)
     mass = np.bincount(nearest, weights=weights, minlength=len(centres))
     distance = np.square(points - centres[nearest], dtype=np.float64).sum(axis=1)
@@ -79,11 +79,11 @@ def _nearest(points: np.ndarray, centres: np.ndarray, workers: Workers, device: 
     return np.asarray(torch.cat(list(workers.map(work, range(0, len(points), rows)))).numpy())
 
 
-def _means(points: np.ndarray, weights: np.ndarray, member: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted mean and mass of the clusters that have members. Shapes: -> float32 (k, d), float64 (k,)."""
+def _means(points: np.ndarray, weights: np.ndarray, member: np.ndarray, count: int) -> np.ndarray:
+    """Weighted means of the clusters that have members. Shapes: -> float32 (k, d)."""
     mass = np.bincount(member, weights=weights, minlength=count)
     sums = torch.zeros((count, points.shape[1]), dtype=torch.float64)
     weighted = torch.from_numpy(points).double().mul_(torch.from_numpy(weights)[:, None])
     sums.index_add_(0, torch.from_numpy(member), weighted)
     used = mass > 0.0
-    return (sums.numpy()[used] / mass[used, None]).astype(np.float32), mass[used]
+    return np.asarray((sums.numpy()[used] / mass[used, None]).astype(np.float32))

@@ -1,10 +1,10 @@
 """Unregularised optimal transport by POT's network simplex, for problems small enough to write out."""
 
 import numpy as np
-import ot
 import torch
 from torch import Tensor
 
+import ot
 from gotd.errors import GotdError
 from gotd.ot.cost import Cost, Target
 

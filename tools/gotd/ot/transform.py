@@ -7,7 +7,8 @@ With C = alpha(x) + beta_j - s x.y_j both are f(x) = alpha(x) - unit * R_j(L_j),
 
     L_j = scale x.y_j + bias_j,  scale = s / unit,  bias_j = (g_j - beta_j) / unit + log b_j
 
-come from one matrix product, R is log-sum-exp and unit = eps; at eps = 0 R is the maximum, unit = 1 and log b_j is left out.
+come from one matrix product, R is log-sum-exp and unit = eps; at eps = 0 R is the maximum, unit = 1 and log b_j is left
+out.
 
 Source: Feydy et al., Interpolating between Optimal Transport and MMD using Sinkhorn Divergences (2019), Eq. 8-9; the
 formula holds off the sample as well: Seguy et al., arXiv 1711.02283, section 4.
@@ -20,8 +21,8 @@ from torch import Tensor
 
 from gotd.ot.cost import Cost, Target
 
-#: Weights below exp(-60) of a row's largest are held at exp(-60), 1e-26: they cannot be seen in a float32 sum, the exponential
-#: is 12 times slower where it underflows (measured, MKL), and no column sum can come out as zero.
+#: Weights below exp(-60) of a row's largest are held at exp(-60), 1e-26: they cannot be seen in a float32 sum, the
+#: exponential is 12 times slower where it underflows (measured, MKL), and no column sum can come out as zero.
 _LOWEST_LOGIT = -60.0
 #: Columns are padded to whole cache lines of float32, so that every row of products is aligned alike.
 _COLUMN_MULTIPLE = 16
