@@ -116,7 +116,9 @@ def tiny(tmp_path: Path, wordpiece: Tokenizer, byte_pairs: Tokenizer) -> Tiny:
         reads_bytes = kind in ("GPT2", "Llama")
         engine = byte_pairs if reads_bytes else wordpiece
         tokens = {"eos_token": "<|endoftext|>"} if reads_bytes else _BERT_TOKENS
-        wrapped = transformers.PreTrainedTokenizerFast(tokenizer_object=engine, **tokens, **(tokenizer or {}))
+        # Before version 5 transformers counts segments among them unasked.
+        named = {"model_input_names": ["input_ids", "attention_mask"], **tokens, **(tokenizer or {})}
+        wrapped = transformers.PreTrainedTokenizerFast(tokenizer_object=engine, **named)
         wrapped.save_pretrained(folder)
         return folder
 

@@ -35,7 +35,8 @@ def test_alike_is_nearer_than_unlike() -> None:
 def test_a_vector_is_as_long_as_asked(dimension: int) -> None:
     model = HashEmbedder(dimension)
     vectors = model.embed(TEXTS)
-    assert (vectors.shape, vectors.dtype) == ((len(TEXTS), dimension), np.float32)
+    assert vectors.shape == (len(TEXTS), dimension)
+    assert vectors.dtype == np.float32
     assert model.identity["dimension"] == model.dimension == dimension
 
 

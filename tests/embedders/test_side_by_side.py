@@ -1,6 +1,6 @@
 """Several models: each one's unit vector in its place, each with the same say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ TEXTS = ["The quick brown fox", "", "a cat sat on the mat", "☃☃", "?!"]
 def unit(vectors: Vectors) -> Vectors:
     """Rows of unit length or zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
+    return np.divide(vectors, np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 class Given:
@@ -30,7 +30,7 @@ class Given:
         self.counts = Counts()
         self.identity: dict[str, JSON] = {"name": "given"}
 
-    def embed(self, texts: list[str]) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Vectors:
         self.counts.truncated += 1
         return self._vectors[: len(texts)]
 
