@@ -13,6 +13,9 @@ from gotd.streams.sources import ByteSource
 
 MAGIC = b"\x93NUMPY"
 _DTYPES = {"vectors": ("<f2", "<f4"), "scores": ("<f4",)}
+#: Format version and rows of the array that opens a pipe. numpy writes version 2 only for headers over 64 KiB, so an
+#: empty one of version 2 is ours, and cannot pass for no rows when the announcement that must follow is lost.
+_OPENING = (2, 0)
 _MAX_HEADER_BYTES = 1 << 16
 #: Bytes of rows read at a time.
 _BLOCK_BYTES = 1 << 22
@@ -36,21 +39,29 @@ class ArrayReader:
         """Rows in order, some megabytes at a time; an empty array with its width where there are no rows."""
         if not self._source.peek(1):
             raise DataError(self.name, "zero bytes: not even an empty array", "check the command that wrote it")
-        yielded = False
         while self._source.peek(1):
-            dtype, shape = self._header()
+            version, dtype, shape = self._header()
             if dtype == np.dtype("u1") and len(shape) == 1:
                 self._meet(shape[0])
                 continue
             self._check_array(dtype, shape)
-            for block in self._rows_of(dtype, shape):
-                yielded = True
-                yield block
+            yield from self._rows_of(dtype, shape)
+            if (version, shape[0]) == _OPENING:
+                self._announcement()
         self.verifier.end()
-        if not yielded and self._width is not None:
+        if not self.rows and self._width is not None:
             yield np.empty((0, self._width) if self._kind == "vectors" else (0,), dtype="<f4")
 
-    def _header(self) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    def _announcement(self) -> None:
+        _, dtype, shape = self._header() if self._source.peek(1) else (0, None, (0,))
+        if dtype == np.dtype("u1"):
+            self._meet(shape[0])
+        if self.verifier.announced is None:
+            what = "cut short: it ends, or another stream begins, before it has said what it is"
+            raise DataError(self.name, what, "see the message of the command before this one")
+
+    def _header(self) -> tuple[int, np.dtype[Any], tuple[int, ...]]:
+        """Format version, dtype and shape of the next array."""
         start = self._source.read_exactly(8)
         if start[:6] != MAGIC:
             what = f"not a .npy array after {self.rows} rows"
@@ -69,7 +80,7 @@ class ArrayReader:
             raise DataError(self.name, what, "make the file again") from error
         if fortran and len(shape) > 1:
             raise DataError(self.name, "in Fortran order", "save np.ascontiguousarray(x)")
-        return dtype, shape
+        return start[6], dtype, shape
 
     def _meet(self, length: int) -> None:
         if not 0 <= length <= MAX_SEAL_BYTES:
@@ -125,7 +136,7 @@ class ArrayWriter:
         self._dtype = np.dtype(dtype)
         self._tail_shape = () if width is None else (width,)
         self._digest = Digest()
-        sink.write(self._header(0))
+        sink.write(self._header(*_OPENING[::-1]) if sink.is_pipe else self._header(0))
         if sink.is_pipe:
             sink.write(_byte_array(encode(Announcement(kind, made_by))))
 
@@ -149,13 +160,11 @@ class ArrayWriter:
         if not self._sink.is_pipe:
             self._sink.patch(0, self._header(self.rows))
 
-    def _header(self, rows: int) -> bytes:
+    def _header(self, rows: int, version: int = 1) -> bytes:
         """numpy pads headers for the first axis to grow in place: the length does not depend on `rows`."""
         out = io.BytesIO()
-        shape = (rows, *self._tail_shape)
-        np.lib.format.write_array_header_1_0(
-            out, {"descr": self._dtype.str, "fortran_order": False, "shape": shape}
-        )
+        write = np.lib.format.write_array_header_1_0 if version == 1 else np.lib.format.write_array_header_2_0
+        write(out, {"descr": self._dtype.str, "fortran_order": False, "shape": (rows, *self._tail_shape)})
         return out.getvalue()
 
 

@@ -15,6 +15,11 @@ GZIP_MAGIC = b"\x1f\x8b"
 #: Of the sixteen skippable frames (RFC 8878, 3.1.2) the one our seals use.
 SEAL_MAGIC = b"\x5d\x2a\x4d\x18"
 
+#: A zstd frame of no data that only we write: single segment, content size 0, an empty block before the empty last one
+#: (RFC 8878, 3.1.1). In a pipe it comes first, because some readers (polars) want data before a skippable frame; being
+#: recognisable, it cannot pass for an empty stream when the announcement that must follow is lost.
+OPENING_FRAME = ZSTD_MAGIC + b"\x20\x00" + b"\x00\x00\x00" + b"\x01\x00\x00"
+
 #: zstd's own limit for streaming decoders, and the one behind `--long` (RFC 8878 allows more; nobody has the memory).
 USUAL_WINDOW_BYTES = 1 << 27
 LONG_WINDOW_BYTES = 1 << 31
@@ -34,6 +39,8 @@ class Marker(NamedTuple):
 def decompressed(source: ByteSource, long_window: bool = False) -> Iterator[bytes | Marker]:
     """Plain bytes in order, with the markers found between them."""
     head = source.peek(4)
+    if 0 < len(head) < 4 and (ZSTD_MAGIC.startswith(head) or GZIP_MAGIC.startswith(head[:2])):
+        raise DataError(source.name, "cut short: it ends inside its first four bytes", "fetch or make the file again")
     if head == ZSTD_MAGIC or _is_skippable(head):
         yield from _zstd_frames(source, LONG_WINDOW_BYTES if long_window else USUAL_WINDOW_BYTES)
     elif head[:2] == GZIP_MAGIC:
@@ -50,7 +57,12 @@ def _is_skippable(magic: bytes) -> bool:
 def _zstd_frames(source: ByteSource, window_bytes: int) -> Iterator[bytes | Marker]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=window_bytes)
     while magic := source.peek(4):
-        if _is_skippable(magic):
+        if source.peek(len(OPENING_FRAME)) == OPENING_FRAME:
+            source.read_exactly(len(OPENING_FRAME))
+            if not _is_skippable(source.peek(4)):
+                what = "cut short: it ends, or another stream begins, before it has said what it is"
+                raise DataError(source.name, what, "see the message of the command before this one")
+        elif _is_skippable(magic):
             length = int.from_bytes(source.read_exactly(8)[4:], "little")
             if length <= MAX_SEAL_BYTES:
                 yield Marker(source.read_exactly(length))
@@ -113,8 +125,3 @@ def _gzip_member(source: ByteSource) -> Iterator[bytes]:
 def marker_frame(payload: bytes) -> bytes:
     """A skippable zstd frame around a payload."""
     return SEAL_MAGIC + len(payload).to_bytes(4, "little") + payload
-
-
-def empty_frame() -> bytes:
-    """A zstd frame of no data. Readers that want data first (polars) get it before a pipe's announcement."""
-    return zstandard.ZstdCompressor(write_checksum=True).compress(b"")

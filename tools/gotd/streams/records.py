@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import zstandard
 
 from gotd.errors import DataError
-from gotd.streams.compression import Marker, decompressed, empty_frame, marker_frame
+from gotd.streams.compression import OPENING_FRAME, Marker, decompressed, marker_frame
 from gotd.streams.json_fields import parse_object
 from gotd.streams.seal import PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
@@ -153,7 +153,7 @@ class RecordWriter:
         self._sealed = not sink.name.endswith(_UNSEALED)
         self._encoder: Any = _encoder(sink)
         if self._sealed and sink.is_pipe:
-            sink.write(empty_frame() + marker_frame(encode(Announcement("records", made_by))))
+            sink.write(OPENING_FRAME + marker_frame(encode(Announcement("records", made_by))))
 
     @property
     def rows(self) -> int:

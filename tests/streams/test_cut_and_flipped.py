@@ -1,0 +1,213 @@
+"""A stream that is cut, flipped or followed by garbage is an error, never a shorter or another stream."""
+
+import gzip
+import io
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import zstandard
+
+from gotd.errors import DataError
+from gotd.streams.arrays import ArrayReader, ArrayWriter
+from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records
+from gotd.streams.seal import RecordRun
+from gotd.streams.sources import ByteSource
+
+LINES = [json.dumps({"id": i, "text": f"text number {i}"}).encode() for i in range(5)]
+ROWS = np.arange(12, dtype="<f2").reshape(4, 3)
+
+
+class MemorySink:
+    """A sink that keeps what it is given."""
+
+    def __init__(self, name: str, is_pipe: bool) -> None:
+        self.name, self.is_pipe, self.data = name, is_pipe, bytearray()
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    def patch(self, offset: int, data: bytes) -> None:
+        assert not self.is_pipe
+        self.data[offset : offset + len(data)] = data
+
+
+def record_stream(is_pipe: bool, name: str = "x.zst") -> bytes:
+    sink = MemorySink(name, is_pipe)
+    writer = RecordWriter(sink, {"tool": "test"})
+    writer.write(LINES)
+    writer.finish()
+    return bytes(sink.data)
+
+
+def vector_stream(is_pipe: bool) -> bytes:
+    sink = MemorySink("x.npy", is_pipe)
+    writer = ArrayWriter(sink, "vectors", "<f2", 3, {"tool": "test"})
+    writer.write(ROWS[:3])
+    writer.write(ROWS[3:])
+    writer.records.append(RecordRun(4, "0" * 64))
+    writer.finish()
+    return bytes(sink.data)
+
+
+def read_lines(data: bytes, is_file: bool) -> list[bytes]:
+    source = ByteSource(io.BytesIO(data), "x", len(data) if is_file else None)
+    return [record.line for batch in read_records(RecordReader(source), Skipping()) for record in batch]
+
+
+def read_vectors(data: bytes, is_file: bool) -> list[list[float]]:
+    source = ByteSource(io.BytesIO(data), "x", len(data) if is_file else None)
+    return [row for block in ArrayReader(source, "vectors").blocks() for row in block.tolist()]
+
+
+class Stream(NamedTuple):
+    """A kind of stream: how it is written (to a pipe or a file), how it is read (from a file or a pipe), its rows."""
+
+    write: Callable[[bool], bytes]
+    read: Callable[[bytes, bool], Any]
+    rows: Any
+
+
+RECORDS = Stream(record_stream, read_lines, LINES)
+VECTORS = Stream(vector_stream, read_vectors, ROWS.tolist())
+both = pytest.mark.parametrize("stream", [RECORDS, VECTORS], ids=["records", "vectors"])
+in_pipe_or_file = pytest.mark.parametrize("is_pipe", [False, True], ids=["file", "pipe"])
+
+
+@both
+@in_pipe_or_file
+def test_a_whole_stream_is_read_to_its_end(stream: Stream, is_pipe: bool) -> None:
+    assert stream.read(stream.write(is_pipe), not is_pipe) == stream.rows
+
+
+@both
+@in_pipe_or_file
+def test_a_cut_at_any_offset_is_an_error(stream: Stream, is_pipe: bool) -> None:
+    whole = stream.write(is_pipe)
+    read_short = []
+    for offset in range(len(whole)):
+        try:
+            found = stream.read(whole[:offset], not is_pipe)
+        except DataError:
+            continue
+        assert found == stream.rows
+        read_short.append(offset)
+    # In a file one cut cannot be told from a file of somebody else's: all rows there, only the seal gone.
+    assert len(read_short) == (0 if is_pipe else 1)
+
+
+@both
+@in_pipe_or_file
+def test_a_flipped_bit_is_an_error_or_changes_nothing(stream: Stream, is_pipe: bool) -> None:
+    whole = stream.write(is_pipe)
+    for offset in range(len(whole)):
+        for bit in range(8):
+            flipped = bytearray(whole)
+            flipped[offset] ^= 1 << bit
+            try:
+                found = stream.read(bytes(flipped), not is_pipe)
+            except DataError:
+                continue
+            assert found == stream.rows, (offset, bit)
+
+
+@both
+@in_pipe_or_file
+def test_what_follows_the_seal_must_be_a_stream(stream: Stream, is_pipe: bool) -> None:
+    with pytest.raises(DataError):
+        stream.read(stream.write(is_pipe) + b"garbage", not is_pipe)
+
+
+@both
+@in_pipe_or_file
+def test_streams_put_one_after_the_other_are_read_whole(stream: Stream, is_pipe: bool) -> None:
+    assert stream.read(stream.write(is_pipe) * 3, not is_pipe) == stream.rows * 3
+
+
+@both
+def test_lost_bytes_in_the_middle_of_a_pipe_are_seen(stream: Stream) -> None:
+    """As when a writer is killed and another one's output follows."""
+    whole = stream.write(True)
+    for offset in range(1, len(whole)):
+        with pytest.raises(DataError):
+            stream.read(whole[:offset] + whole, False)
+
+
+@both
+def test_reordered_rows_are_not_the_ones_sealed(stream: Stream) -> None:
+    if stream is VECTORS:
+        whole = bytearray(stream.write(False))
+        start = whole.index(ROWS.tobytes())
+        first, second = slice(start, start + 6), slice(start + 6, start + 12)
+        whole[first], whole[second] = whole[second], whole[first]
+    else:
+        frame = zstandard.compress(b"\n".join(reversed(LINES)) + b"\n")
+        whole = bytearray(frame + stream.write(False)[stream.write(False).index(b"\x5d\x2a\x4d\x18") :])
+    with pytest.raises(DataError, match="not the ones it was sealed with"):
+        stream.read(bytes(whole), True)
+
+
+def test_gzip_and_plain_are_read_and_a_cut_gzip_is_an_error() -> None:
+    plain = b"\n".join(LINES) + b"\n"
+    assert read_lines(plain, True) == LINES
+    assert read_lines(gzip.compress(plain[:40]) + gzip.compress(plain[40:]), True) == LINES
+    whole = gzip.compress(plain)
+    for offset in range(2, len(whole)):
+        with pytest.raises(DataError, match="cut short"):
+            read_lines(whole[:offset], True)
+
+
+def test_many_zstd_frames_are_read_whole_even_where_a_line_spans_two() -> None:
+    plain = b"\n".join(LINES) + b"\n"
+    frames = b"".join(zstandard.compress(plain[i : i + 7]) for i in range(0, len(plain), 7))
+    assert read_lines(frames, True) == LINES
+
+
+def test_a_pipe_that_delivers_byte_by_byte_is_read_alike() -> None:
+    class Trickle(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(1, size) if size and size > 0 else 1)
+
+    reader = RecordReader(ByteSource(Trickle(record_stream(True)), "x"))
+    assert [line for batch in reader.batches() for line in batch] == LINES
+    vectors = ArrayReader(ByteSource(Trickle(vector_stream(True)), "x"), "vectors")
+    assert np.concatenate(list(vectors.blocks())).tolist() == ROWS.tolist()
+
+
+def test_a_small_file_that_unpacks_to_gigabytes_is_read_in_bounded_pieces() -> None:
+    bomb = zstandard.ZstdCompressor(level=19).compress(b" " * (1 << 28))
+    assert len(bomb) < 1 << 15
+    with pytest.raises(DataError, match="a line over 64 MiB"):
+        read_lines(bomb, True)
+
+
+def test_a_header_that_promises_more_than_the_file_holds_allocates_nothing() -> None:
+    out = io.BytesIO()
+    np.lib.format.write_array_header_1_0(out, {"descr": "<f2", "fortran_order": False, "shape": (1 << 50, 384)})
+    for is_file in (True, False):
+        with pytest.raises(DataError, match="cut short"):
+            read_vectors(out.getvalue() + bytes(1000), is_file)
+
+
+def test_random_bytes_are_never_read_as_rows() -> None:
+    source = random.Random(0)
+    for _ in range(300):
+        data = source.randbytes(source.randrange(1, 200))
+        with pytest.raises(DataError):
+            read_vectors(b"\x93NUMPY" + data, True)
+
+
+@pytest.mark.parametrize(("array", "said"), [
+    (np.zeros((2, 3)), "dtype <f8"), (np.zeros(3, "f4"), "shape"), (np.zeros((2, 3), ">f4"), "dtype >f4"),
+    (np.asfortranarray(np.ones((2, 3), "f4")), "Fortran"), (np.zeros((2, 0), "f4"), "shape"),
+    (np.array([[None]], dtype=object), "dtype |O"),
+])
+def test_arrays_that_are_no_vectors_are_refused(array: np.ndarray, said: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", array, allow_pickle=True)
+    with pytest.raises(DataError) as caught:
+        read_vectors((tmp_path / "x.npy").read_bytes(), True)
+    assert said in str(caught.value)
