@@ -1,0 +1,75 @@
+"""Fitting and scoring in one call, and POT's answer to the same question."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+
+import ot
+from gotd.methods.got import Fitted, Scorer, Settings, fit
+from gotd.ot.blocks import Workers
+from gotd.ot.source import Part
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="session")
+def workers() -> Workers:
+    return Workers(2)
+
+
+@pytest.fixture(scope="session")
+def fitted(workers: Workers) -> Callable[..., Fitted]:
+    """got.fit on rows in memory. weights: one for each row, or None. cut: rows of a block, as if of a file."""
+
+    def of(
+        target: np.ndarray, rows: np.ndarray, settings: Settings, weights: np.ndarray | None = None,
+        source_is_pool: bool = True, cut: int = 1000, threads: Workers = workers,
+    ) -> Fitted:  # fmt: skip
+        def pieces(array: np.ndarray) -> Callable[[], Iterator[np.ndarray]]:
+            return lambda: (array[i : i + cut] for i in range(0, len(array), cut))
+
+        part = Part("pool.npy", 1.0, pieces(rows), None if weights is None else pieces(weights))
+        return fit(target, part, source_is_pool, settings, threads, CPU)
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def score(workers: Workers) -> Callable[[Fitted, np.ndarray], np.ndarray]:
+    return lambda fitted, rows: Scorer(fitted.arrays, fitted.summary, workers, CPU).scores(rows)
+
+
+@pytest.fixture(scope="session")
+def costs() -> Callable[..., np.ndarray]:
+    """C by its definition. Shapes: x (n, d), y (m, d) -> float64 (n, m)."""
+
+    def written_out(
+        x: np.ndarray, y: np.ndarray, metric: str = "sqeuclidean", centre: np.ndarray | None = None
+    ) -> np.ndarray:
+        x, y = x.astype("f8"), y.astype("f8")
+        if centre is not None:
+            x, y = x - centre, y - centre
+        if centre is not None or metric == "cosine":
+            x, y = (z / np.linalg.norm(z, axis=1, keepdims=True) for z in (x, y))
+        return 1.0 - x @ y.T if metric == "cosine" else np.square(x[:, None] - y[None]).sum(axis=2)
+
+    return written_out
+
+
+@pytest.fixture(scope="session")
+def entropic_f() -> Callable[..., np.ndarray]:
+    """POT's potential of the source, at rows of zero mass too. Shapes: a (n,), b (m,) > 0, C (n, m) -> float64 (n,)."""
+
+    def of(a: np.ndarray, b: np.ndarray, C: np.ndarray, eps: float) -> np.ndarray:
+        rows = a > 0
+        _, log = ot.bregman.sinkhorn_log(
+            a[rows], b, C[rows], eps, numItermax=1_000_000, stopThr=1e-10, log=True, warn=False
+        )
+        assert log["err"][-1] < 1e-9
+        logits = log["log_v"] - C / eps
+        top = logits.max(axis=1)
+        return -eps * (top + np.log(np.exp(logits - top[:, None]).sum(axis=1)))
+
+    return of

@@ -1,0 +1,179 @@
+"""Fit and score, end to end, against POT; and what is said about the fit."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import ot
+from gotd.errors import GotdError
+from gotd.methods.got import Fitted, Settings
+from gotd.ot.cost import Metric
+
+Fit = Callable[..., Fitted]
+Score = Callable[[Fitted, np.ndarray], np.ndarray]
+Costs = Callable[..., np.ndarray]
+EXACTLY = Settings(tolerance=1e-6, max_iterations=3000)
+
+
+def problem(seed: int, n: int = 120, m: int = 21, d: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the pool and of the target."""
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=(n, d)) + 0.4).astype("f4"), (rng.normal(size=(m, d)) * 0.8).astype("f4")
+
+
+def less_the_others(f: np.ndarray) -> np.ndarray:
+    """-(f_i - mean of f over all others): the score of a pool's own documents."""
+    return np.array([np.delete(f, i).mean() - f[i] for i in range(len(f))])
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("relative", [0.02, 0.05, 0.5])
+@pytest.mark.parametrize("metric", ["sqeuclidean", "cosine"])
+def test_scores_of_the_pool_are_those_of_pot(
+    metric: Metric, relative: float, center: bool, seed: int, fitted: Fit, score: Score, costs: Costs,
+    entropic_f: Callable[..., np.ndarray],
+) -> None:  # fmt: skip
+    x, y = problem(seed)
+    a, b = np.full(len(x), 1 / len(x)), np.full(len(y), 1 / len(y))
+    C = costs(x, y, metric, x.astype("f8").mean(axis=0) if center else None)
+    got = fitted(y, x, EXACTLY._replace(epsilon=relative, metric=metric, center=center))
+    assert got.summary["converged"]
+    assert got.summary["cost_mean"] == pytest.approx(C.mean(), rel=1e-5)
+    assert got.summary["cost_std"] == pytest.approx(C.std(), rel=1e-5)
+    assert got.summary["distance_exact"] == pytest.approx(ot.emd2(a, b, C), rel=1e-5)
+    expected = less_the_others(entropic_f(a, b, C, relative * C.std()))
+    assert np.abs(score(got, x) - expected).max() < 1e-4 * C.std()
+
+
+@pytest.mark.parametrize("metric", ["sqeuclidean", "cosine"])
+def test_a_weighted_source_and_candidates_outside_it_agree_with_pot(
+    metric: Metric, fitted: Fit, score: Score, costs: Costs, entropic_f: Callable[..., np.ndarray]
+) -> None:
+    """Candidates are rows of weight 0: what a document that was not there does for the distance."""
+    x, y = problem(3)
+    a, b = np.random.default_rng(0).uniform(0.1, 2.0, len(x)), np.full(len(y), 1 / len(y))
+    a[::4] = 0
+    got = fitted(y, x, EXACTLY._replace(metric=metric), weights=a)
+    a /= a.sum()
+    C = costs(x, y, metric)
+    std = np.sqrt(a @ np.square(C - a @ C @ b) @ b)
+    f = entropic_f(a, b, C, 0.05 * std)
+    assert np.abs(score(got, x) - (a @ f - f)).max() < 1e-4 * std
+
+
+def test_epsilon_zero_scores_by_the_exact_dual(fitted: Fit, score: Score, costs: Costs) -> None:
+    x, y = problem(0)
+    got = fitted(y, x, Settings(epsilon=0.0))
+    C = costs(x, y)
+    f = -score(got, x).astype("f8") * (len(x) - 1) / len(x)
+    # f is known up to a constant: the best one makes the dual the cost of the best plan, with g = min over rows C - f.
+    g = (C - f[:, None]).min(axis=0)
+    assert f.mean() + g.mean() == pytest.approx(ot.emd2([], [], C), rel=1e-5)
+    assert got.summary["distance"] == pytest.approx(ot.emd2([], [], C), rel=1e-5)
+
+
+def test_the_mean_score_of_the_source_is_zero(fitted: Fit, score: Score) -> None:
+    x, y = problem(0, n=5000)
+    for settings in (Settings(), Settings(epsilon=0.0), Settings(metric="cosine", center=True), Settings(sample=5000)):
+        scores = score(fitted(y, x, settings), x).astype("f8")
+        assert abs(scores.mean()) < 1e-5 * np.abs(scores).max()
+
+
+def test_candidates_of_a_source_need_no_place_in_it(fitted: Fit, score: Score) -> None:
+    """As the pool itself, all scores are N/(N-1) times those as candidates."""
+    x, y = problem(0)
+    inside, outside = (score(fitted(y, x, EXACTLY, source_is_pool=pool), x) for pool in (True, False))
+    assert inside == pytest.approx(outside * 120 / 119, rel=1e-6)
+
+
+def test_a_large_target_is_compressed_to_the_limit_and_scores_stay_alike(fitted: Fit, score: Score) -> None:
+    x, y = problem(0, n=500, m=300, d=2)
+    fewer = fitted(y, x, Settings(max_target=100))
+    assert fewer.summary["target_points"] <= 100 < fewer.summary["target_rows"] == 300
+    assert 0 < fewer.summary["target_error"] < 0.3
+    assert np.corrcoef(score(fewer, x), score(fitted(y, x, Settings(max_target=0)), x))[0, 1] > 0.99
+
+
+def test_a_score_does_not_depend_on_neighbours_or_threads(fitted: Fit, score: Score) -> None:
+    x, y = problem(0, n=3000, d=33)
+    got = fitted(y, x, Settings())
+    together = score(got, x)
+    for cut in (1, 7, 512, 1000):
+        ends = list(range(0, 20 * cut, cut)) if cut == 1 else list(range(0, 3000, cut))
+        apart = np.concatenate([score(got, x[i : i + cut]) for i in ends])
+        assert (apart == together[: len(apart)]).all()
+    assert (score(got, x[::-1])[::-1] == together).all()
+
+
+def test_converged_means_that_the_marginals_hold_in_float64(fitted: Fit, costs: Costs) -> None:
+    """On data far from the origin, where squared lengths drown the distances in float32."""
+    x, y = problem(0, n=600, m=80)
+    for offset in (0.0, 10.0, 300.0):
+        moved_x, moved_y = x + np.float32(offset), y + np.float32(offset)
+        got = fitted(moved_y, moved_x, Settings(epsilon=0.01))
+        eps, g = got.summary["epsilon"], got.arrays["potentials"]
+        logits = (g - costs(moved_x - got.arrays["centre"], got.arrays["points"])) / eps
+        plan = np.exp(logits - logits.max(axis=1, keepdims=True))
+        plan /= plan.sum(axis=1, keepdims=True)
+        assert got.summary["converged"]
+        assert np.abs(plan.mean(axis=0) - got.arrays["weights"]).sum() < 1.02e-4
+
+
+def test_too_large_an_epsilon_is_said_to_be_the_mean_distance(fitted: Fit, score: Score, costs: Costs) -> None:
+    x, y = problem(0)
+    got = fitted(y, x, Settings(epsilon=100.0))
+    assert np.corrcoef(score(got, x), -costs(x, y).mean(axis=1))[0, 1] > 0.999
+    (warning,) = got.summary["warnings"]
+    assert "so large that the score is the mean distance" in warning
+    assert "try 0.05" in warning
+
+
+def test_too_small_an_epsilon_is_said_to_be_rounding(fitted: Fit) -> None:
+    x, y = problem(0)
+    got = fitted(y, x, Settings(epsilon=1e-7, max_iterations=20))
+    (warning,) = got.summary["warnings"]
+    assert "near the rounding of float32" in warning
+    assert "0 for the exact solver" in warning
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.02, 0.05, 0.5])
+def test_a_sensible_epsilon_draws_no_warning(epsilon: float, fitted: Fit) -> None:
+    x, y = problem(0)
+    assert fitted(y, x, Settings(epsilon=epsilon)).summary["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.zeros(120), "no row has weight"),
+        (np.r_[np.ones(119), -1.0], "negative or not finite"),
+        (np.r_[np.nan, np.ones(119)], "negative or not finite"),
+        (np.r_[np.inf, np.ones(119)], "negative or not finite"),
+        (np.ones(119), "differ in number"),
+        (np.ones(121), "differ in number"),
+        (np.ones(0), "differ in number"),
+    ],
+)
+def test_weights_that_mean_nothing_are_refused_by_name(weights: np.ndarray, message: str, fitted: Fit) -> None:
+    x, y = problem(0)
+    with pytest.raises(GotdError, match=rf"pool\.npy: .*{message}"):
+        fitted(y, x, Settings(), weights=weights)
+
+
+def test_a_source_without_rows_is_refused(fitted: Fit) -> None:
+    x, y = problem(0)
+    with pytest.raises(GotdError, match=r"pool\.npy: no row has weight"):
+        fitted(y, x[:0], Settings())
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.05])
+def test_degenerate_sources_and_targets_score_zero_or_a_number(epsilon: float, fitted: Fit, score: Score) -> None:
+    x, y = problem(0)
+    alike = np.ones_like(x)
+    assert np.abs(score(fitted(y, x[:1], Settings(epsilon=epsilon)), x[:1])).max() < 1e-6
+    assert np.abs(score(fitted(y, alike, Settings(epsilon=epsilon)), alike)).max() < 1e-5
+    assert np.abs(score(fitted(alike, alike, Settings(epsilon=epsilon)), alike)).max() < 1e-5
+    assert np.isfinite(score(fitted(y[:1], x, Settings(epsilon=epsilon)), x)).all()
+    assert np.isfinite(score(fitted(x[:1], np.zeros_like(x), Settings(epsilon=epsilon, center=True)), x)).all()

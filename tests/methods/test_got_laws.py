@@ -1,0 +1,139 @@
+"""Laws that scores obey whatever the data: of motion, order, scale and mass."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gotd.methods.got import Fitted, Settings
+
+Fit = Callable[..., Fitted]
+Score = Callable[[Fitted, np.ndarray], np.ndarray]
+SETTINGS = Settings(tolerance=1e-6, max_iterations=2000)
+seeds = given(seed=st.integers(0, 100_000))
+few = settings(max_examples=8, deadline=None)
+
+
+def problem(seed: int, n: int = 80, m: int = 15, d: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)).astype("f4"), (rng.normal(size=(m, d)) + 0.5).astype("f4")
+
+
+def same(scores: np.ndarray, others: np.ndarray, parts: float = 1e-4) -> bool:
+    """Up to a small part of their spread."""
+    return bool(np.abs(scores - others).max() < parts * others.std())
+
+
+@few
+@seeds
+@pytest.mark.parametrize("epsilon", [0.0, 0.05])
+def test_moving_pool_and_target_together_changes_nothing(epsilon: float, fitted: Fit, score: Score, seed: int) -> None:
+    x, y = problem(seed)
+    move = np.float32(64.0) * np.random.default_rng(seed).integers(-4, 5, 5).astype("f4")
+    x, y = (np.round(z * 1024) / 1024 for z in (x, y))  # so that moving rounds nothing
+    how = SETTINGS._replace(epsilon=epsilon)
+    assert same(score(fitted(y + move, x + move, how), x + move), score(fitted(y, x, how), x))
+
+
+@few
+@seeds
+def test_turning_pool_and_target_together_changes_nothing(fitted: Fit, score: Score, seed: int) -> None:
+    x, y = problem(seed)
+    turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(5, 5)))[0].astype("f4")
+    assert same(score(fitted(y @ turn, x @ turn, SETTINGS), x @ turn), score(fitted(y, x, SETTINGS), x))
+
+
+@few
+@seeds
+def test_the_order_of_pool_and_target_does_not_matter(fitted: Fit, score: Score, seed: int) -> None:
+    x, y = problem(seed)
+    rng = np.random.default_rng(seed)
+    order, target_order = rng.permutation(len(x)), rng.permutation(len(y))
+    expected = score(fitted(y, x, SETTINGS), x)
+    assert same(score(fitted(y[target_order], x[order], SETTINGS), x[order]), expected[order])
+
+
+@few
+@given(seed=st.integers(0, 100_000), scale=st.sampled_from([0.01, 0.5, 7.0, 300.0]))
+def test_scores_scale_with_the_cost(fitted: Fit, score: Score, seed: int, scale: float) -> None:
+    """eps is relative to the spread of the cost and scales along."""
+    x, y = problem(seed)
+    large_x, large_y = x * np.float32(scale), y * np.float32(scale)
+    assert same(score(fitted(large_y, large_x, SETTINGS), large_x) / scale**2, score(fitted(y, x, SETTINGS), x))
+
+
+@few
+@given(seed=st.integers(0, 100_000), scale=st.sampled_from([0.01, 0.5, 7.0, 300.0]))
+def test_cosine_scores_do_not_depend_on_lengths(fitted: Fit, score: Score, seed: int, scale: float) -> None:
+    x, y = problem(seed)
+    how = SETTINGS._replace(metric="cosine")
+    lengths = np.random.default_rng(seed).uniform(0.5, 1.0, (len(x), 1)).astype("f4") * np.float32(scale)
+    assert same(score(fitted(y / np.float32(scale), x * lengths, how), x * lengths), score(fitted(y, x, how), x))
+
+
+@few
+@seeds
+def test_on_unit_vectors_squared_distance_is_twice_the_cosine_cost(fitted: Fit, score: Score, seed: int) -> None:
+    x, y = (z / np.linalg.norm(z, axis=1, keepdims=True) for z in problem(seed))
+    cosine = score(fitted(y, x, SETTINGS._replace(metric="cosine")), x)
+    assert same(score(fitted(y, x, SETTINGS), x), 2 * cosine)
+
+
+@few
+@seeds
+def test_a_target_text_given_twice_weighs_twice(fitted: Fit, score: Score, seed: int) -> None:
+    x, y = problem(seed)
+    twice = fitted(np.concatenate([y, y[:5]]), x, SETTINGS)
+    assert twice.arrays["weights"] == pytest.approx(np.r_[np.full(5, 0.1), np.full(10, 0.05)], abs=1e-12)
+    all_twice = fitted(np.concatenate([y, y]), x, SETTINGS)
+    assert same(score(all_twice, x), score(fitted(y, x, SETTINGS), x))
+
+
+@few
+@seeds
+@pytest.mark.parametrize("epsilon", [0.0, 0.05])
+def test_a_source_split_in_duplicates_is_the_same_source(epsilon: float, fitted: Fit, score: Score, seed: int) -> None:
+    x, y = problem(seed)
+    how = SETTINGS._replace(epsilon=epsilon)
+    whole = fitted(y, x, how, weights=np.r_[np.full(20, 2.0), np.ones(60)])
+    split = fitted(y, np.concatenate([x, x[:20]]), how, weights=np.ones(100))
+    # The exact potentials need not be unique where masses are whole numbers: their distance is.
+    assert split.summary["distance"] == pytest.approx(whole.summary["distance"], rel=1e-5)
+    assert epsilon == 0.0 or same(score(split, x), score(whole, x))
+
+
+@few
+@given(seed=st.integers(0, 100_000), unit=st.sampled_from([1e-300, 1e-45, 1e30, 1e300]))
+def test_the_unit_of_weights_does_not_matter(fitted: Fit, score: Score, seed: int, unit: float) -> None:
+    x, y = problem(seed)
+    weights = np.random.default_rng(seed).uniform(0.1, 1.0, len(x))
+    how = SETTINGS._replace(passes=2)
+    assert same(score(fitted(y, x, how, weights=weights * unit), x), score(fitted(y, x, how, weights=weights), x))
+
+
+@few
+@seeds
+def test_a_document_at_the_mode_of_the_target_is_worth_more_than_one_far_away(
+    fitted: Fit, score: Score, seed: int
+) -> None:
+    x, _ = problem(seed)
+    mode = np.full(5, 2.0, dtype="f4")
+    y = mode + 0.3 * np.random.default_rng(seed).normal(size=(30, 5)).astype("f4")
+    at, far = score(fitted(y, x, SETTINGS), np.stack([mode, -mode]))
+    assert at > 0 > far
+
+
+@few
+@seeds
+def test_where_the_pool_lacks_the_target_a_document_is_worth_more_than_where_it_has_it(
+    fitted: Fit, score: Score, seed: int
+) -> None:
+    """Two modes alike in the target; the pool has plenty of one. Nearness alone cannot tell them apart."""
+    rng = np.random.default_rng(seed)
+    left, right = np.array([-2.0, 0.0]), np.array([2.0, 0.0])
+    pool = np.concatenate([left + 0.3 * rng.normal(size=(180, 2)), right + 0.3 * rng.normal(size=(20, 2))])
+    target = np.concatenate([left + 0.3 * rng.normal(size=(50, 2)), right + 0.3 * rng.normal(size=(50, 2))])
+    plenty, rare = score(fitted(target.astype("f4"), pool.astype("f4"), SETTINGS), np.stack([left, right]).astype("f4"))
+    assert rare > 0 > plenty

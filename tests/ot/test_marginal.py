@@ -1,0 +1,167 @@
+"""The streamed source: the same potentials as from memory, the same bits however it was cut and whoever worked."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from gotd.errors import GotdError
+from gotd.ot.blocks import Workers
+from gotd.ot.cost import Cost, Target
+from gotd.ot.marginal import StreamedSource
+from gotd.ot.potentials import Potentials, solve_sample, solve_stream
+from gotd.ot.sample import hold
+from gotd.ot.source import Part
+from gotd.ot.transform import transform
+
+CPU = torch.device("cpu")
+EPS = 0.6
+COST = Cost("sqeuclidean")
+
+
+def problem(n: int = 3000, m: int = 24) -> tuple[np.ndarray, np.ndarray, Target]:
+    """Rows, weights with some zeros, target."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n, 6)).astype("f4"), (rng.normal(size=(m, 6)) + 0.3).astype("f4")
+    a, b = rng.uniform(0.1, 2.0, n), rng.uniform(0.1, 2.0, m)
+    a[::7] = 0
+    return x, a, Target(torch.from_numpy(y), torch.from_numpy(b / b.sum()))
+
+
+def cut(array: np.ndarray, rows: int) -> Callable[[], Iterator[np.ndarray]]:
+    return lambda: (array[i : i + rows] for i in range(0, len(array), rows))
+
+
+def part(x: np.ndarray, a: np.ndarray | None, rows: int = 1000, other_rows: int = 1000, mass: float = 1.0) -> Part:
+    return Part("source", mass, cut(x, rows), None if a is None else cut(a, other_rows))
+
+
+def from_memory(x: np.ndarray, a: np.ndarray, target: Target, workers: Workers, tolerance: float = 1e-6) -> Potentials:
+    sample = hold(x, a / a.sum(), COST, target, workers)
+    return solve_sample(sample, target, COST, EPS, 8.0, tolerance, 1000, workers)
+
+
+def error_in_float64(
+    x: np.ndarray, a: np.ndarray, target: Target, g: np.ndarray, costs: Callable[..., np.ndarray],
+    soft_minimum: Callable[..., np.ndarray],
+) -> float:  # fmt: skip
+    b, C = target.weights.numpy(), costs(x, target.points.numpy())
+    plan = (a / a.sum())[:, None] * b * np.exp((soft_minimum(b, C, EPS, g)[:, None] + g - C) / EPS)
+    return float(np.abs(plan.sum(axis=0) - b).sum())
+
+
+def test_one_look_measures_marginal_and_mean_potential_of_every_row(
+    workers: Workers, costs: Callable[..., np.ndarray], soft_minimum: Callable[..., np.ndarray]
+) -> None:
+    x, a, target = problem()
+    g = np.random.default_rng(1).normal(size=24)
+    b, C = target.weights.numpy(), costs(x, target.points.numpy())
+    f = soft_minimum(b, C, EPS, g)
+    expected = (a / a.sum()) @ (b * np.exp((f[:, None] + g - C) / EPS))
+    found = StreamedSource([part(x, a)], workers, CPU).check(transform(COST, target, EPS, torch.from_numpy(g)))
+    assert found.marginal.numpy()[:24] == pytest.approx(expected, rel=1e-5, abs=1e-9)
+    assert found.marginal.numpy()[24:] == pytest.approx(0.0, abs=1e-20)
+    assert found.mean_potential == pytest.approx((a / a.sum()) @ f, rel=1e-6)
+
+
+def test_passes_reach_the_potentials_that_memory_reaches(workers: Workers) -> None:
+    x, a, target = problem()
+    expected = from_memory(x, a, target, workers)
+    nothing = Potentials(torch.zeros(24).double(), EPS, False, 0, 1.0, 0.0, 0.0, torch.zeros(24).double())
+    found = solve_stream(StreamedSource([part(x, a)], workers, CPU), target, COST, nothing, 1e-6, 200)
+    assert found.converged
+    assert found.g.numpy() == pytest.approx(expected.g.numpy(), abs=1e-4)
+    assert found.distance == pytest.approx(expected.distance, abs=1e-5)
+    assert found.mean_potential == pytest.approx(expected.mean_potential, abs=1e-4)
+
+
+def test_passes_from_a_small_sample_take_the_error_on_the_whole_source_away(
+    workers: Workers, costs: Callable[..., np.ndarray], soft_minimum: Callable[..., np.ndarray]
+) -> None:
+    x, a, target = problem()
+    start = from_memory(x[:100], a[:100], target, workers)
+    errors = []
+    for passes in (1, 2, 4, 8, 16):
+        stream = StreamedSource([part(x, a)], workers, CPU)
+        found = solve_stream(stream, target, COST, start, 1e-9, passes)
+        errors.append(error_in_float64(x, a, target, found.g.numpy(), costs, soft_minimum))
+        assert found.marginal_error == pytest.approx(errors[-1], rel=0.01, abs=1e-6)
+        assert found.iterations == passes
+    assert errors == sorted(errors, reverse=True)
+    assert errors[0] > 0.1
+    assert errors[-1] < 1e-3
+
+
+def test_one_pass_only_measures(workers: Workers) -> None:
+    x, a, target = problem()
+    start = from_memory(x[:100], a[:100], target, workers)
+    found = solve_stream(StreamedSource([part(x, a)], workers, CPU), target, COST, start, 1e-4, 1)
+    assert torch.equal(found.g, start.g)
+    assert torch.equal(found.previous, start.previous)
+    assert start.converged
+    assert not found.converged
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_bits_do_not_depend_on_cuts_or_threads(weighted: bool) -> None:
+    x, a, target = problem()
+    weights = a if weighted else None
+    start = from_memory(x[:100], a[:100], target, Workers(1))
+    ways: Sequence[tuple[int, int, int]] = [(1, 3000, 3000), (2, 1, 7), (3, 333, 512), (5, 513, 2999), (2, 512, 100)]
+    found = [
+        solve_stream(
+            StreamedSource([part(x, weights, rows, others)], Workers(threads), CPU), target, COST, start, 1e-9, 3
+        )
+        for threads, rows, others in ways
+    ]
+    for each in found[1:]:
+        assert torch.equal(each.g, found[0].g)
+        assert each.distance == found[0].distance
+        assert each.marginal_error == found[0].marginal_error
+
+
+def test_bits_of_a_sample_do_not_depend_on_threads() -> None:
+    x, a, target = problem()
+    one, three = (from_memory(x, a, target, Workers(threads)) for threads in (1, 3))
+    assert torch.equal(one.g, three.g)
+    assert one.distance == three.distance
+
+
+def test_products_kept_or_made_anew_give_the_same_potentials(
+    monkeypatch: pytest.MonkeyPatch, workers: Workers
+) -> None:
+    x, a, target = problem()
+    kept = from_memory(x, a, target, workers)
+    monkeypatch.setattr("gotd.ot.sample._KEPT_PRODUCTS", 0)
+    anew = from_memory(x, a, target, workers)
+    assert anew.g.numpy() == pytest.approx(kept.g.numpy(), abs=1e-5)
+
+
+def test_parts_of_a_source_count_by_their_share(workers: Workers) -> None:
+    """0.7 of one set and 0.3 of another is one weighted set; shares need not sum to 1, and 0 is nothing."""
+    x, a, target = problem()
+    first, second = a[:2000] / a[:2000].sum(), a[2000:] / a[2000:].sum()
+    kernel = transform(COST, target, EPS, torch.zeros(24).double())
+    whole = StreamedSource([part(x, np.r_[0.7 * first, 0.3 * second])], workers, CPU).check(kernel)
+    parts = [part(x[:2000], a[:2000], mass=7.0), part(x[2000:], a[2000:], mass=3.0), part(x[:9], None, mass=0.0)]
+    mixed = StreamedSource(parts, workers, CPU).check(kernel)
+    assert mixed.marginal.numpy() == pytest.approx(whole.marginal.numpy(), rel=1e-5)
+    assert mixed.mean_potential == pytest.approx(whole.mean_potential, rel=1e-6)
+
+
+def test_half_precision_rows_are_read_as_they_are(workers: Workers) -> None:
+    x, a, target = problem()
+    kernel = transform(COST, target, EPS, torch.zeros(24).double())
+    half, single = (
+        StreamedSource([part(rows, a)], workers, CPU).check(kernel)
+        for rows in (x.astype("f2"), x.astype("f2").astype("f4"))
+    )
+    assert torch.equal(half.marginal, single.marginal)
+
+
+def test_rows_that_weigh_nothing_together_are_refused(workers: Workers) -> None:
+    x, a, target = problem()
+    kernel = transform(COST, target, EPS, torch.zeros(24).double())
+    with pytest.raises(GotdError, match="source: no row has weight"):
+        StreamedSource([part(x, a * 0)], workers, CPU).check(kernel)
