@@ -31,9 +31,11 @@ def test_correlation_under_masses_is_that_of_rows_repeated() -> None:
 
 
 def test_what_does_not_vary_correlates_with_nothing() -> None:
-    masses, values = np.full(3, 1 / 3), np.array([0.1, 0.7, 0.3], dtype="f4")
-    assert weighted_correlation(np.full(3, 0.1, dtype="f4"), values, masses) == pytest.approx(0.0, abs=1e-3)
-    assert weighted_correlation(np.zeros(3), values, masses) == 0.0
+    masses, values = np.full(150, 1 / 150), np.arange(150, dtype="f4")
+    for value in (0.0, 0.1, 2.47):
+        constant = np.full(150, value, dtype="f4")
+        assert weighted_correlation(constant, values, masses) == 0.0
+        assert weighted_correlation(constant, constant * 3, masses) == 0.0
 
 
 def test_overlap_counts_the_lowest_potentials_that_both_choose() -> None:

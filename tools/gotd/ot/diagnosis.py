@@ -12,6 +12,8 @@ _ROUNDINGS_PER_EPSILON = 64.0
 
 def weighted_correlation(u: np.ndarray, v: np.ndarray, masses: np.ndarray) -> float:
     """Pearson's correlation under masses that sum to 1; 0 where either does not vary. Shapes: all (n,)."""
+    if np.ptp(u) == 0.0 or np.ptp(v) == 0.0:
+        return 0.0
     u = u.astype(np.float64) - masses @ u
     v = v.astype(np.float64) - masses @ v
     norm = np.sqrt((masses @ u**2) * (masses @ v**2))
