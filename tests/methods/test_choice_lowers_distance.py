@@ -7,9 +7,9 @@ its texts are, and the nearest neighbours of target texts are in the modes of wh
 from collections.abc import Callable
 
 import numpy as np
-import ot
 import pytest
 
+import ot
 from gotd.methods.got import Fitted, Settings
 
 #: Documents chosen, and the share of the training distribution they then make up.
@@ -22,7 +22,7 @@ def around(centre: np.ndarray, count: int, width: float, rng: np.random.Generato
 
 
 def problem(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pool: 200 of anything, 200 between the modes, 800, 240 and 60 of the modes. Target: 75, 60 and 15 of the modes."""
+    """Pool: 200 of anything, 200 between the modes, 800, 240, 60 of the modes. Target: 75, 60, 15 of the modes."""
     rng = np.random.default_rng(seed)
     pool = [around(np.zeros(8), 200, 1.0, rng), around(MODES.mean(axis=0), 200, 0.3, rng)]
     pool += [around(mode, count, 0.3, rng) for mode, count in zip(MODES, (800, 240, 60), strict=True)]
