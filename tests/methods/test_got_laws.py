@@ -110,7 +110,10 @@ def test_the_unit_of_weights_does_not_matter(fitted: Fit, score: Score, seed: in
     x, y = problem(seed)
     weights = np.random.default_rng(seed).uniform(0.1, 1.0, len(x))
     how = SETTINGS._replace(passes=2)
-    assert same(score(fitted(y, x, how, weights=weights * unit), x), score(fitted(y, x, how, weights=weights), x))
+    plain, other = fitted(y, x, how, weights=weights), fitted(y, x, how, weights=weights * unit)
+    assert same(score(other, x), score(plain, x))
+    assert other.summary["measured_on"] == "pool"
+    assert other.summary["marginal_error"] == pytest.approx(plain.summary["marginal_error"], abs=1e-6)
 
 
 @few
