@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import zstandard
+
 from workdir import Workdir
 
 MADE = ["scored.jsonl.zst", "piped.jsonl.zst"]
@@ -41,7 +42,8 @@ def test_pandas(made: Workdir, name: str) -> None:
 @pytest.mark.parametrize("name", MADE)
 def test_datasets(made: Workdir, name: str) -> None:
     datasets = pytest.importorskip("datasets")
-    rows = datasets.load_dataset("json", data_files=str(made.path / name), split="train", cache_dir=str(made.path / "c"))
+    path, cache = str(made.path / name), str(made.path / "cache")
+    rows = datasets.load_dataset("json", data_files=path, split="train", cache_dir=cache)
     assert rows["id"] == [f"d{i}" for i in range(300)]
 
 

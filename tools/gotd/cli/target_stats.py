@@ -70,9 +70,8 @@ def command(target: str, source: tuple[str, ...], pool: tuple[str, ...], output:
     vectors = np.concatenate(rows).astype(np.float32)
     if not len(vectors):
         raise DataError(target, "no rows: there is nothing to move towards", "embed at least one target text")
-    identity = one_embedder(seals)
     if center is None:
-        center = bool(identity) and identity.get("name") == "hash"  # type: ignore[union-attr]
+        center = (one_embedder(seals) or {}).get("name") == "hash"
     settings = Settings(
         epsilon=how["epsilon"], metric=how["metric"], center=center, sample=how["pool_sample"], passes=how["passes"],
         tolerance=how["tol"], max_iterations=how["max_iterations"], max_target=how["max_target"], seed=how["seed"],
@@ -82,18 +81,22 @@ def command(target: str, source: tuple[str, ...], pool: tuple[str, ...], output:
     run.advance(fitted.summary["source_rows"])
     if source and pool:
         run.say("the pool's vectors are not read: --source is what the gradient is taken at")
-    for warning in fitted.summary["warnings"]:
-        run.say(f"warning: {warning}")
-    if not fitted.summary["converged"] and not allow_unconverged:
-        raise GotdError(
-            f"not converged: marginal error {fitted.summary['marginal_error']:.2g} after "
-            f"{fitted.summary['iterations']} iterations, {settings.tolerance:g} was asked; raise --max-iterations, "
-            "--tol or --epsilon, or pass --allow-unconverged"
-        )
+    _judge(fitted.summary, settings.tolerance, allow_unconverged, run)
     with open_output(output) as sink:
         write_target(sink, fitted.arrays, fitted.summary | {"embedder": one_embedder(seals)})
     print_text(orjson.dumps(fitted.summary, option=orjson.OPT_INDENT_2).decode())
     run.close()
+
+
+def _judge(summary: dict[str, Any], tolerance: float, allow_unconverged: bool, run: Run) -> None:
+    """Says the warnings; an error where the potentials are not what was asked for."""
+    for warning in summary["warnings"]:
+        run.say(f"warning: {warning}")
+    if not summary["converged"] and not allow_unconverged:
+        raise GotdError(
+            f"not converged: marginal error {summary['marginal_error']:.2g} after {summary['iterations']} iterations, "
+            f"{tolerance:g} was asked; raise --max-iterations, --tol or --epsilon, or pass --allow-unconverged"
+        )
 
 
 def _blocks(

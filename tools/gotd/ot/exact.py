@@ -1,10 +1,11 @@
 """Unregularised optimal transport by POT's network simplex, for problems small enough to write out."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
-import ot
 from gotd.errors import GotdError
 from gotd.ot.cost import Cost, Target
 
@@ -14,6 +15,13 @@ POTENTIAL_PAIRS = 1 << 25
 DISTANCE_PAIRS = 1 << 22
 #: Pivots allowed; POT's own default (100,000) stops short on a few thousand rows.
 _PIVOTS = 100_000_000
+
+
+def _pot() -> Any:
+    """POT, imported when it is needed: it brings scipy and whatever else it finds, a second's work."""
+    import ot
+
+    return ot
 
 
 def exact_potentials(points: Tensor, masses: Tensor, target: Target, cost: Cost) -> tuple[Tensor, float]:
@@ -34,7 +42,7 @@ def exact_potentials(points: Tensor, masses: Tensor, target: Target, cost: Cost)
     rows = masses > 0.0
     b = target.weights[present].cpu().numpy()
     costs = cost.matrix(points[rows], target.points[present]).cpu().numpy()
-    _, log = ot.emd(masses[rows].cpu().numpy(), b, costs, numItermax=_PIVOTS, log=True)
+    _, log = _pot().emd(masses[rows].cpu().numpy(), b, costs, numItermax=_PIVOTS, log=True)
     if log["warning"] is not None:
         raise GotdError(f"the exact solver did not end: {log['warning']}; sample fewer rows")
     potentials = torch.zeros_like(target.weights)
@@ -51,4 +59,4 @@ def exact_distance(points: Tensor, masses: Tensor, target: Target, cost: Cost) -
         return None
     costs = cost.matrix(points, target.points).cpu().numpy()
     a, b = masses.cpu().numpy(), target.weights.cpu().numpy()
-    return float(ot.emd2(a, b * (a.sum() / b.sum()), np.ascontiguousarray(costs), numItermax=_PIVOTS))
+    return float(_pot().emd2(a, b * (a.sum() / b.sum()), np.ascontiguousarray(costs), numItermax=_PIVOTS))

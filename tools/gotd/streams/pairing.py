@@ -8,7 +8,7 @@ from gotd.errors import DataError, GotdError
 from gotd.streams.locations import is_url
 from gotd.streams.seal import Digest, RecordRun
 
-_REMEDY = "score those records again"
+_REMEDY = "score those records again, or give the --skip-invalid they were embedded with"
 _SUFFIXES = (".jsonl.zst", ".jsonl.gz", ".ndjson.zst", ".ndjson.gz", ".json.zst", ".json.gz", ".jsonl", ".ndjson",
              ".json", ".npy", ".zst", ".gz")
 

@@ -1,0 +1,88 @@
+"""What is imported when: help at once, torch only where there is something to compute, layers in one direction."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gotd
+
+PACKAGE = Path(gotd.__file__).parent
+COMMANDS = ["chunk", "embed", "target_stats", "score", "topk"]
+HEAVY = ["torch", "transformers", "tokenizers", "ot", "scipy", "sklearn", "smart_open"]
+ASK = """
+import sys
+{before}
+sys.argv = ["ds", "--help"]
+from gotd.cli.{command} import main
+try:
+    main()
+finally:
+    print([name for name in {heavy} if name in sys.modules])
+"""
+
+
+def imported(command: str, before: str = "") -> str:
+    """The heavy modules that `--help` imports, as the last line of output."""
+    program = ASK.format(command=command, before=before, heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "Usage:" in done.stdout
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_imports_nothing_heavy(command: str) -> None:
+    assert imported(command) == "[]"
+
+
+def test_and_that_test_can_fail() -> None:
+    assert "torch" in imported("chunk", before="import torch")
+
+
+def layer(path: Path) -> str:
+    """The folder of the package a file stands in; "" for the stages between cli and the rest."""
+    inside = path.relative_to(PACKAGE).parts
+    return inside[0] if len(inside) > 1 else ""
+
+
+MAY_IMPORT = {
+    "cli": {"cli", "", "methods", "embedders", "ot", "streams"},
+    "": {"", "streams", "ot", "methods", "embedders"},
+    "methods": {"methods", "ot", ""},
+    "embedders": {"embedders", ""},
+    "ot": {"ot", ""},
+    "streams": {"streams", ""},
+}
+
+
+def test_imports_point_one_way() -> None:
+    wrong = []
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                parts = name.split(".")
+                if parts[0] == "gotd" and len(parts) > 1:
+                    goal = parts[1] if (PACKAGE / parts[1]).is_dir() else ""
+                    if goal not in MAY_IMPORT[layer(path)]:
+                        wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert not wrong
+
+
+def length(node: ast.FunctionDef) -> int:
+    """Lines of a function without its signature and docstring."""
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_files_and_functions_are_short() -> None:
+    wrong = []
+    for path in [*PACKAGE.rglob("*.py"), *(PACKAGE.parent.parent / "scripts").rglob("*.py")]:
+        text = path.read_text()
+        if len(text.splitlines()) > 250:
+            wrong.append(f"{path.name}: {len(text.splitlines())} lines")
+        wrong += [f"{path.name}:{node.lineno} {node.name}: {length(node)} lines" for node in ast.walk(ast.parse(text))
+                  if isinstance(node, ast.FunctionDef) and length(node) > 40]
+    assert not wrong
