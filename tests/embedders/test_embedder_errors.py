@@ -88,6 +88,12 @@ def test_a_transformer_without_transformers_says_what_to_install(
     assert message.endswith("pip install 'gotd[models]'")
 
 
+def test_a_transformer_without_torch_says_what_to_install(tiny: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tiny("Bert")
+    forbid(monkeypatch, "torch")
+    assert fails(folder) == f"{folder}: No module named 'torch'; pip install 'gotd[models]'"
+
+
 @pytest.mark.parametrize("package", ["tokenizers", "safetensors"])
 def test_a_static_model_without_its_packages_says_what_to_install(
     tmp_path: Path, wordpiece: Any, monkeypatch: pytest.MonkeyPatch, package: str

@@ -82,6 +82,14 @@ def test_no_texts_give_no_rows() -> None:
     assert HashEmbedder(64).embed([]).shape == (0, 64)
 
 
+def test_all_of_a_long_text_counts() -> None:
+    """It is worked on in pieces of 262,144 characters; here words meet their ends."""
+    one, other = "butter " * 50_000, "kinase " * 50_000
+    long = HashEmbedder().embed([one + other, one, other, one + one])
+    assert np.allclose(long[0] @ long[1:].T, np.sqrt(0.5), atol=0.1)
+    assert long[1] @ long[3] > 0.99
+
+
 def test_words_are_counted() -> None:
     model = HashEmbedder(64)
     model.embed(["a cat sat", "蛋白質", ""])

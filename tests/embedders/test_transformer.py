@@ -140,6 +140,21 @@ def test_half_precision_keeps_distant_positions_apart(tiny: Folder, kind: str) -
     first, second = (model._network.module(input_ids=ids).last_hidden_state[0].float() for model in (exact, half))
     assert torch.cosine_similarity(first, second, dim=-1).min() > 0.98
     assert cosines(exact.embed(long), half.embed(long)).min() > 0.999
+    assert {parameter.dtype for parameter in half._network.module.parameters()} == {torch.bfloat16}
+
+
+def test_no_batch_holds_more_tokens_than_asked(tiny: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = embedder(tiny("Bert"), batch_tokens=100)
+    run, sizes = model._network.module.forward, []
+
+    def measured(**inputs: Any) -> Any:
+        sizes.append(inputs["input_ids"].numel())
+        return run(**inputs)
+
+    monkeypatch.setattr(model._network.module, "forward", measured)
+    model.embed(["cat", "a cat " * 20, "a cat sat", "dog", "dog " * 9, "a cat " * 5])
+    assert len(sizes) > 1
+    assert max(sizes) <= 100
 
 
 def test_memory_that_runs_out_makes_batches_smaller(tiny: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

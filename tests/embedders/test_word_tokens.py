@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Tokenizer, normalizers
+from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
 
 from gotd.embedders import word_tokens
 from gotd.embedders.word_tokens import WordTokens
@@ -23,6 +23,8 @@ CHANGES: dict[str, Callable[[Tokenizer], Any]] = {
     "single words": lambda tokenizer: tokenizer.add_tokens([AddedToken("cat", single_word=True)]),
     "exact tokens": lambda tokenizer: tokenizer.add_tokens([AddedToken("<E>", normalized=False)]),
     "spaced tokens": lambda tokenizer: tokenizer.add_tokens([AddedToken("a cat")]),
+    "marked spaces": lambda tokenizer: setattr(tokenizer, "pre_tokenizer", pre_tokenizers.Metaspace()),
+    "replaced spaces": lambda tokenizer: setattr(tokenizer, "normalizer", normalizers.Replace(" ", "")),
 }
 
 
@@ -33,6 +35,7 @@ def changed(tokenizer: Tokenizer, change: str) -> Tokenizer:
 
 
 @pytest.mark.parametrize("change", CHANGES)
+@example(texts=["a cat sat", "a  cat\nsat ", "the cat"])
 @given(texts=st.lists(st.text(ALPHABET, max_size=40) | st.text(max_size=20), max_size=5))
 def test_ids_are_those_of_the_whole_text(wordpiece: Tokenizer, change: str, texts: list[str]) -> None:
     tokenizer = changed(wordpiece, change)
