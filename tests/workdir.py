@@ -78,7 +78,7 @@ class Workdir:
 WORDS = (
     "protein kinase binding inhibits receptor cell assay butter onion oven simmer garlic market shares quarter "
     "profit league goal keeper season striker orbit rocket launch lunar probe"
-).split()  # noqa: SIM905 - a list of words is easier to read so
+).split()
 
 
 def texts(count: int, seed: int = 0, words: int = 60) -> list[str]:

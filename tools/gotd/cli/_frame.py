@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -64,10 +65,19 @@ class Run:
         if self._bar is not None:
             self._bar.close()
         seconds = time.monotonic() - self._start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         rate = self.rows / seconds if seconds > 0 else 0.0
         notes = "".join(f"; {note}" for note in self.notes)
-        self.say(f"{self.rows:,} rows in {seconds:.1f} s ({rate:,.0f} rows/s), peak memory {peak:.0f} MB{notes}")
+        memory = f"peak memory {_peak_megabytes():.0f} MB"
+        self.say(f"{self.rows:,} rows in {seconds:.1f} s ({rate:,.0f} rows/s), {memory}{notes}")
+
+
+def _peak_megabytes() -> float:
+    """Largest resident memory so far. getrusage would count what a large parent held when it started us."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def print_text(text: str) -> None:

@@ -93,12 +93,13 @@ def with_field(line: bytes, key: str, value: bytes) -> bytes:
 def without_field(line: bytes, key: str) -> bytes:
     """The record without a field it has.
 
-    Ours stand at the end of the line (`with_field`) and are cut off; a field anywhere else is found by parsing.
+    Ours stand at the end of the line (`with_field`) and are cut off; a field anywhere else, or there twice, is found by
+    parsing.
     The cut is exact: unescaped quotes cannot stand inside a JSON string, and one closing brace ends the outer object.
     """
-    mark = b"," + orjson.dumps(key) + b":"
-    head, found, value = line.rpartition(mark)
-    if found and _OWN_VALUE.fullmatch(value) and mark not in head:
+    name = orjson.dumps(key)
+    head, found, value = line.rpartition(b"," + name + b":")
+    if found and _OWN_VALUE.fullmatch(value) and name not in head:
         return head + b"}"
     return object_line([field for field in raw_fields(line) if field[0] != key])
 

@@ -1,0 +1,68 @@
+"""Pieces: nothing but white space is lost, nothing is too long, tails are kept."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gotd.chunking import Chunk, Chunker, Document, split
+
+TEXTS = st.text(st.sampled_from(list("ab. \n\t!é。")) | st.characters(), max_size=400)
+
+
+def packed(text: str) -> str:
+    return re.sub(r"\s", "", text)
+
+
+@given(TEXTS, st.integers(16, 60))
+def test_pieces_are_short_and_hold_every_character(text: str, chars: int) -> None:
+    pieces = split(text, chars)
+    assert packed("".join(pieces)) == packed(text)
+    assert all(0 < len(piece) <= chars for piece in pieces)
+
+
+def test_a_text_without_a_place_to_cut_is_cut_all_the_same_and_in_linear_time() -> None:
+    pieces = split("x" * 3_000_000, 1000)
+    assert len(pieces) == 3000
+    assert {len(piece) for piece in pieces} == {1000}
+
+
+def test_cuts_are_at_the_best_boundary_near_the_middle() -> None:
+    paragraph, sentence = "a" * 60 + "\n\n" + "b" * 60, "One is here. " * 8
+    assert split(paragraph, 100) == ["a" * 60, "b" * 60]
+    assert all(piece.endswith(".") for piece in split(sentence, 60))
+    assert all(not re.search(r"\w$", piece) or piece.split()[-1] == "word" for piece in split("word " * 100, 50))
+
+
+def chunks(texts: list[str], chars: int) -> list[Chunk]:
+    chunker = Chunker(chars)
+    made = []
+    for i, text in enumerate(texts):
+        made += chunker.add(Document(f"d{i}", text, (("source", b'"x"'),), f'{{"line":{i}}}'.encode()))
+    return [*made, *chunker.flush()]
+
+
+@given(st.lists(TEXTS, max_size=12), st.integers(16, 80))
+def test_every_document_is_in_the_chunks_in_order(texts: list[str], chars: int) -> None:
+    made = chunks(texts, chars)
+    assert packed("".join(chunk.text for chunk in made)) == packed("".join(texts))
+    assert all(len(chunk.text) <= chars for chunk in made)
+    parts = [part.split("#")[0] for chunk in made for part in chunk.parts]
+    assert list(dict.fromkeys(parts)) == [f"d{i}" for i, text in enumerate(texts) if text.strip()]
+
+
+def test_short_neighbours_are_joined_and_a_whole_one_alone_passes_untouched() -> None:
+    made = chunks(["short one", "short two", "x" * 39], 40)
+    assert [chunk.text for chunk in made] == ["short one\n\nshort two", "x" * 39]
+    assert made[0].parts == ("d0", "d1")
+    assert (made[0].line, made[1].line) == (None, b'{"line":2}')
+
+
+def test_joined_chunks_keep_the_fields_that_agree() -> None:
+    chunker = Chunker(100)
+    first = Document("a", "one", (("lang", b'"en"'), ("source", b'"x"')), b"")
+    second = Document("b", "two", (("lang", b'"en"'), ("source", b'"y"')), b"")
+    assert not [*chunker.add(first), *chunker.add(second)]
+    [joined] = chunker.flush()
+    assert joined.fields == (("lang", b'"en"'),)
+    assert (chunker.joined, chunker.empty) == (2, 0)
