@@ -53,6 +53,7 @@ def test_items_are_read_at_most_two_a_thread_ahead() -> None:
 
 def test_each_worker_keeps_to_one_thread_of_torch() -> None:
     assert set(Workers(2).map(lambda _: torch.get_num_threads(), range(20))) == {1}
+    assert torch.get_num_threads() == 1
 
 
 def test_a_failure_in_a_worker_is_raised_where_the_result_is_wanted() -> None:

@@ -60,11 +60,15 @@ def rechunked(arrays: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
 
 
 class Workers:
-    """A fixed number of threads that map a function over blocks."""
+    """A fixed number of threads that map a function over blocks.
+
+    Each keeps to one thread of torch's own, and so does the thread that makes them: a library's idle threads spin for a
+    while after each operation, which takes the workers' time (a third of it, several times as much on a busy machine).
+    """
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        # Each worker keeps to one thread of torch's own (the setting is per calling thread).
+        torch.set_num_threads(1)  # holds for the calling thread only, hence the initializer as well
         self._pool = ThreadPoolExecutor(threads, "gotd-block", initializer=torch.set_num_threads, initargs=(1,))
 
     def map(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:

@@ -1,0 +1,72 @@
+"""The README and the help: what they name exists, what they show runs."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from workdir import BIN, Workdir, records, texts
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+COMMANDS = sorted(path.name for path in BIN.glob("ds-*"))
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+#: Of other programs the README shows.
+FOREIGN = {"--help"}
+
+
+def help_of(command: str) -> str:
+    return subprocess.run([BIN / command, "--help"], capture_output=True, text=True, check=True).stdout
+
+
+HELP = {command: help_of(command) for command in COMMANDS}
+EXAMPLES = [line.strip() for text in HELP.values() for line in text.splitlines() if re.match(r"    (ds-|zcat )", line)]
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_every_command_is_in_the_readme_and_shows_two_examples() -> None:
+    assert len(COMMANDS) >= 5
+    for command, text in HELP.items():
+        assert f"| `{command}` |" in README
+        assert text.count("\n    ") >= 2, command
+        assert "Holds" in text, command
+
+
+def test_every_option_the_readme_names_exists() -> None:
+    known = {option for text in HELP.values() for option in OPTION.findall(text)} | FOREIGN
+    assert set(OPTION.findall(README)) <= known
+
+
+def test_every_option_is_explained() -> None:
+    for command, text in HELP.items():
+        options = text.split("Options:\n", 1)[1]
+        for entry in re.split(r"\n  (?=-)", options.strip()):
+            assert len(entry.split()) > 2, f"{command}: {entry}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
+    """A folder with a file of every name that the examples use."""
+    made = Workdir(tmp_path_factory.mktemp("readme"))
+    (made.path / "pool").mkdir()
+    for number in range(2):
+        made.write(f"pool/{number}.jsonl", records(texts(400, seed=number)))
+    made.ok("zstd -q --rm pool/*.jsonl && cat pool/*.zst > pool.jsonl.zst")
+    made.ok("zstdcat pool.jsonl.zst | gzip > reviews.jsonl.gz")
+    made.write("target.jsonl", records(texts(100, seed=3)[::5]))
+    made.ok(f"set -e\n{BLOCKS[0]}")
+    made.ok("ds-embed pool/0.jsonl.zst -o pretraining.npy; cp scores/0.npy scores/1.npy .")
+    return made
+
+
+def test_the_readmes_chains_run_and_agree(folder: Workdir) -> None:
+    files = folder.read("selected.jsonl.zst")
+    for block in BLOCKS[1:]:
+        folder.ok(f"set -e\n{block}")
+    assert folder.read("selected.jsonl.zst") == files
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_the_examples_in_the_help_run(folder: Workdir, line: str) -> None:
+    folder.ok(line)
