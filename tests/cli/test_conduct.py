@@ -164,7 +164,6 @@ def test_a_signal_ends_it_with_nothing_half_written(chain: Workdir, command: Com
 
 
 @pytest.mark.parametrize("command", FILTERS, ids=name)
-@pytest.mark.leaves_temporaries
 def test_after_kill_9_the_same_line_gives_the_same_bytes(chain: Workdir, command: Command) -> None:
     chain.ok(f"{command.line} {command.good} -o expected")
     process = chain.start(f"{command.line} -o made")

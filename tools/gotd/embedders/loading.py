@@ -40,7 +40,7 @@ def load(
     if dimension is not None and HASH not in models:
         raise UsageError(f"a dimension of {dimension} can only be chosen for hash; {models[0]} has its own")
     if max_tokens is not None and set(models) == {HASH}:
-        raise UsageError(f"at most {max_tokens} tokens can only be asked of models that have tokens; hash reads all words")
+        raise UsageError(f"at most {max_tokens} tokens: hash has no tokens and reads every word; leave the limit out")
     if threads < 1:
         raise UsageError(f"{threads} threads: at least 1")
     # Read when tokenizers first works in parallel.

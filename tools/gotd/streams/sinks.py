@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
+import socket
 import stat
 import sys
 import tempfile
@@ -88,8 +90,6 @@ def _stdout_sink() -> Sink:
     descriptor = sys.stdout.fileno()
     if os.isatty(descriptor):
         raise UsageError("standard output is a terminal and the data is binary: use -o FILE, or pipe it on")
-    import fcntl
-
     regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
     appending = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND
     return _DescriptorSink(descriptor, "<stdout>", is_pipe=not regular or bool(appending))
@@ -99,22 +99,42 @@ def _stdout_sink() -> Sink:
 def _replaced(path: str) -> Iterator[Sink]:
     """Write beside the target under a name nobody else has, then rename: readers see the old file or the new one."""
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        descriptor, temporary = _temporary_beside(target)
     except OSError as error:
         raise GotdError(f"{path}: {error.strerror}; the output cannot be created there") from error
     try:
-        try:
-            yield _DescriptorSink(descriptor, path, is_pipe=False)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        yield _DescriptorSink(descriptor, path, is_pipe=False)
+        os.fsync(descriptor)
         temporary.replace(target)
+        temporary = target
     except OSError as error:
         raise GotdError(f"{path}: {error.strerror}; nothing complete was written") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary != target:
+            temporary.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _temporary_beside(target: Path) -> tuple[int, Path]:
+    """An open, empty, locked file in the target's folder, and its name.
+
+    The name is one for each host, so that what a killed run left behind is taken over by the next one; a second run at
+    the same time finds it locked and takes a random name. (Locks may hold on one host only; names never meet across.)
+    """
+    name = target.with_name(f".{target.name}.{socket.gethostname()}.tmp")
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever held the lock before may have renamed the file: then it is no longer ours to write.
+        if name.stat().st_ino == os.fstat(descriptor).st_ino:
+            os.ftruncate(descriptor, 0)
+            return descriptor, name
+    except OSError:  # locked by another run, or a file system without locks
+        pass
+    os.close(descriptor)
+    name = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), name
 
 
 @contextlib.contextmanager
