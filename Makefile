@@ -18,9 +18,9 @@ WORK  ?= build/real-$(notdir $(MODEL))
 real: $(VENV)/.installed ## choose K from DATA/pool for DATA/tasks/TASK with MODEL, in WORK
 	PATH="$(abspath $(VENV))/bin:$$PATH" sh scripts/real.sh $(DATA) $(TASK) $(K) $(MODEL) $(WORK)
 test: $(VENV)/.test-installed ## the tests, without the slow ones
-	$(VENV)/bin/python -m pytest -m "not slow" -q
+	$(VENV)/bin/python -m pytest -m "not slow" -q -n auto
 test-all: $(VENV)/.test-installed ## every test
-	$(VENV)/bin/python -m pytest -q
+	$(VENV)/bin/python -m pytest -q -n auto
 check: $(VENV)/.test-installed ## lint and types
 	$(PIP) ruff mypy
 	$(VENV)/bin/ruff check tools tests scripts
