@@ -1,0 +1,168 @@
+"""ds-train: a model on what was chosen."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gotd.cli import _options as options
+from gotd.cli._frame import Run, Terminated, entry_point
+from gotd.errors import GotdError, UsageError
+from gotd.streams.locations import STANDARD
+from gotd.streams.records import Skipping
+from gotd.streams.sources import rereadable
+from gotd.training.recipes import OBJECTIVES, RECIPES, Recipe, chosen_recipe
+
+_SCHEDULES = ["linear", "cosine", "constant", "constant_with_warmup"]
+_EXTRA_REMEDY = "pip install 'gotd[train]'"
+
+
+@click.command("ds-train")
+@options.inputs
+@click.option("--model", default=None, metavar="NAME|FOLDER", help="Start from these weights.")
+@click.option("--init", "init", default=None, metavar="CONFIG", help="Start at random: a config.json, or its folder.")
+@click.option("--tokenizer", default=None, metavar="FOLDER",
+              help="Default: beside the model or CONFIG; else, for --init, a byte-level BPE of the records.")
+@click.option("--objective", type=click.Choice(OBJECTIVES), default=None, help="Masked, causal, or labels.")
+@click.option("--recipe", type=click.Choice(list(RECIPES)), default=None,
+              help="Named values; default: got-d-domain for mlm, got-d-clm for clm, got-d-glue for classify.")
+@click.option("-o", "--output", required=True, metavar="OUT/", help="The model's folder.")
+@click.option("--eval", "eval_file", default=None, metavar="FILE", help="Held-out records, measured before and after.")
+@click.option("--dev", default=None, metavar="FILE", help="Records for early stopping; the best weights are kept.")
+@click.option("--dev-steps", type=click.IntRange(1), default=None, help="Between looks at --dev; default an epoch.")
+@click.option("--patience", type=click.IntRange(1), default=None, help="Looks without a gain; default 3.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of order, masks, new weights.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+              help="Train N models from --seed on, each in OUT/seed-K/.")
+@click.option("--epochs", type=click.FloatRange(0, min_open=True), default=None, help="Passes over the records.")
+@click.option("--steps", type=click.IntRange(1), default=None, help="Optimiser steps, instead of --epochs.")
+@click.option("--batch", type=click.IntRange(1), default=None, help="Sequences in a step, over all processes.")
+@click.option("--length", type=click.IntRange(4), default=None, help="Tokens in a block, or the longest text.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None, help="The highest.")
+@click.option("--schedule", type=click.Choice(_SCHEDULES), default=None, help="Of the learning rate.")
+@click.option("--warmup", type=click.FloatRange(0, 1), default=None, help="Share of steps in which it grows.")
+@click.option("--weight-decay", type=click.FloatRange(0), default=None, help="AdamW's.")
+@click.option("--mlm-probability", type=click.FloatRange(0, 1, min_open=True), default=None, help="Share masked.")
+@click.option("--lora", type=click.IntRange(1), default=None, metavar="RANK", help="Train adapters, merged at the end.")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
+              help="Of products; weights stay in float32.")
+@click.option("--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Parts a step is taken in.")
+@click.option("--checkpointing", is_flag=True, help="Recompute activations: less memory, a third slower.")
+@click.option("--fsdp", is_flag=True, help="Shard weights over processes; under torchrun.")
+@click.option("--save-steps", type=click.IntRange(1), default=None, help="Between checkpoints; default 500.")
+@click.option("--device", type=click.Choice(["auto", "cpu"]), default="auto", show_default=True, help="GPUs, or none.")
+@click.option("--label-key", default=None, help="Field that holds the label; default label.")
+@options.text_key
+@options.skip_invalid
+@options.long
+@options.threads
+@options.common
+def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: bool, **given: Any) -> None:
+    """Train a model on records: a light pass on what was chosen, then the task itself.
+
+    Reads JSON Lines (zstd, gzip, plain). Writes a model's folder, run.json (what it was made from) and metrics.json.
+    Holds the model and its optimiser, never the records: their tokens go to OUT/work/ and are read by memory map.
+    SIGTERM and SIGUSR1 save a checkpoint and end with 143; the same command goes on from it.
+
+    \b
+    Examples:
+      ds-train --model bert/ --recipe got-d-domain --eval target.jsonl selected.jsonl.zst -o warm/
+      ds-topk -k 5000 scored.jsonl.zst | ds-train --model gpt2/ --objective clm -o warm/
+      ds-train --model warm/ --objective classify --eval test.jsonl --seeds 3 train.jsonl -o tuned/
+    """
+    run = Run("ds-train", quiet or os.environ.get("RANK", "0") != "0")
+    signal.signal(signal.SIGUSR1, signal.getsignal(signal.SIGTERM))
+    name, recipe = _recipe(given)
+    inputs = {"data": list(files) or [STANDARD], "dev": given["dev"], "eval": given["eval_file"]}
+    named = {key: [value] if isinstance(value, str) else value for key, value in inputs.items() if value}
+    if sum(value.count(STANDARD) for value in named.values()) > 1:
+        raise UsageError("standard input can be read once: give `-` at most once")
+    if (model is None) == (init is None):
+        raise UsageError("give one of --model, to go on from weights, and --init, to start at random")
+    _prepare_libraries(options.thread_count(given["threads"]))
+    try:
+        from gotd.training.running import run as train
+    except ImportError as error:
+        raise GotdError(f"{error}; {_EXTRA_REMEDY}") from error
+    with rereadable(named["data"]) as kept:
+        request = _request(model, init, name, recipe, {**named, "data": kept}, given, run, quiet)
+        outcome = train(request)
+    if outcome.stopped:
+        run.say("stopped; the same command goes on from here")
+        raise Terminated
+    run.notes += request.notes
+    run.note(request.reading.skipping.skipped, "bad records skipped")
+    run.close()
+
+
+def _recipe(given: dict[str, Any]) -> tuple[str, Recipe]:
+    names = ("epochs", "steps", "batch", "length", "learning_rate", "schedule", "warmup", "weight_decay",
+             "mlm_probability")
+    if given["epochs"] is not None and given["steps"] is not None:
+        raise UsageError("give --epochs or --steps, not both")
+    changes = {name: given[name] for name in names if given[name] is not None}
+    name, recipe = chosen_recipe(given["recipe"], given["objective"], changes)
+    if given["label_key"] is not None and recipe.objective != "classify":
+        raise UsageError(f"--label-key does nothing for --objective {recipe.objective}")
+    if given["dev"] is None and (given["dev_steps"] or given["patience"]):
+        raise UsageError("--dev-steps and --patience do nothing without --dev")
+    if given["dev"] is not None and given["save_steps"]:
+        raise UsageError("with --dev a checkpoint is saved at each look at it: give --dev-steps, not --save-steps")
+    if given["fsdp"] and given["lora"]:
+        raise UsageError("--fsdp cannot merge the adapters of --lora: use one of them")
+    return name, recipe
+
+
+def _request(model: str | None, init: str | None, name: str, recipe: Recipe, inputs: dict[str, list[str]],
+             given: dict[str, Any], run: Run, quiet: bool) -> Any:
+    from gotd.embedders.model_folder import digest, find_folder
+    from gotd.training.preparing import Source
+    from gotd.training.reading import Reading
+    from gotd.training.running import Request
+    from gotd.training.trainer import Machine
+
+    start = find_folder(model) if model is not None else Path(init or "")
+    tokenizer = None if given["tokenizer"] is None else find_folder(given["tokenizer"])
+    seeds = list(range(given["seed"], given["seed"] + given["seeds"]))
+    machine = Machine(given["device"], given["precision"], given["accumulate"], given["checkpointing"], given["fsdp"],
+                      given["save_steps"] or 500, given["dev_steps"] or 0, given["patience"] or 3)
+    reading = Reading(given["text_key"], given["label_key"] or "label", Skipping(given["skip_invalid"]),
+                      given["long_window"], run.advance)
+    identity = {
+        "model": digest(start) if start.is_dir() else _digest_of_file(start), "init": init is not None,
+        "tokenizer": None if tokenizer is None else digest(tokenizer), "recipe": recipe.as_dict(),
+        "lora": given["lora"] or 0, "precision": given["precision"], "seeds": seeds, "text_key": given["text_key"],
+        "label_key": reading.label_key, "dev_steps": machine.dev_steps, "patience": machine.patience,
+    }
+    return Request(Path(given["output"]), Source(start, init is not None, tokenizer), inputs, name, recipe,
+                   given["length"] is not None, machine, given["lora"] or 0, seeds, reading, identity, run.say,
+                   quiet or os.environ.get("RANK", "0") != "0")
+
+
+def _digest_of_file(path: Path) -> str:
+    import hashlib
+
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise GotdError(f"{path}: {error.strerror}; --init is a config.json or the folder of one") from error
+
+
+def _prepare_libraries(threads: int) -> None:
+    """Threads for this process among its neighbours, and no chatter of other people's on our stderr."""
+    mine = max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    os.environ["RAYON_NUM_THREADS"] = str(mine)
+    os.environ["TOKENIZERS_PARALLELISM"] = "true" if mine > 1 else "false"
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        raise GotdError(f"{error}; {_EXTRA_REMEDY}") from error
+    torch.set_num_threads(mine)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+
+
+main = entry_point(command)

@@ -1,0 +1,1 @@
+"""Training on what was chosen: tokens on disk, recipes, the Trainer's settings, evaluation, resuming."""

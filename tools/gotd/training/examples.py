@@ -1,0 +1,141 @@
+"""What the Trainer reads: blocks of tokens or labelled texts, their order, and how they become a batch."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from gotd.training.tokenizers import Frame
+from gotd.training.tokens import TokenStore
+
+IGNORED = -100  # torch's own: a label that is not predicted
+#: Stands for no example at all: fills the last batches, so that every process takes the same number of steps.
+NOTHING = -1
+#: The epoch of evaluation: its masks are the same before, after, and for every seed.
+_EVALUATION = -1
+
+
+class Pick(NamedTuple):
+    """What the order asks for: an example, and the epoch, which masks depend on."""
+
+    epoch: int
+    place: int
+
+
+class Example(NamedTuple):
+    """tokens : int64 (n,); label : of classify only"""
+
+    pick: Pick
+    tokens: np.ndarray
+    label: int = IGNORED
+
+
+class Blocks(Dataset[Example]):
+    """The stream of tokens cut into blocks; the last one may be short. A document may go on in the next block."""
+
+    def __init__(self, store: TokenStore, length: int, frame: Frame) -> None:
+        self._store = store
+        self._inside = length - len(frame.head) - len(frame.tail)
+
+    def __len__(self) -> int:
+        return -(-self._store.meta.tokens // self._inside)
+
+    def __getitem__(self, pick: Pick | int) -> Example:
+        pick = pick if isinstance(pick, Pick) else Pick(_EVALUATION, pick)
+        start = pick.place * self._inside
+        end = start + self._inside if pick.place != NOTHING else start
+        return Example(pick, self._store.span(max(0, start), max(0, end)))
+
+
+class Texts(Dataset[Example]):
+    """Labelled texts, each on its own."""
+
+    def __init__(self, store: TokenStore) -> None:
+        self._store = store
+
+    def __len__(self) -> int:
+        return self._store.meta.documents
+
+    def __getitem__(self, pick: Pick | int) -> Example:
+        pick = pick if isinstance(pick, Pick) else Pick(_EVALUATION, pick)
+        if pick.place == NOTHING:
+            return Example(pick, self._store.document(0))
+        return Example(pick, self._store.document(pick.place), self._store.label(pick.place))
+
+
+class Order(Sampler[Pick]):
+    """Every example once an epoch, shuffled by (seed, epoch) alone, filled up with nothing to a multiple of `together`.
+
+    Holds 4 bytes an example while an epoch runs. `epoch` is set by whoever runs the epochs.
+    """
+
+    def __init__(self, examples: int, together: int, seed: int) -> None:
+        self.epoch = 0
+        self._examples, self._seed = examples, seed
+        self._length = -(-examples // together) * together
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Pick]:
+        epoch = self.epoch
+        order = np.arange(self._examples, dtype=np.uint32)
+        np.random.default_rng([self._seed, epoch]).shuffle(order)
+        for index in order:
+            yield Pick(epoch, int(index))
+        for _ in range(self._length - self._examples):
+            yield Pick(epoch, NOTHING)
+
+
+class BlockBatches:
+    """Blocks to tensors of one length.
+
+    input_ids, attention_mask, labels : int64 (batch, length); labels are IGNORED where nothing is to be predicted
+    masking : a DataCollatorForLanguageModeling whose masks these are, for mlm
+    """
+
+    def __init__(self, length: int, frame: Frame, masking: Any, seed: int) -> None:
+        self._length, self._frame, self._masking, self._seed = length, frame, masking, seed
+
+    def __call__(self, examples: list[Example]) -> dict[str, torch.Tensor]:
+        ids = np.full((len(examples), self._length), self._frame.pad, np.int64)
+        special = np.ones(ids.shape, bool)
+        seen = np.zeros(ids.shape, np.int64)
+        head, tail = self._frame.head, self._frame.tail
+        for row, example in enumerate(examples):
+            whole = [*head, *example.tokens, *tail]
+            ids[row, : len(whole)] = whole
+            special[row, len(head) : len(whole) - len(tail)] = False
+            seen[row, : len(whole)] = 1
+            seen[row, 0] = 1  # a row that attends to nothing would be NaN
+        inputs = torch.from_numpy(ids)
+        if self._masking is None:
+            labels = torch.where(torch.from_numpy(special), IGNORED, inputs)
+            labels[:, 0] = IGNORED  # nothing comes before it
+        else:
+            special |= np.isin(ids, self._frame.after)
+            inputs, labels = self._masked(inputs, torch.from_numpy(special), examples[0].pick)
+        return {"input_ids": inputs, "attention_mask": torch.from_numpy(seen), "labels": labels}
+
+    def _masked(self, inputs: torch.Tensor, special: torch.Tensor, pick: Pick) -> tuple[torch.Tensor, torch.Tensor]:
+        """Masks that depend on seed, epoch and batch alone: a run that stops and goes on masks as one that did not."""
+        seed = 0 if pick.epoch == _EVALUATION else self._seed
+        key = np.random.SeedSequence([seed, pick.epoch + 1, pick.place + 1]).generate_state(2)
+        self._masking.generator = torch.Generator().manual_seed(int(key[0]) << 32 | int(key[1]))
+        masked, labels = self._masking.torch_mask_tokens(inputs, special)[:2]
+        return masked, labels
+
+
+class TextBatches:
+    """Texts to tensors as long as the longest of them. labels : int64 (batch,)"""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def __call__(self, examples: list[Example]) -> dict[str, torch.Tensor]:
+        padded = self._tokenizer.pad({"input_ids": [example.tokens.tolist() for example in examples]},
+                                     padding=True, pad_to_multiple_of=8, return_tensors="pt")
+        labels = torch.tensor([example.label for example in examples])
+        return {"input_ids": padded["input_ids"], "attention_mask": padded["attention_mask"], "labels": labels}

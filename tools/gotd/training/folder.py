@@ -1,0 +1,143 @@
+"""The output folder: whose it is, what is done of it, and how the model gets into it whole."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from gotd.errors import GotdError
+
+RECORD = "run.json"
+METRICS = "metrics.json"
+_WORK = "work"
+#: Last to arrive in a model's folder: nothing loads a model without it.
+_LAST = "config.json"
+
+
+class OutputFolder:
+    """OUT/: the model, run.json, metrics.json; and OUT/work/ while the run is not complete."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.work = path, path / _WORK
+        self._lock: IO[bytes] | None = None
+
+    def claim(self, identity: Mapping[str, Any]) -> bool | None:
+        """Make the folder this run's, or find it so. Returns whether the run has begun; None where it is complete.
+
+        Raises: GotdError where the folder holds something else, another run, or one that is going on.
+        """
+        record = self.record()
+        if record is None:
+            if self.path.exists() and any(entry.name != _WORK for entry in self.path.iterdir()):
+                raise GotdError(f"{self.path}: holds files that are not of ds-train; choose another folder")
+        else:
+            self._compare(record["identity"], identity)
+            if record["complete"]:
+                return None
+        try:
+            self.work.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.work / "lock").open("ab")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise GotdError(f"{self.path}: another ds-train writes there; wait, or choose another folder") from error
+        except OSError as error:
+            raise GotdError(f"{self.path}: {error.strerror}; the output cannot be created there") from error
+        return record is not None
+
+    def begin(self, identity: Mapping[str, Any]) -> None:
+        """From now on the folder is this run's."""
+        write_json(self.path / RECORD, {"complete": False, "identity": dict(identity)})
+
+    @contextlib.contextmanager
+    def cleared_on_failure(self) -> Iterator[None]:
+        """What fails in here leaves no folder behind: nothing is begun yet."""
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(self.work, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                self.path.rmdir()
+            raise
+
+    def record(self) -> dict[str, Any] | None:
+        """The run record that is there."""
+        file = self.path / RECORD
+        if not file.is_file():
+            return None
+        try:
+            found = json.loads(file.read_text())
+            if {"complete", "identity"} <= found.keys():
+                return dict(found)
+        except (ValueError, AttributeError):
+            pass
+        raise GotdError(f"{file}: not a run record of ds-train; choose another folder")
+
+    def _compare(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        now = json.loads(json.dumps(now))
+        differing = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+        data = [key for key in differing if key in ("data", "dev", "eval")]
+        if data and len(data) == len(differing):
+            raise GotdError(f"{self.path}: the run that began there read other {' and '.join(data)} records; "
+                            "put them back, or choose another folder")
+        if differing:
+            pairs = ((key, _short(before.get(key)), _short(now.get(key))) for key in differing)
+            details = ", ".join(f"{key} {there} there, {here} now" for key, there, here in pairs)
+            raise GotdError(f"{self.path}: holds another run ({details}); choose another folder")
+
+    def move_in(self, model: Path, into: Path) -> None:
+        """A finished model from work/ to where it belongs."""
+        if not model.exists():  # a run that was killed here had moved it
+            return
+        into.mkdir(parents=True, exist_ok=True)
+        for file in sorted(model.iterdir(), key=lambda file: file.name == _LAST):
+            _sync(file)
+            file.chmod(_mode())  # safetensors writes for its owner alone
+            file.replace(into / file.name)
+        model.rmdir()
+
+    def finish(self, record: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+        """The run is complete: what it was, what came of it; what it worked with goes away."""
+        write_json(self.path / METRICS, metrics)
+        write_json(self.path / RECORD, record)
+        shutil.rmtree(self.work)
+
+    def release(self) -> None:
+        """Let others in."""
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={inner}" for key, inner in value.items())[:200]
+    return str(value)
+
+
+def _mode() -> int:
+    """What a new file may be read by."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _sync(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """A JSON file that appears whole."""
+    draft = file.with_name(f".{file.name}.draft")
+    try:
+        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        _sync(draft)
+        draft.replace(file)
+    except OSError as error:
+        raise GotdError(f"{file}: {error.strerror}") from error

@@ -1,0 +1,106 @@
+"""Before the first step: tokenizer, labels and tokens, into work/, once for all processes, seeds and restarts."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gotd.errors import DataError, GotdError, UsageError
+from gotd.streams.records import Skipping
+from gotd.training.examples import Blocks, Texts
+from gotd.training.folder import write_json
+from gotd.training.models import check_objective, load_config, longest_input
+from gotd.training.reading import Reading, labels_of, records_of, uncounted, write_blocks, write_texts
+from gotd.training.recipes import Recipe
+from gotd.training.tokenizers import Frame, frame_of, has_tokenizer, load_tokenizer, train_tokenizer
+from gotd.training.tokens import TokenStore
+
+_PREPARED = "prepared.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the model comes from. path : a model's folder, or, fresh, a configuration's file or folder"""
+
+    path: Path
+    fresh: bool
+    tokenizer: Path | None
+
+
+class Prepared(NamedTuple):
+    """What every process reads from work/. length : tokens in a block or the longest text; seals : of the inputs"""
+
+    tokenizer: Any
+    labels: list[str]
+    length: int
+    frame: Frame | None
+    seals: list[Any]
+    stores: dict[str, TokenStore]
+
+    def examples(self, name: str) -> Blocks | Texts | None:
+        """The data set of a name: data, dev or eval; None where it was not given."""
+        store = self.stores.get(name)
+        if store is None:
+            return None
+        return Texts(store) if self.frame is None else Blocks(store, self.length, self.frame)
+
+
+def prepare(work: Path, source: Source, inputs: dict[str, list[str]], recipe: Recipe, length_given: bool,
+            reading: Reading) -> None:
+    """Write tokenizer, labels and tokens.
+
+    inputs : "data", and "dev" and "eval" where given, each with the files to read
+    Raises: GotdError and its kin for what cannot be trained on.
+    """
+    config = load_config(source.path)
+    check_objective(config, recipe.objective, str(source.path))
+    tokenizer = _tokenizer(source, config, inputs["data"], recipe, reading)
+    longest = longest_input(config, tokenizer)
+    if length_given and recipe.length > longest:
+        raise UsageError(f"--length {recipe.length}: {source.path} reads at most {longest} tokens")
+    length = min(recipe.length, longest)
+    labels: list[str] = []
+    if recipe.objective == "classify":
+        labels = labels_of(inputs["data"], _again(reading))
+    frame = None if labels else frame_of(tokenizer, recipe.objective)
+    for name, files in inputs.items():
+        own = reading if name == "data" else _again(reading)
+        if frame is None:
+            store = write_texts(files, work / "tokens" / name, tokenizer, length, labels, own)
+        else:
+            store = write_blocks(files, work / "tokens" / name, tokenizer, frame, own)
+            inside = length - len(frame.head) - len(frame.tail)
+            if name == "data" and store.meta.tokens < inside:
+                what = f"{store.meta.tokens:,} tokens in {store.meta.documents:,} documents, a block has {inside}"
+                raise DataError(files[0], what, "give more text, or a smaller --length")
+        if not store.meta.tokens:
+            raise DataError(files[0], "no text: there is nothing to read", "check what the file holds")
+    tokenizer.save_pretrained(work / "tokenizer")
+    seals = list({json.dumps(seal, sort_keys=True): seal for seal in reading.seals}.values())
+    write_json(work / _PREPARED, {"labels": labels, "length": length, "names": list(inputs), "seals": seals})
+
+
+def prepared(work: Path, objective: str) -> Prepared:
+    """What `prepare` wrote."""
+    found = json.loads((work / _PREPARED).read_text())
+    tokenizer = load_tokenizer(work / "tokenizer")
+    frame = frame_of(tokenizer, objective) if objective != "classify" else None
+    stores = {name: TokenStore(work / "tokens" / name) for name in found["names"]}
+    return Prepared(tokenizer, found["labels"], found["length"], frame, found["seals"], stores)
+
+
+def _again(reading: Reading) -> Reading:
+    """For another pass: bad records may be passed over as often in it, and nothing is counted twice."""
+    return replace(reading, skipping=Skipping(reading.skipping.allowed), advance=uncounted, seals=[])
+
+
+def _tokenizer(source: Source, config: Any, data: list[str], recipe: Recipe, reading: Reading) -> Any:
+    """The one named, the one beside the model or its configuration, or, for a fresh model, one trained on the data."""
+    beside = source.path if source.path.is_dir() else source.path.parent
+    if source.tokenizer is not None or not source.fresh or has_tokenizer(beside):
+        return load_tokenizer(source.tokenizer or beside)
+    if recipe.objective == "classify":
+        raise GotdError(f"{source.path}: no tokenizer beside it; give --tokenizer FOLDER")
+    texts = (record.fields[reading.text_key] for batch in records_of(data, _again(reading)) for record in batch)
+    longest = getattr(config, "max_position_embeddings", None) or recipe.length
+    return train_tokenizer(texts, config.vocab_size, recipe.objective == "mlm", longest)

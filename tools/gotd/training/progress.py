@@ -1,0 +1,72 @@
+"""How far training is: loss, tokens a second, time left; a bar on a terminal, else a line a minute."""
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from transformers import TrainerCallback
+
+from gotd.errors import GotdError
+
+_SECONDS_BETWEEN_LINES = 60.0
+
+
+class Progress(TrainerCallback):  # type: ignore[misc] # transformers has no types we follow
+    """Tells, and ends a run whose loss is no number.
+
+    tokens_per_step : of all processes, padding of the last block included
+    seconds : so far spent in steps, those before a restart not counted
+    """
+
+    def __init__(self, tell: Callable[[str], None], tokens_per_step: int, quiet: bool) -> None:
+        self._tell, self._tokens_per_step = tell, tokens_per_step
+        self._bar: Any = None
+        self._on_terminal = not quiet and sys.stderr is not None and sys.stderr.isatty()
+        self._start = self._told = 0.0
+        self._first_step = self._last_step = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 - the Trainer's names
+        """Steps done before a restart take no part in the rate."""
+        self._start = self._told = time.monotonic()
+        self._first_step = self._last_step = state.global_step
+        if self._on_terminal:
+            from tqdm import tqdm
+
+            self._bar = tqdm(desc="ds-train", unit=" steps", total=state.max_steps, initial=state.global_step,
+                             leave=False, dynamic_ncols=True)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Moves the bar."""
+        self._last_step = state.global_step
+        if self._bar is not None:
+            self._bar.update(state.global_step - self._bar.n)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:  # noqa: ARG002
+        """Says loss, rate and time left."""
+        loss = (logs or {}).get("loss")
+        if loss is None:
+            return
+        if not math.isfinite(loss):
+            what = f"step {state.global_step}: the loss is {loss}"
+            raise GotdError(f"{what}; lower --learning-rate, or use --precision float32")
+        now = time.monotonic()
+        rate = self.tokens_per_second(now)
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"loss {loss:.4f}, {rate:,.0f} tokens/s")
+        elif now - self._told > _SECONDS_BETWEEN_LINES:
+            self._told = now
+            left = (state.max_steps - state.global_step) * self._tokens_per_step / rate if rate else 0.0
+            self._tell(f"step {state.global_step:,} of {state.max_steps:,}, loss {loss:.4f}, {rate:,.0f} tokens/s, "
+                       f"{left / 60:,.0f} min left")
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def tokens_per_second(self, now: float | None = None) -> float:
+        """Over all processes, since training began or went on."""
+        seconds = (now or time.monotonic()) - self._start
+        return (self._last_step - self._first_step) * self._tokens_per_step / seconds if seconds > 0 else 0.0

@@ -1,0 +1,110 @@
+"""Records to tokens on disk, in one pass."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gotd.errors import DataError
+from gotd.streams.json_fields import text_of
+from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
+from gotd.streams.seal import Digest
+from gotd.streams.sources import open_input
+from gotd.training.tokenizers import Frame
+from gotd.training.tokens import TokenStore, TokenWriter
+
+#: Texts given to the tokenizer at once.
+_WINDOW = 1024
+
+
+def uncounted(rows: int) -> None:
+    """For a reading nobody watches."""
+
+
+@dataclass
+class Reading:
+    """How records are read.
+
+    seals : fills with what the inputs' seals say of who made them
+    """
+
+    text_key: str
+    label_key: str
+    skipping: Skipping
+    long_window: bool
+    advance: Callable[[int], None]
+    seals: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+def records_of(names: list[str], reading: Reading, digest: Digest | None = None) -> Iterator[list[Record]]:
+    """The good records of all inputs in order."""
+    for name in names:
+        with open_input(name) as source:
+            reader = RecordReader(source, reading.long_window)
+            yield from read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key), digest)
+            reading.seals += [seal.made_by for seal in reader.verifier.seals]
+
+
+def digest_of(names: list[str], reading: Reading) -> str:
+    """The digest alone, as `write_blocks` and `write_texts` store it."""
+    digest = Digest()
+    for batch in records_of(names, reading, digest):
+        reading.advance(len(batch))
+    return digest.hexdigest()
+
+
+def write_blocks(names: list[str], folder: Path, tokenizer: Any, frame: Frame, reading: Reading) -> TokenStore:
+    """Every document with what separates it from the next. Texts without a token are counted and left out."""
+    digest, empty = Digest(), 0
+    with TokenWriter(folder, len(tokenizer), labelled=False) as writer:
+        for window in windows(records_of(names, reading, digest), _WINDOW):
+            texts = [record.fields[reading.text_key] for record in window]
+            found = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
+            whole = [[*frame.before, *tokens, *frame.after] for tokens in found if tokens]
+            empty += len(found) - len(whole)
+            writer.add(whole)
+            reading.advance(len(window))
+        return writer.finish(digest.hexdigest(), empty, 0)
+
+
+def write_texts(names: list[str], folder: Path, tokenizer: Any, length: int, labels: list[str],
+                reading: Reading) -> TokenStore:
+    """Every text on its own, cut at `length` tokens, with its label's place in `labels`."""
+    digest, empty, truncated = Digest(), 0, 0
+    with TokenWriter(folder, len(tokenizer), labelled=True) as writer:
+        for window in windows(records_of(names, reading, digest), _WINDOW):
+            texts = [record.fields[reading.text_key] for record in window]
+            found = tokenizer(texts, truncation=True, max_length=length, return_attention_mask=False, verbose=False)
+            truncated += sum(bool(encoding.overflowing) for encoding in found.encodings)
+            empty += sum(not text.strip() for text in texts)
+            filler = [tokenizer.eos_token_id or 0]  # some tokenizers make nothing at all of an empty text
+            writer.add([tokens or filler for tokens in found["input_ids"]],
+                       [_place(record, labels, reading.label_key) for record in window])
+            reading.advance(len(window))
+        return writer.finish(digest.hexdigest(), empty, truncated)
+
+
+def _place(record: Record, labels: list[str], key: str) -> int:
+    label = label_of(record, key)
+    if label not in labels:
+        what = f'label "{label}" is unknown: the training data has {", ".join(labels[:8])}'
+        raise DataError(record.place, what, "train on data that has it, or leave that record out")
+    return labels.index(label)
+
+
+def label_of(record: Record, key: str) -> str:
+    """The label of a record: text, a whole number or a truth value."""
+    label = record.fields.get(key)
+    if label is None:
+        raise DataError(record.place, f'no "{key}" field', "give --label-key, or label that record")
+    if not isinstance(label, str | int) or label == "":
+        raise DataError(record.place, f'"{key}" is {label!r}: a label is text or a whole number', "mend that line")
+    return str(label)
+
+
+def labels_of(names: list[str], reading: Reading) -> list[str]:
+    """The labels that occur, sorted: numbers by value."""
+    found = {label_of(record, reading.label_key) for batch in records_of(names, reading) for record in batch}
+    if len(found) < 2:
+        raise DataError(names[0], f"{len(found)} different labels", "classify needs at least two")
+    return sorted(found, key=lambda label: (0, int(label), label) if label.lstrip("-").isdigit() else (1, 0, label))

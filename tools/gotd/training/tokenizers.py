@@ -1,0 +1,85 @@
+"""Texts to tokens: the model's own tokenizer, or a byte-level BPE trained on the records for a model from scratch."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gotd.errors import GotdError
+
+#: Of a tokenizer trained here, in the order of their ids.
+_MASKED_SPECIALS = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>",
+                    "mask_token": "<mask>"}
+_CAUSAL_SPECIALS = {"eos_token": "<|endoftext|>"}
+
+
+class Frame(NamedTuple):
+    """What stands around tokens besides them.
+
+    before, after : of each document in the stream of tokens; head, tail : of each block; pad : fills the last block
+    """
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    head: tuple[int, ...]
+    tail: tuple[int, ...]
+    pad: int
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer in a folder; fast ones only."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise GotdError(f"{folder}: no tokenizer there ({reason}); give --tokenizer FOLDER") from error
+    if not tokenizer.is_fast:
+        raise GotdError(f"{folder}: only a slow tokenizer; save it with a tokenizer.json")
+    return tokenizer
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds what a tokenizer is made from."""
+    return any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model"))
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int, masked: bool, length: int) -> Any:
+    """A byte-level BPE of at most `vocabulary` tokens, with <mask> and its kin for a masked model."""
+    from tokenizers import ByteLevelBPETokenizer
+    from tokenizers.processors import RobertaProcessing
+    from transformers import PreTrainedTokenizerFast
+
+    specials = _MASKED_SPECIALS if masked else _CAUSAL_SPECIALS
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(texts, vocabulary, min_frequency=2, special_tokens=list(specials.values()),
+                                show_progress=False)
+    core = trained._tokenizer
+    if masked:
+        ids = {name: core.token_to_id(token) for name, token in specials.items()}
+        core.post_processor = RobertaProcessing(("</s>", ids["eos_token"]), ("<s>", ids["bos_token"]))
+        specials = {**specials, "cls_token": "<s>", "sep_token": "</s>"}
+    return PreTrainedTokenizerFast(tokenizer_object=core, model_max_length=length, **specials)
+
+
+def frame_of(tokenizer: Any, objective: str) -> Frame:
+    """How documents and blocks are framed for an objective.
+
+    mlm : [CLS] document [SEP] document ... [SEP], as RoBERTa's FULL-SENTENCES (arXiv 1907.11692, 4.2)
+    clm : document <eos> document <eos> ..., and <bos> before each where the tokenizer itself puts one
+    """
+    if objective == "mlm" and tokenizer.mask_token_id is None:
+        raise GotdError(f"{tokenizer.name_or_path}: the tokenizer has no mask token; use --objective clm")
+    separator = tokenizer.sep_token_id if objective == "mlm" else tokenizer.eos_token_id
+    for other in (tokenizer.eos_token_id, tokenizer.sep_token_id):
+        separator = other if separator is None else separator
+    if separator is None:
+        raise GotdError(f"{tokenizer.name_or_path}: no token that could separate documents; "
+                        "give the tokenizer an eos_token")
+    pad = separator if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    if objective == "mlm":
+        head = () if tokenizer.cls_token_id is None else (tokenizer.cls_token_id,)
+        return Frame((), (separator,), head, (separator,), pad)
+    first = tokenizer("a")["input_ids"][:1]
+    before = tuple(first) if first == [tokenizer.bos_token_id] else ()
+    return Frame(before, (separator,), (), (), pad)

@@ -1,0 +1,129 @@
+"""The Hugging Face Trainer, told our order, our loss and our checkpoints; accelerate does the rest."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset, Sampler
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from gotd.errors import UsageError
+from gotd.training.evaluation import LabelMetrics, TokenLoss, TokenMetrics
+from gotd.training.examples import Example, Order, Pick
+from gotd.training.progress import Progress
+from gotd.training.recipes import Recipe
+from gotd.training.stopping import Stopping
+
+#: Seconds that other processes wait for the first one to write the tokens.
+WAIT_SECONDS = 6 * 3600
+#: Of whole checkpoints; the one before the newest survives a kill while that is written.
+_CHECKPOINTS_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How a run is carried out, which changes its result by rounding at most.
+
+    accumulate : parts an optimiser step is taken in; checkpointing : recompute activations in the backward pass
+    save_steps : steps between checkpoints; dev_steps : steps between evaluations on --dev, 0 for an epoch
+    """
+
+    device: str = "auto"
+    precision: str = "float32"
+    accumulate: int = 1
+    checkpointing: bool = False
+    fsdp: bool = False
+    save_steps: int = 500
+    dev_steps: int = 0
+    patience: int = 3
+
+
+class OrderedTrainer(Trainer):  # type: ignore[misc] # transformers has no types we follow
+    """The Trainer with our order of examples."""
+
+    order: Order | None = None
+
+    def _get_train_sampler(self, train_dataset: Dataset[Example] | None = None) -> Sampler[Pick] | None:  # noqa: ARG002
+        return self.order
+
+
+class _Epochs(TrainerCallback):  # type: ignore[misc]
+    """Tells the order its epoch, after a restart too."""
+
+    def __init__(self, order: Order, steps_per_epoch: int) -> None:
+        self._order, self._steps = order, steps_per_epoch
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 - the Trainer's names
+        self._order.epoch = state.global_step // self._steps
+
+
+def arguments(folder: Path, recipe: Recipe, machine: Machine, seed: int, steps: int,
+              dev_steps: int) -> TrainingArguments:
+    """Our values in the Trainer's words.
+
+    steps : of the whole run; dev_steps : between evaluations, 0 without --dev
+    """
+    parts = world_size(machine) * machine.accumulate
+    if recipe.batch % parts:
+        raise UsageError(f"--batch {recipe.batch} cannot be shared out over {parts} (processes x --accumulate)")
+    score = "macro_f1" if recipe.objective == "classify" else "loss"
+    made = TrainingArguments(
+        output_dir=str(folder), use_cpu=machine.device == "cpu", seed=seed, data_seed=seed, max_steps=steps,
+        per_device_train_batch_size=recipe.batch // parts, gradient_accumulation_steps=machine.accumulate,
+        per_device_eval_batch_size=max(1, recipe.batch // parts), learning_rate=recipe.learning_rate,
+        lr_scheduler_type=recipe.schedule, warmup_steps=round(recipe.warmup * steps), weight_decay=recipe.weight_decay,
+        adam_beta2=recipe.adam_beta2, max_grad_norm=recipe.clip, optim="adamw_torch",
+        bf16=machine.precision == "bfloat16", gradient_checkpointing=machine.checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if machine.checkpointing else None,
+        fsdp="full_shard auto_wrap" if machine.fsdp else "", save_strategy="steps",
+        save_steps=dev_steps or machine.save_steps, save_total_limit=_CHECKPOINTS_KEPT,
+        eval_strategy="steps" if dev_steps else "no", eval_steps=dev_steps or None,
+        load_best_model_at_end=bool(dev_steps), metric_for_best_model=f"eval_{score}" if dev_steps else None,
+        greater_is_better=(score != "loss") if dev_steps else None,
+        restore_callback_states_from_checkpoint=bool(dev_steps),
+        logging_steps=max(1, min(10, steps // 20)), logging_nan_inf_filter=False, disable_tqdm=True, report_to="none",
+        batch_eval_metrics=True, remove_unused_columns=False, dataloader_pin_memory=torch.cuda.is_available(),
+        ddp_timeout=WAIT_SECONDS, label_names=["labels"], ddp_find_unused_parameters=False,
+    )
+    made._n_gpu = min(made.n_gpu, 1)  # one process drives one GPU; several are torchrun's
+    return made
+
+
+def world_size(machine: Machine) -> int:
+    """Processes that train together, once they have met."""
+    return int(process_state(machine).num_processes)
+
+
+def process_state(machine: Machine) -> Any:
+    """Accelerate's view of this process among the others; they meet at the first call."""
+    from datetime import timedelta
+
+    from accelerate import PartialState
+
+    return PartialState(cpu=machine.device == "cpu", timeout=timedelta(seconds=WAIT_SECONDS))
+
+
+def make_trainer(model: Any, data: Dataset[Example], dev: Dataset[Example] | None, collate: Any,
+                 made: TrainingArguments, recipe: Recipe, patience: int, progress: Progress,
+                 stopping: Stopping) -> OrderedTrainer:
+    """A Trainer that is ready to train, and to evaluate."""
+    from transformers import EarlyStoppingCallback
+    from transformers.trainer_callback import PrinterCallback
+
+    examples = len(data)  # type: ignore[arg-type] # both of ours have a length
+    steps_per_epoch = -(-examples // recipe.batch)
+    loss = TokenLoss(recipe.objective == "clm")
+    order = Order(examples, together=recipe.batch, seed=made.seed)
+    labelled = recipe.objective == "classify"
+    trainer = OrderedTrainer(
+        model=model, args=made, data_collator=collate, train_dataset=data, eval_dataset=dev, compute_loss_func=loss,
+        compute_metrics=LabelMetrics() if labelled else TokenMetrics(),
+        preprocess_logits_for_metrics=None if labelled else loss.by_row,
+        callbacks=[progress, stopping, _Epochs(order, steps_per_epoch),
+                   *([EarlyStoppingCallback(patience)] if dev is not None else [])],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.order = order
+    stopping.accelerator = trainer.accelerator
+    return trainer
