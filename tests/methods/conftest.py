@@ -7,7 +7,9 @@ import pytest
 import torch
 
 import ot
-from gotd.methods.got import Fitted, Scorer, Settings, fit
+from gotd.methods.got import Scorer, fit
+from gotd.methods.protocol import Fitted
+from gotd.methods.settings import Settings
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 
@@ -31,7 +33,7 @@ def fitted(workers: Workers) -> Callable[..., Fitted]:
             return lambda: (array[i : i + cut] for i in range(0, len(array), cut))
 
         part = Part("pool.npy", 1.0, pieces(rows), None if weights is None else pieces(weights))
-        return fit(target, part, source_is_pool, settings, threads, CPU)
+        return fit(target, np.ones(len(target)), [part], source_is_pool, settings, threads, CPU)
 
     return of
 

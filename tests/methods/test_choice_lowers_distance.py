@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import ot
-from gotd.methods.got import Fitted, Settings
+from gotd.methods.protocol import Fitted
+from gotd.methods.settings import Settings
 
 #: Documents chosen, and the share of the training distribution they then make up.
 CHOSEN, SHARE = 60, 0.05

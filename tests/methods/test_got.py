@@ -7,7 +7,8 @@ import pytest
 
 import ot
 from gotd.errors import GotdError
-from gotd.methods.got import Fitted, Settings
+from gotd.methods.protocol import Fitted
+from gotd.methods.settings import Settings
 from gotd.ot.cost import Metric
 
 Fit = Callable[..., Fitted]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gotd.methods.got import Fitted, Settings
+from gotd.methods.protocol import Fitted
+from gotd.methods.settings import Settings
 
 Fit = Callable[..., Fitted]
 Score = Callable[[Fitted, np.ndarray], np.ndarray]
@@ -112,7 +113,7 @@ def test_the_unit_of_weights_does_not_matter(fitted: Fit, score: Score, seed: in
     how = SETTINGS._replace(passes=2)
     plain, other = fitted(y, x, how, weights=weights), fitted(y, x, how, weights=weights * unit)
     assert same(score(other, x), score(plain, x))
-    assert other.summary["measured_on"] == "pool"
+    assert other.summary["measured_on"] == "source"
     assert other.summary["marginal_error"] == pytest.approx(plain.summary["marginal_error"], abs=1e-6)
 
 

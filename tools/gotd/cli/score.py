@@ -20,7 +20,7 @@ from gotd.streams.sources import ByteSource, open_input
 if TYPE_CHECKING:
     import numpy as np
 
-    from gotd.methods.got import Scorer
+    from gotd.methods.protocol import RowScorer
 
 #: Records scored at once: a few blocks of the kernel for each thread.
 _WINDOW = 4096
@@ -86,14 +86,16 @@ class _Target:
             require_same_embedder(self._summary["embedder"], message.made_by.get("embedder"), self._file, verifier.name)
 
     @cached_property
-    def scorer(self) -> "Scorer":
+    def scorer(self) -> "RowScorer":
         """Scores rows of `dimension`."""
         import torch
 
-        from gotd.methods.got import Scorer
+        from gotd.methods.registry import module, rule
         from gotd.ot.blocks import Workers
 
-        return Scorer(self._arrays, self._summary, Workers(self._threads), torch.device("cpu"))
+        how = module(rule(self._summary["method"]))
+        found: RowScorer = how.Scorer(self._arrays, self._summary, Workers(self._threads), torch.device("cpu"))
+        return found
 
 
 def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Target, run: Run) -> None:

@@ -1,51 +1,69 @@
-"""ds-target-stats: solve the potentials of a target against a pool."""
+"""ds-target-stats: fit a selection rule to a target and a pool."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point, print_text
+from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
 from gotd.errors import DataError, GotdError, UsageError
-from gotd.streams.arrays import ArrayReader
+from gotd.methods.registry import RULES, Rule, module
+from gotd.methods.settings import Settings
 from gotd.streams.locations import STANDARD
-from gotd.streams.seal import Seal, one_embedder
 from gotd.streams.sinks import open_output
-from gotd.streams.sources import open_input
+from gotd.streams.sources import rereadable
+from gotd.streams.targets import write_target
 
 if TYPE_CHECKING:
-    import numpy as np
+    from gotd.methods.protocol import Fitted
+    from gotd.ot.source import Part
+
+_DEFAULTS = Settings()
 
 
 @click.command("ds-target-stats")
+@click.argument("pool", nargs=-1, metavar="POOL.npy...")
 @click.option("--target", required=True, metavar="FILE.npy", help="Vectors of the task's texts.")
+@click.option("-o", "--output", required=True, metavar="FILE.npz", help="The target file, for ds-score.")
+@click.option("--method", type=click.Choice(list(RULES)), default="got", show_default=True, help="What is fitted.")
 @click.option("--source", multiple=True, metavar="FILE.npy",
               help="Vectors of the model's own training text; may be given again. Default: the pool.")
-@click.argument("pool", nargs=-1, metavar="POOL.npy...")
-@click.option("-o", "--output", required=True, metavar="FILE.npz", help="The target file, for ds-score.")
-@click.option("--epsilon", type=click.FloatRange(0), default=0.05, show_default=True,
+@click.option("--mix", multiple=True, metavar="FILE.npy:MASS",
+              help="Give these rows this share of the source's mass, as what was chosen before; may be given again.")
+@click.option("--weights", multiple=True, metavar="FILE.npy",
+              help="One weight for each row of the source (or pool), float32 or float64; default: all alike.")
+@click.option("--target-weights", multiple=True, metavar="FILE.npy", help="One weight for each row of the target.")
+@click.option("--epsilon", type=click.FloatRange(0), default=_DEFAULTS.epsilon, show_default=True,
               help="Regularisation, in standard deviations of the cost; 0 is exact.")
-@click.option("--metric", type=click.Choice(["sqeuclidean", "cosine"]), default="sqeuclidean", show_default=True)
+@click.option("--metric", type=click.Choice(["sqeuclidean", "cosine"]), default=_DEFAULTS.metric, show_default=True,
+              help="The cost between two vectors.")
 @click.option("--center/--no-center", default=None, help="Subtract the source's mean vector. Default: for hash only.")
-@click.option("--pool-sample", type=click.IntRange(1), default=65536, show_default=True, help="Rows solved on.")
-@click.option("--passes", type=click.IntRange(0), default=0, show_default=True, help="Readings of the whole source.")
-@click.option("--tol", type=click.FloatRange(0, min_open=True), default=1e-4, show_default=True,
+@click.option("--pool-sample", type=click.IntRange(1), default=_DEFAULTS.sample, show_default=True, metavar="N",
+              help="Rows of the source solved on.")
+@click.option("--passes", type=click.IntRange(0), default=_DEFAULTS.passes, show_default=True, metavar="N",
+              help="Readings of the whole source after that, at most; the error is then measured on all of it.")
+@click.option("--tol", type=click.FloatRange(0, min_open=True), default=_DEFAULTS.tolerance, show_default=True,
               help="Marginal error to reach.")
-@click.option("--max-iterations", type=click.IntRange(1), default=1000, show_default=True)
-@click.option("--max-target", type=click.IntRange(0), default=4096, show_default=True,
+@click.option("--max-iterations", type=click.IntRange(1), default=_DEFAULTS.max_iterations, show_default=True,
+              metavar="N", help="Looks at the sample, at most.")
+@click.option("--max-target", type=click.IntRange(0), default=_DEFAULTS.max_target, show_default=True, metavar="N",
               help="Compress a larger target to so many weighted points; 0 keeps all.")
 @click.option("--allow-unconverged", is_flag=True, help="Write the file all the same.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Of the sample.")
 @options.threads
 @options.common
-def command(target: str, source: tuple[str, ...], pool: tuple[str, ...], output: str, center: bool | None,
+@click.pass_context
+def command(context: click.Context, /, pool: tuple[str, ...], target: str, output: str, method: str,
             threads: int | None, allow_unconverged: bool, quiet: bool, **how: Any) -> None:
     """Solve the optimal-transport potentials of a target; print a JSON summary.
 
-    Reads .npy vectors, each file once and once more for each of --passes. Writes one .npz of the size of the target.
-    Holds the target (rows x dimension), the sample (--pool-sample x dimension, float16) and at most 256 MiB of
-    products; never the pool.
+    Reads .npy vectors, each file once, and once more for each of --passes (standard input then goes through a
+    temporary file). Writes one .npz of the size of the target. Holds the target, the sample (--pool-sample rows,
+    float16) and at most 256 MiB of products; never the pool.
 
     \b
     Examples:
@@ -53,39 +71,88 @@ def command(target: str, source: tuple[str, ...], pool: tuple[str, ...], output:
       ds-target-stats --target target.npy --source pretraining.npy --passes 3 emb/*.npy -o target.npz
     """
     run = Run("ds-target-stats", quiet)
-    names = list(source or pool) or [STANDARD]
-    if STANDARD in names and how["passes"]:
-        raise UsageError("--passes reads the source again, and standard input can be read only once: give files")
+    rule = RULES[method]
+    _require_heard(context, method, rule)
+    names = list(how["source"] or pool) or [STANDARD]
+    if [target, *names].count(STANDARD) > 1:
+        raise UsageError("standard input can be read once: give `-` at most once")
+    embedders = Embedders()
+    with ExitStack() as stack:
+        if how["passes"]:
+            names = stack.enter_context(rereadable(names))
+        fitted = _fit_rows(rule, target, names, embedders, options.thread_count(threads), how)
+    run.advance(fitted.summary["source_rows"])
+    if how["source"] and pool:
+        run.say("the pool's vectors are not read: --source is what the gradient is taken at")
+    _judge(fitted.summary, how["tol"], allow_unconverged, run)
+    with open_output(output) as sink:
+        write_target(sink, fitted.arrays, fitted.summary | {"embedder": embedders.identity})
+    _print(fitted.summary)
+    run.close()
+
+
+def _require_heard(context: click.Context, method: str, rule: Rule) -> None:
+    """Raises: UsageError for an option that was given and that the rule does not listen to."""
+    everywhere = {"pool", "target", "output", "method", "threads", "quiet", "help"}
+    for name in context.params:
+        given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if given and name not in everywhere | rule.options:
+            raise UsageError(f"--{name.replace('_', '-')} does nothing with --method {method}; leave it out")
+
+
+def _fit_rows(rule: Rule, target: str, names: Sequence[str], embedders: Embedders, threads: int,
+              how: dict[str, Any]) -> "Fitted":
     import numpy as np
-    import orjson
     import torch
 
-    from gotd.methods.got import Settings, fit
     from gotd.ot.blocks import Workers
-    from gotd.ot.source import Part
-    from gotd.streams.targets import write_target
 
-    seals: list[tuple[str, Seal]] = []
-    rows = list(_blocks([target], seals, None)())
-    vectors = np.concatenate(rows).astype(np.float32)
-    if not len(vectors):
-        raise DataError(target, "no rows: there is nothing to move towards", "embed at least one target text")
-    if center is None:
-        center = (one_embedder(seals) or {}).get("name") == "hash"
+    rows = VectorFiles([target], embedders).all_rows()
+    weights = np.ones(len(rows))
+    if how["target_weights"]:
+        weights = np.concatenate(list(WeightFiles(how["target_weights"]).blocks())).astype(np.float64)
+    _require_weights(weights, len(rows), target)
+    center = how["center"]
     settings = Settings(
-        epsilon=how["epsilon"], metric=how["metric"], center=center, sample=how["pool_sample"], passes=how["passes"],
+        epsilon=how["epsilon"], metric=how["metric"], sample=how["pool_sample"], passes=how["passes"],
+        center=(embedders.identity or {}).get("name") == "hash" if center is None else center,
         tolerance=how["tol"], max_iterations=how["max_iterations"], max_target=how["max_target"], seed=how["seed"],
     )
-    part = Part("the source", 1.0, _blocks(names, seals, vectors.shape[1]))
-    fitted = fit(vectors, part, not source, settings, Workers(options.thread_count(threads)), torch.device("cpu"))
-    run.advance(fitted.summary["source_rows"])
-    if source and pool:
-        run.say("the pool's vectors are not read: --source is what the gradient is taken at")
-    _judge(fitted.summary, settings.tolerance, allow_unconverged, run)
-    with open_output(output) as sink:
-        write_target(sink, fitted.arrays, fitted.summary | {"embedder": one_embedder(seals)})
-    print_text(orjson.dumps(fitted.summary, option=orjson.OPT_INDENT_2).decode())
-    run.close()
+    parts = _parts(names, embedders, rows.shape[1], how)
+    device = torch.device("cpu")
+    found: Fitted = module(rule).fit(rows, weights, parts, not how["source"], settings, Workers(threads), device)
+    return found
+
+
+def _require_weights(weights: Any, rows: int, target: str) -> None:
+    if len(weights) != rows:
+        raise DataError(target, f"{rows} rows and {len(weights)} weights", "give one weight for each row")
+    if weights.min() < 0.0 or weights.sum() <= 0.0:
+        raise DataError(target, "a weight below 0, or none above it", "weights are at least 0, and some are more")
+
+
+def _parts(names: Sequence[str], embedders: Embedders, width: int, how: dict[str, Any]) -> "list[Part]":
+    """The source: what --mix names with its masses, the rest of the mass on the source, or the pool."""
+    from gotd.ot.source import Part
+
+    mixed = [_mixed(item) for item in how["mix"]]
+    rest = 1.0 - sum(mass for _, mass in mixed)
+    if rest < 0.0 or (rest == 0.0 and not mixed):
+        raise UsageError(f"--mix: masses sum to {1.0 - rest:g}; they share the mass 1 with the source")
+    weights = WeightFiles(how["weights"]).blocks if how["weights"] else None
+    base = Part(", ".join(names), rest, VectorFiles(names, embedders, width).blocks, weights)
+    return [base, *(Part(name, mass, VectorFiles([name], embedders, width).blocks) for name, mass in mixed)]
+
+
+def _mixed(item: str) -> tuple[str, float]:
+    name, _, mass = item.rpartition(":")
+    try:
+        share = float(mass)
+    except ValueError:
+        share = -1.0
+    if not name or not 0.0 < share <= 1.0:
+        raise UsageError(f"--mix {item}: wanted FILE.npy:MASS with a mass from 0 to 1, as chosen.npy:0.3")
+    return name, share
 
 
 def _judge(summary: dict[str, Any], tolerance: float, allow_unconverged: bool, run: Run) -> None:
@@ -95,31 +162,14 @@ def _judge(summary: dict[str, Any], tolerance: float, allow_unconverged: bool, r
     if not summary["converged"] and not allow_unconverged:
         raise GotdError(
             f"not converged: marginal error {summary['marginal_error']:.2g} after {summary['iterations']} iterations, "
-            f"{tolerance:g} was asked; raise --max-iterations, --tol or --epsilon, or pass --allow-unconverged"
+            f"{tolerance:g} was asked; raise --max-iterations, --passes, --tol or --epsilon, or say --allow-unconverged"
         )
 
 
-def _blocks(
-    names: Sequence[str], seals: list[tuple[str, Seal]], width: int | None
-) -> "Callable[[], Iterator[np.ndarray]]":
-    """The rows of all files, readable again; embedders and dimensions are held against the target's."""
+def _print(summary: dict[str, Any]) -> None:
+    import orjson
 
-    def read() -> "Iterator[np.ndarray]":
-        rows = 0
-        for name in names:
-            with open_input(name) as opened:
-                reader = ArrayReader(opened, "vectors")
-                for block in reader.blocks():
-                    if width is not None and block.shape[1] != width:
-                        raise DataError(name, f"dimension {block.shape[1]}, the target has {width}", "embed both alike")
-                    rows += len(block)
-                    yield block
-                seals.extend((name, seal) for seal in reader.verifier.seals)
-                one_embedder(seals)
-        if width is not None and not rows:
-            raise GotdError(f"{names[0]}: the source has no rows; give vectors made by ds-embed")
-
-    return read
+    print_text(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
 
 
 main = entry_point(command)

@@ -95,4 +95,4 @@ def _lower_case(tokenizer: "Tokenizer") -> None:
 
 def _content(encoding: "Encoding") -> int:
     """How many tokens are not special."""
-    return encoding.special_tokens_mask.count(0)
+    return int(encoding.special_tokens_mask.count(0))

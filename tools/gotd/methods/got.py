@@ -1,127 +1,141 @@
 """GOT-D: the calibrated gradient of the optimal-transport distance from the source to the target."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from gotd.methods.sampling import RowSample
+from gotd.methods.draw import Drawn, draw
+from gotd.methods.protocol import Fitted
+from gotd.methods.settings import Settings
 from gotd.ot.blocks import Workers, block_rows, padded, rechunked
-from gotd.ot.compress import compress
-from gotd.ot.cost import Cost, Metric, Target, cost_mean_and_std, moments, target_moments
+from gotd.ot.compress import Compressed, compress
+from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
 from gotd.ot.diagnosis import epsilon_warnings, top_overlap, weighted_correlation
-from gotd.ot.exact import exact_distance, exact_potentials
+from gotd.ot.exact import DISTANCE_PAIRS, exact_distance, exact_potentials
 from gotd.ot.gradient import calibration
 from gotd.ot.marginal import StreamedSource
 from gotd.ot.potentials import Potentials, solve_sample, solve_stream
 from gotd.ot.sample import Sample, hold, sample_potentials
-from gotd.ot.source import Part, weighted_blocks, without_mass
+from gotd.ot.source import Part
 from gotd.ot.transform import transform
 
-#: Rows are summed in groups of this many, wherever the files end, so that the mean has the same bits.
-_MEAN_ROWS = 4096
+#: Rows of a matrix made at once.
+_CHUNK_ROWS = 4096
 
 
-class Settings(NamedTuple):
-    """How to fit. epsilon : relative to the standard deviation of the cost; `solves` says the rest by its options."""
+class Problem(NamedTuple):
+    """The transport problem on the sample.
 
-    epsilon: float = 0.05
-    metric: Metric = "sqeuclidean"
-    center: bool = False
-    sample: int = 65536
-    passes: int = 0
-    tolerance: float = 1e-4
-    max_iterations: int = 1000
-    max_target: int = 4096
-    seed: int = 0
-
-
-class Fitted(NamedTuple):
-    """What `ds-score` needs, and what a person wants to read.
-
-    arrays  : points float32 (m, d), as Cost.points gives them; weights and potentials float64 (m,); centre float32 (d,)
-              where the cost has one.
-    summary : numbers for JSON: epsilon, metric, calibration, distance, convergence, counts, warnings.
+    drawn    : the sample of the source, masses and mean.
+    sample   : the same, held for many looks.
+    packed   : the target as weighted points, on the host; q the same on the device.
+    mean, std : of the cost over (source, target) pairs.
+    epsilon  : absolute.
     """
 
-    arrays: dict[str, np.ndarray]
-    summary: dict[str, Any]
+    drawn: Drawn
+    sample: Sample
+    packed: Compressed
+    q: Target
+    cost: Cost
+    mean: float
+    std: float
+    epsilon: float
 
 
-def fit(target: np.ndarray, source: Part, source_is_pool: bool, settings: Settings, workers: Workers,
-        device: torch.device) -> Fitted:
-    """Solves the potentials of the target against the source. Shapes: target float (m, d)."""
-    rows, masses, mean, count = _sampled(source, settings)
+def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
+        workers: Workers, device: torch.device) -> Fitted:
+    """Solves the potentials of the target against the source, a mixture of parts.
+
+    source_is_pool : the rows that will be scored are the rows of the source.
+    Shapes: target float (m, d), weights float64 (m,) at least 0 and not all 0.
+    Arrays: points float32 (m', d), as Cost.points gives them; weights and potentials float64 (m',); centre float32 (d,)
+    where the cost has one.
+    """
+    problem = _problem(target, weights, draw(parts, settings.sample, settings.seed), settings, workers, device)
+    found = _solve(problem, settings, workers)
+    streamed = settings.passes > 0 and problem.epsilon > 0.0
+    if streamed:
+        stream = StreamedSource(parts, workers, device)
+        found = solve_stream(stream, problem.q, problem.cost, found, settings.tolerance, settings.passes)
+    uniform = source_is_pool and len(parts) == 1 and parts[0].weights is None
+    calibrated = calibration(found.mean_potential, problem.drawn.source_rows if uniform else None)
+    summary = {
+        "method": "got", "converged": found.converged, "warnings": [], "distance": found.distance,
+        "distance_exact": _exact_distance(problem), "marginal_error": found.marginal_error,
+        "measured_on": "source" if streamed else "sample", "iterations": found.iterations,
+        **_ranking(problem, found, settings, workers),
+        "epsilon": problem.epsilon, "epsilon_relative": settings.epsilon, "metric": settings.metric,
+        "center": settings.center, "cost_mean": problem.mean, "cost_std": problem.std,
+        "calibration_mean": calibrated.mean, "calibration_scale": calibrated.scale,
+        "source_rows": problem.drawn.source_rows, "sample_rows": len(problem.drawn.rows), "passes": settings.passes,
+        "target_rows": len(target), "target_points": len(problem.packed.points), "target_error": problem.packed.error,
+        "seed": settings.seed,
+    }
+    arrays = {"points": problem.packed.points, "weights": problem.packed.weights, "potentials": found.g.cpu().numpy()}
+    centre = problem.cost.centre
+    return Fitted(arrays | ({} if centre is None else {"centre": centre.cpu().numpy()}), summary)
+
+
+def _problem(target: np.ndarray, weights: np.ndarray, drawn: Drawn, settings: Settings, workers: Workers,
+             device: torch.device) -> Problem:
     # The squared distance is the same wherever the origin is; at the mean float32 rounds it least.
     centred = settings.center or settings.metric == "sqeuclidean"
-    cost = Cost(settings.metric, torch.from_numpy(mean).to(device) if centred else None, settings.center)
+    cost = Cost(settings.metric, torch.from_numpy(drawn.mean).to(device) if centred else None, settings.center)
     given = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
-    packed = compress(given, np.full(len(given), 1 / len(given)), settings.max_target, settings.seed, workers, device)
+    packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device)
     q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
-    source_moments = moments(cost, torch.from_numpy(rows), torch.from_numpy(masses))
-    cost_mean, cost_std = cost_mean_and_std(cost, source_moments, target_moments(cost, q))
-    sample = hold(rows, masses, cost, q, workers)
-    epsilon = settings.epsilon * cost_std
-    x = cost.points(torch.from_numpy(rows)) if len(rows) * len(q.points) <= 1 << 25 else None
-    found = _solve(sample, x, masses, q, cost, epsilon, cost_std, settings, workers)
-    if settings.passes and epsilon > 0.0:
-        stream = StreamedSource([source], workers, device)
-        found = solve_stream(stream, q, cost, found, settings.tolerance, settings.passes)
-    kernel = transform(cost, q, epsilon, found.g)
-    f = sample_potentials(sample, kernel, workers)
-    earlier = sample_potentials(sample, transform(cost, q, epsilon, found.previous), workers)
-    mean_cost = _mean_cost(cost, rows, q)
-    calibrated = calibration(found.mean_potential, count if source_is_pool and source.weights is None else None)
-    summary = {
-        "method": "got", "metric": settings.metric, "epsilon": epsilon, "epsilon_relative": settings.epsilon,
-        "cost_mean": cost_mean, "cost_std": cost_std, "distance": found.distance,
-        "distance_exact": None if x is None else exact_distance(x, torch.from_numpy(masses), q, cost),
-        "converged": found.converged, "iterations": found.iterations, "marginal_error": found.marginal_error,
-        "measured_on": "pool" if settings.passes and epsilon > 0.0 else "sample",
-        "top_overlap": top_overlap(f, earlier), "source_rows": count, "sample_rows": len(rows),
-        "target_rows": len(target), "target_points": len(packed.points), "target_error": packed.error,
-        "center": settings.center, "passes": settings.passes, "seed": settings.seed,
-        "calibration_mean": calibrated.mean, "calibration_scale": calibrated.scale,
-        "warnings": epsilon_warnings(
-            settings.epsilon, epsilon, weighted_correlation(f, mean_cost, masses), abs(cost_mean) + cost_std
-        ),
-    }
-    arrays = {"points": packed.points, "weights": packed.weights, "potentials": found.g.cpu().numpy()}
-    return Fitted(arrays | ({"centre": mean} if centred else {}), summary)
+    rows, masses = torch.from_numpy(drawn.rows).to(device), torch.from_numpy(drawn.masses).to(device)
+    mean, std = cost_mean_and_std(cost, moments(cost, rows, masses), target_moments(cost, q))
+    sample = hold(drawn.rows, drawn.masses, cost, q, workers)
+    return Problem(drawn, sample, packed, q, cost, mean, std, settings.epsilon * std)
 
 
-def _sampled(source: Part, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Sample, its masses, the mean of all rows, float32 (d,), and their number, in one reading.
-
-    Raises: GotdError where no row has weight.
-    """
-    sample, total, weight, count = RowSample(settings.sample, settings.seed), np.zeros(1), 0.0, 0
-    for rows, weights in weighted_blocks(source, _MEAN_ROWS):
-        sample.add(rows, weights)
-        total = total + weights @ rows.astype(np.float64)
-        weight += float(weights.sum())
-        count += len(rows)
-    if not weight:
-        raise without_mass(source)
-    rows, weights = sample.take()
-    return rows, weights / weights.sum(), (total / weight).astype(np.float32), count
-
-
-def _solve(sample: Sample, x: torch.Tensor | None, masses: np.ndarray, q: Target, cost: Cost, epsilon: float,
-           spread: float, settings: Settings, workers: Workers) -> Potentials:
-    if epsilon > 0.0:
-        return solve_sample(sample, q, cost, epsilon, spread, settings.tolerance, settings.max_iterations, workers)
-    points = cost.points(torch.from_numpy(sample.rows)) if x is None else x
-    g, distance = exact_potentials(points, torch.from_numpy(masses), q, cost)
+def _solve(problem: Problem, settings: Settings, workers: Workers) -> Potentials:
+    sample, q, cost = problem.sample, problem.q, problem.cost
+    if problem.epsilon > 0.0:
+        return solve_sample(
+            sample, q, cost, problem.epsilon, problem.std, settings.tolerance, settings.max_iterations, workers
+        )
+    points, masses = _points(problem)
+    g, distance = exact_potentials(points, masses, q, cost)
     f = sample_potentials(sample, transform(cost, q, 0.0, g), workers)
-    return Potentials(g, 0.0, True, 1, 0.0, distance, float(masses @ f), g)
+    return Potentials(g, 0.0, True, 1, 0.0, distance, float(problem.drawn.masses @ f), g)
+
+
+def _points(problem: Problem) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points and masses of the sample on the device. Shapes: float32 (n, d), float64 (n,)."""
+    device = problem.q.points.device
+    points = problem.cost.points(torch.from_numpy(problem.drawn.rows).to(device))
+    return points, torch.from_numpy(problem.drawn.masses).to(device)
+
+
+def _exact_distance(problem: Problem) -> float | None:
+    """The unregularised distance of small samples."""
+    if len(problem.drawn.rows) * len(problem.q.points) > DISTANCE_PAIRS:
+        return None
+    return exact_distance(*_points(problem), problem.q, problem.cost)
+
+
+def _ranking(problem: Problem, found: Potentials, settings: Settings, workers: Workers) -> dict[str, Any]:
+    """Whether the ranking of the sample still moves, and whether eps lets it say anything."""
+    cost, q = problem.cost, problem.q
+    f = sample_potentials(problem.sample, transform(cost, q, problem.epsilon, found.g), workers)
+    earlier = sample_potentials(problem.sample, transform(cost, q, problem.epsilon, found.previous), workers)
+    correlation = weighted_correlation(f, _mean_cost(cost, problem.drawn.rows, q), problem.drawn.masses)
+    size = abs(problem.mean) + problem.std
+    warnings = epsilon_warnings(settings.epsilon, problem.epsilon, correlation, size)
+    return {"top_overlap": top_overlap(f, earlier), "warnings": warnings}
 
 
 def _mean_cost(cost: Cost, rows: np.ndarray, q: Target) -> np.ndarray:
     """Mean cost of each row to the target, less a constant. Shapes: -> float32 (n,)."""
     middle = (q.weights @ q.points.double()).float()
-    pieces = [cost.points(torch.from_numpy(rows[i : i + _MEAN_ROWS])) for i in range(0, len(rows), _MEAN_ROWS)]
-    return np.concatenate([(cost.alpha(x) - cost.slope * (x @ middle)).numpy() for x in pieces])
+    chunks = [torch.from_numpy(rows[start : start + _CHUNK_ROWS]) for start in range(0, len(rows), _CHUNK_ROWS)]
+    points = (cost.points(chunk.to(middle.device)) for chunk in chunks)
+    return np.concatenate([(cost.alpha(x) - cost.slope * (x @ middle)).cpu().numpy() for x in points])
 
 
 class Scorer:

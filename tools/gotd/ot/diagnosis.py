@@ -30,7 +30,8 @@ def epsilon_warnings(relative: float, epsilon: float, correlation: float, larges
     if relative == 0.0:
         return []
     found = []
-    if correlation > _MEAN_COST_CORRELATION:
+    # A target of one kind gives such scores at any eps, and loses nothing by it.
+    if relative > SUGGESTED_EPSILON and correlation > _MEAN_COST_CORRELATION:
         found.append(
             f"epsilon {relative:g} is so large that the score is the mean distance to the target (correlation "
             f"{correlation:.5f}); rare kinds of target text are lost: try {SUGGESTED_EPSILON:g}"

@@ -12,7 +12,7 @@ from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
 
 MAGIC = b"\x93NUMPY"
-_DTYPES = {"vectors": ("<f2", "<f4"), "scores": ("<f4",)}
+_DTYPES = {"vectors": ("<f2", "<f4"), "scores": ("<f4",), "weights": ("<f4", "<f8")}
 #: Format version and rows of the array that opens a pipe. numpy writes version 2 only for headers over 64 KiB, so an
 #: empty one of version 2 is ours, and cannot pass for no rows when the announcement that must follow is lost.
 _OPENING = (2, 0)
@@ -24,7 +24,7 @@ _BLOCK_BYTES = 1 << 22
 class ArrayReader:
     """Blocks of rows of one source, checked against its seals; NaN and infinity are errors naming the row.
 
-    kind : "vectors" (float16 or float32, (n, d)) or "scores" (float32, (n,))
+    kind : "vectors" (float16 or float32, (n, d)), "scores" (float32, (n,)) or "weights" (float32 or float64, (n,))
     """
 
     def __init__(self, source: ByteSource, kind: str) -> None:

@@ -17,7 +17,7 @@ a stream which ends without its seal is short.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -166,19 +166,6 @@ class Verifier:
             raise DataError(self.name, what, "make the file again")
         if seal.digest != self.digest.hexdigest():
             raise DataError(self.name, "its rows are not the ones it was sealed with", "make the file again")
-
-
-def one_embedder(seals: Iterable[tuple[str, Seal]]) -> Mapping[str, Any] | None:
-    """The embedder all the named seals agree on (None: none says); a disagreement is an error naming both."""
-    first: tuple[str, Mapping[str, Any]] | None = None
-    for name, seal in seals:
-        embedder = seal.made_by.get("embedder")
-        if embedder is None:
-            continue
-        if first is None:
-            first = (name, embedder)
-        require_same_embedder(first[1], embedder, first[0], name)
-    return first[1] if first else None
 
 
 def require_same_embedder(expected: Any, found: Any, expected_in: str, found_in: str) -> None:

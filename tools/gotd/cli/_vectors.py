@@ -1,0 +1,77 @@
+"""Vectors and weights from files: readable again, and held against each other."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gotd.errors import DataError, GotdError
+from gotd.streams.arrays import ArrayReader
+from gotd.streams.seal import Seal, require_same_embedder
+from gotd.streams.sources import open_input
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Embedders:
+    """What the seals of all vectors read so far say of their embedder: it must be one."""
+
+    def __init__(self) -> None:
+        self._first: tuple[str, Any] | None = None
+
+    def meet(self, name: str, seals: Sequence[Seal]) -> None:
+        """Takes in a file's seals. Raises: GotdError where they name another embedder than a file before."""
+        for seal in seals:
+            embedder = seal.made_by.get("embedder")
+            if embedder is not None:
+                self._first = self._first or (name, embedder)
+                require_same_embedder(self._first[1], embedder, self._first[0], name)
+
+    @property
+    def identity(self) -> "dict[str, Any] | None":
+        """The one embedder; None where no seal says."""
+        return self._first[1] if self._first else None
+
+
+class VectorFiles:
+    """The rows of several files, one after the other.
+
+    width : the dimension they must have; None where they say it themselves.
+    """
+
+    def __init__(self, names: Sequence[str], embedders: Embedders, width: int | None = None) -> None:
+        self.names, self._embedders, self._width = list(names), embedders, width
+
+    def blocks(self) -> "Iterator[np.ndarray]":
+        """Rows in order, float16 or float32 (n, d)."""
+        rows = 0
+        for name in self.names:
+            with open_input(name) as opened:
+                reader = ArrayReader(opened, "vectors")
+                for block in reader.blocks():
+                    if self._width is not None and block.shape[1] != self._width:
+                        what = f"dimension {block.shape[1]}, the target has {self._width}"
+                        raise DataError(name, what, "embed both alike")
+                    rows += len(block)
+                    yield block
+                self._embedders.meet(name, reader.verifier.seals)
+        if not rows:
+            raise GotdError(f"{self.names[0]}: no rows; give vectors made by ds-embed")
+
+    def all_rows(self) -> "np.ndarray":
+        """All rows at once, float32 (n, d)."""
+        import numpy as np
+
+        return np.concatenate(list(self.blocks())).astype(np.float32)
+
+
+class WeightFiles:
+    """One weight for each row, from files of float32 or float64 (n,)."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+
+    def blocks(self) -> "Iterator[np.ndarray]":
+        """Weights in order."""
+        for name in self.names:
+            with open_input(name) as opened:
+                yield from ArrayReader(opened, "weights").blocks()

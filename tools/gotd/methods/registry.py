@@ -1,0 +1,55 @@
+"""The selection rules by name. A rule's module is imported when it is used.
+
+A module of a rule that reads vectors has
+
+    fit(target, weights, parts, source_is_pool, settings, workers, device) -> Fitted
+    Scorer(arrays, summary, workers, device)                               a RowScorer
+
+and that of a rule that reads texts
+
+    fit(target, source, settings) -> Fitted                                texts in batches, both
+    Scorer(arrays, summary)                                                a TextScorer
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from gotd.errors import GotdError
+
+Kind = Literal["vectors", "texts"]
+
+
+class Rule(NamedTuple):
+    """A selection rule.
+
+    module  : under gotd.methods.
+    reads   : what it is fitted to and what it scores.
+    options : the options of ds-target-stats that it listens to, besides those every rule has.
+    """
+
+    module: str
+    reads: Kind
+    options: frozenset[str]
+
+
+_SAMPLE = frozenset({"seed", "pool_sample"})
+_SPACE = frozenset({"metric", "center"})
+_SOURCE = frozenset({"source", "mix", "weights", "target_weights"})
+_SOLVER = frozenset({"epsilon", "passes", "tol", "max_iterations", "max_target", "allow_unconverged"})
+
+RULES: Mapping[str, Rule] = {
+    "got": Rule("got", "vectors", _SAMPLE | _SPACE | _SOURCE | _SOLVER),
+}
+
+
+def rule(name: str) -> Rule:
+    """The rule of that name. Raises: GotdError for one that this gotd does not know."""
+    if name not in RULES:
+        raise GotdError(f"made by method {name!r}, which this gotd does not know; use the gotd that made it")
+    return RULES[name]
+
+
+def module(found: Rule) -> Any:
+    """Its module, imported."""
+    return importlib.import_module(f"gotd.methods.{found.module}")

@@ -1,0 +1,28 @@
+"""How a rule is fitted."""
+
+from typing import Literal, NamedTuple
+
+
+class Settings(NamedTuple):
+    """The options of `ds-target-stats`; each rule listens to some of them (registry.py).
+
+    epsilon   : regularisation, in standard deviations of the cost; 0 is exact.
+    metric    : the cost between two vectors.
+    center    : take the source's mean from every vector and scale the rest to unit length.
+    sample    : rows of the source that are solved on.
+    passes    : readings of the whole source after that.
+    tolerance : marginal error to reach, sum_j |c_j - b_j|.
+    max_iterations : looks at the sample.
+    max_target : points that a larger target is compressed to; 0 keeps all.
+    seed      : of everything random.
+    """
+
+    epsilon: float = 0.05
+    metric: Literal["sqeuclidean", "cosine"] = "sqeuclidean"
+    center: bool = False
+    sample: int = 65536
+    passes: int = 0
+    tolerance: float = 1e-4
+    max_iterations: int = 1000
+    max_target: int = 4096
+    seed: int = 0
