@@ -32,6 +32,8 @@ class OutputFolder:
         """
         record = self.record()
         if record is None:
+            if self.path.exists() and not self.path.is_dir():
+                raise GotdError(f"{self.path}: Not a directory; choose another folder")
             if self.path.exists() and any(entry.name != _WORK for entry in self.path.iterdir()):
                 raise GotdError(f"{self.path}: holds files that are not of ds-train; choose another folder")
         else:
@@ -53,14 +55,16 @@ class OutputFolder:
         write_json(self.path / RECORD, {"complete": False, "identity": dict(identity)})
 
     @contextlib.contextmanager
-    def cleared_on_failure(self) -> Iterator[None]:
-        """What fails in here leaves no folder behind: nothing is begun yet."""
+    def cleared_on_failure(self, kind: type[BaseException]) -> Iterator[None]:
+        """What fails in here before any training was saved leaves no folder behind."""
         try:
             yield
-        except BaseException:
-            shutil.rmtree(self.work, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                self.path.rmdir()
+        except kind:
+            if not any(self.work.glob("seed-*/checkpoint-*/*")) and not any(self.work.glob("seed-*/done.json")):
+                shutil.rmtree(self.work, ignore_errors=True)
+                (self.path / RECORD).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    self.path.rmdir()
             raise
 
     def record(self) -> dict[str, Any] | None:
@@ -105,7 +109,7 @@ class OutputFolder:
         write_json(self.path / RECORD, record)
         shutil.rmtree(self.work)
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Let others in."""
         if self._lock is not None:
             self._lock.close()

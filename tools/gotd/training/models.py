@@ -70,10 +70,12 @@ def make_model(source: Path, fresh: bool, objective: str, tokenizer: Any, labels
             if hasattr(config, name):
                 setattr(config, name, getattr(tokenizer, name))
         return head.from_config(config, dtype=torch.float32)
+    from safetensors import SafetensorError
+
     try:
         model, info = head.from_pretrained(source, config=config, dtype=torch.float32, local_files_only=True,
                                            use_safetensors=True, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise GotdError(f"{source}: {str(error).strip().splitlines()[0]}") from error
     if info["missing_keys"]:
         names = sorted(info["missing_keys"])
@@ -91,5 +93,13 @@ def with_adapters(model: Any, rank: int, objective: str) -> Any:
         from peft import LoraConfig, TaskType, get_peft_model
     except ImportError as error:
         raise GotdError(f"--lora: {error}; pip install 'gotd[lora]'") from error
+    from transformers.pytorch_utils import Conv1D
+
+    # GPT-2 keeps its linear layers the other way round.
+    turned = any(isinstance(module, Conv1D) for module in model.modules())
     kind = TaskType.SEQ_CLS if objective == "classify" else TaskType.CAUSAL_LM if objective == "clm" else None
-    return get_peft_model(model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type=kind))
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type=kind, fan_in_fan_out=turned)
+    adapted = get_peft_model(model, config)
+    # Where peft would look for the model's configuration, on the hub too: nothing is to be looked up.
+    adapted.peft_config["default"].base_model_name_or_path = None
+    return adapted

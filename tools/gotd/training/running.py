@@ -1,5 +1,6 @@
 """A whole run: prepare, then for each seed train, evaluate before and after, save; then the record."""
 
+import contextlib
 import gc
 import json
 import platform
@@ -9,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from gotd.errors import UsageError
+from gotd.errors import GotdError, UsageError
 from gotd.streams.records import Skipping
 from gotd.training.evaluation import summary
 from gotd.training.examples import BlockBatches, TextBatches
@@ -20,7 +21,7 @@ from gotd.training.progress import Progress
 from gotd.training.reading import Reading, digest_of, uncounted
 from gotd.training.recipes import Recipe
 from gotd.training.stopping import Stopping, last_checkpoint
-from gotd.training.trainer import Machine, arguments, make_trainer, process_state
+from gotd.training.trainer import Machine, arguments, make_trainer, process_state, sequences_at_once
 
 _PACKAGES = ("gotd", "torch", "transformers", "accelerate", "tokenizers", "numpy")
 
@@ -59,8 +60,12 @@ class Outcome:
 
 def run(request: Request) -> Outcome:
     """Carry the request out, in this process and those beside it."""
-    state = process_state(request.machine)
-    folder = OutputFolder(request.output)
+    with contextlib.closing(OutputFolder(request.output)) as folder:
+        return _run(folder, request, process_state(request.machine))
+
+
+def _run(folder: OutputFolder, request: Request, state: Any) -> Outcome:
+    sequences_at_once(request.recipe, request.machine)
     if state.is_main_process and not _begin(folder, request):
         request.tell(f"{request.output}: complete already")
     state.wait_for_everyone()
@@ -70,13 +75,13 @@ def run(request: Request) -> Outcome:
     ready = prepared(folder.work, request.recipe.objective)
     if state.is_main_process:
         _say_what(request, ready)
-    for seed in request.seeds:
-        if _one_seed(folder.work / f"seed-{seed}", seed, request, ready):
-            return Outcome(stopped=True)
+    with folder.cleared_on_failure(GotdError) if state.is_main_process else contextlib.nullcontext():
+        for seed in request.seeds:
+            if _one_seed(folder.work / f"seed-{seed}", seed, request, ready):
+                return Outcome(stopped=True)
     state.wait_for_everyone()
     if state.is_main_process:
         _end(folder, request, ready)
-        folder.release()
     return Outcome()
 
 
@@ -89,7 +94,7 @@ def _begin(folder: OutputFolder, request: Request) -> bool:
     if begun is None:
         return False
     if not begun:
-        with folder.cleared_on_failure():
+        with folder.cleared_on_failure(BaseException):
             prepare(folder.work, request.source, request.inputs, request.recipe, request.length_given, request.reading)
         folder.begin(identity)
     return True

@@ -38,6 +38,11 @@ class Machine:
     dev_steps: int = 0
     patience: int = 3
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether there is no GPU, or none is wanted."""
+        return self.device == "cpu" or not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
 
 class OrderedTrainer(Trainer):  # type: ignore[misc] # transformers has no types we follow
     """The Trainer with our order of examples."""
@@ -64,14 +69,12 @@ def arguments(folder: Path, recipe: Recipe, machine: Machine, seed: int, steps: 
 
     steps : of the whole run; dev_steps : between evaluations, 0 without --dev
     """
-    parts = world_size(machine) * machine.accumulate
-    if recipe.batch % parts:
-        raise UsageError(f"--batch {recipe.batch} cannot be shared out over {parts} (processes x --accumulate)")
+    at_once = sequences_at_once(recipe, machine)
     score = "macro_f1" if recipe.objective == "classify" else "loss"
     made = TrainingArguments(
-        output_dir=str(folder), use_cpu=machine.device == "cpu", seed=seed, data_seed=seed, max_steps=steps,
-        per_device_train_batch_size=recipe.batch // parts, gradient_accumulation_steps=machine.accumulate,
-        per_device_eval_batch_size=max(1, recipe.batch // parts), learning_rate=recipe.learning_rate,
+        output_dir=str(folder), use_cpu=machine.on_cpu, seed=seed, data_seed=seed, max_steps=steps,
+        per_device_train_batch_size=at_once, gradient_accumulation_steps=machine.accumulate,
+        per_device_eval_batch_size=at_once, learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule, warmup_steps=round(recipe.warmup * steps), weight_decay=recipe.weight_decay,
         adam_beta2=recipe.adam_beta2, max_grad_norm=recipe.clip, optim="adamw_torch",
         bf16=machine.precision == "bfloat16", gradient_checkpointing=machine.checkpointing,
@@ -90,9 +93,12 @@ def arguments(folder: Path, recipe: Recipe, machine: Machine, seed: int, steps: 
     return made
 
 
-def world_size(machine: Machine) -> int:
-    """Processes that train together, once they have met."""
-    return int(process_state(machine).num_processes)
+def sequences_at_once(recipe: Recipe, machine: Machine) -> int:
+    """What one process takes at a time of an optimiser step's batch; UsageError where it cannot be shared out."""
+    parts = int(process_state(machine).num_processes) * machine.accumulate
+    if recipe.batch % parts:
+        raise UsageError(f"--batch {recipe.batch} cannot be shared out over {parts} (processes x --accumulate)")
+    return recipe.batch // parts
 
 
 def process_state(machine: Machine) -> Any:
@@ -101,7 +107,7 @@ def process_state(machine: Machine) -> Any:
 
     from accelerate import PartialState
 
-    return PartialState(cpu=machine.device == "cpu", timeout=timedelta(seconds=WAIT_SECONDS))
+    return PartialState(cpu=machine.on_cpu, timeout=timedelta(seconds=WAIT_SECONDS))
 
 
 def make_trainer(model: Any, data: Dataset[Example], dev: Dataset[Example] | None, collate: Any,
