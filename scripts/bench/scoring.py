@@ -1,0 +1,112 @@
+"""How near is scoring to the matrix product under it, and does its rate depend on the number of rows?
+
+    python scoring.py [--points M...] [--dimensions D...] [--rows N...]
+
+The floor: f of a row is M inner products of length d and M exponentials; 2 M d operations at the rate of the product.
+The peer is that product alone: torch.mm of the same blocks (CPU_BLOCK_ROWS x d by d x M, float32) on as many threads,
+one block each, results thrown away. Both take turns; medians of --repeats. Rows are float16, as files hold them, and
+are converted within our time, not within the peer's.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+
+from gotd.methods.got import Scorer
+from gotd.ot.blocks import CPU_BLOCK_ROWS, Workers
+
+_PIECE_ROWS = 16384
+_TIMED_ROWS = 65536
+
+
+def unit_rows(n: int, d: int, random: np.random.Generator) -> np.ndarray:
+    """Rows of unit length, float32 (n, d)."""
+    rows = random.normal(size=(n, d)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def scorer_for(points: np.ndarray, workers: Workers, random: np.random.Generator) -> Scorer:
+    """A fitted target with potentials of a likely size."""
+    count = len(points)
+    arrays = {"points": points, "weights": np.full(count, 1 / count), "potentials": 0.02 * random.normal(size=count),
+              "centre": points.mean(axis=0)}
+    summary = {"metric": "sqeuclidean", "center": False, "epsilon": 0.0126, "calibration_mean": 0.0,
+               "calibration_scale": 1.0}
+    return Scorer(arrays, summary, workers, torch.device("cpu"))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def against_product(m: int, d: int, repeats: int, threads: int) -> None:
+    """One line: the rate of ours and of the product."""
+    random, workers = np.random.default_rng(0), Workers(threads)
+    points = unit_rows(m, d, random)
+    rows = unit_rows(_TIMED_ROWS, d, random).astype(np.float16)
+    scorer = scorer_for(points, workers, random)
+    x, y = torch.from_numpy(rows.astype(np.float32)), torch.from_numpy(points).T.contiguous()
+    blocks = [x[start : start + CPU_BLOCK_ROWS] for start in range(0, len(x), CPU_BLOCK_ROWS)]
+
+    def product() -> None:
+        for _ in workers.map(lambda block: torch.mm(block, y).shape, blocks):
+            pass
+
+    def score() -> None:
+        for start in range(0, len(rows), _PIECE_ROWS):
+            scorer.scores(rows[start : start + _PIECE_ROWS])
+
+    product()
+    score()
+    times = [(seconds(product), seconds(score)) for _ in range(repeats)]
+    bare, ours = (statistics.median(column) for column in zip(*times, strict=True))
+    ratio = statistics.median(a / b for a, b in times)
+    operations = 2.0 * len(rows) * m * d
+    print(f"{m:6} {d:5} {operations / bare / 1e9:12.1f} {operations / ours / 1e9:12.1f} {len(rows) / ours:12,.0f} "
+          f"{ratio:8.2f}", flush=True)
+
+
+def by_rows(sizes: list[int], m: int, d: int, threads: int) -> None:
+    """The rate at each number of rows."""
+    random, workers = np.random.default_rng(0), Workers(threads)
+    scorer = scorer_for(unit_rows(m, d, random), workers, random)
+    piece = unit_rows(_PIECE_ROWS, d, random).astype(np.float16)
+
+    def pieces(n: int) -> Iterator[np.ndarray]:
+        for start in range(0, n, _PIECE_ROWS):
+            yield piece[: min(_PIECE_ROWS, n - start)]
+
+    for n in sizes:
+        taken = seconds(lambda n=n: [scorer.scores(block).sum() for block in pieces(n)])  # type: ignore[misc]
+        print(f"{n:12,} rows {n / taken:12,.0f} rows/s", flush=True)
+
+
+def main() -> None:
+    """Both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--points", nargs="+", type=int, default=[100, 1000, 4096])
+    parser.add_argument("--dimensions", nargs="+", type=int, default=[384, 768, 1024])
+    parser.add_argument("--rows", nargs="+", type=int, default=[100_000, 1_000_000, 10_000_000])
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    arguments = parser.parse_args()
+    print(f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {arguments.threads} threads, "
+          f"torch {torch.__version__}")
+    print("     M     d  bare GFLOP/s  ours GFLOP/s      rows/s    ratio")
+    for m in arguments.points:
+        for d in arguments.dimensions:
+            against_product(m, d, arguments.repeats, arguments.threads)
+    by_rows(arguments.rows, 1000, 384, arguments.threads)
+
+
+if __name__ == "__main__":
+    main()
