@@ -9,7 +9,9 @@ import click
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import jobs, run_jobs
+from gotd.cli._texts import TextTarget, score_texts
 from gotd.errors import DataError
+from gotd.methods.registry import module, rule
 from gotd.streams.arrays import MAGIC, ArrayReader, ArrayWriter
 from gotd.streams.carried import embeddings, require_embedding, with_scores
 from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records, windows
@@ -41,6 +43,8 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
 
     Reads .npy vectors and writes .npy scores (float32); reads records with "embedding" and writes them with "score"
     in its place. Higher is better; zero is the average document of the source. Holds the target and some blocks.
+    With a target of another --method the score is that rule's; one of dsir reads records, and writes .npy scores
+    for -o DIR/ and -o FILE.npy.
 
     \b
     Examples:
@@ -51,7 +55,9 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     from gotd.streams.targets import read_target
 
     arrays, summary, digest = read_target(target)
-    ours = _Target(target, arrays, summary, options.thread_count(threads))
+    cpus = options.thread_count(threads)
+    ours = _Target(target, arrays, summary, cpus)
+    texts = TextTarget(arrays, summary, cpus) if rule(summary["method"]).reads == "texts" else None
     maker = made_by("ds-score", {}, target=digest, embedder=summary["embedder"])
     skipping = Skipping(skip_invalid)
     complete = 0
@@ -62,7 +68,9 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
         with ExitStack() as stack:
             sources = [stack.enter_context(open_input(name)) for name in job.inputs]
             sink = stack.enter_context(open_output(job.output))
-            if sources[0].peek(len(MAGIC)) == MAGIC:
+            if texts:
+                score_texts(sources, sink, job.output.endswith(".npy"), texts, mine, skipping, long_window, run)
+            elif sources[0].peek(len(MAGIC)) == MAGIC:
                 _score_vectors(sources, ArrayWriter(sink, "scores", "<f4", None, mine), ours, run)
             else:
                 readers = [RecordReader(source, long_window) for source in sources]
@@ -76,7 +84,6 @@ class _Target:
     """The target file, as what is scored must fit it. Torch is imported when there is something to score."""
 
     def __init__(self, file: str, arrays: "dict[str, np.ndarray]", summary: dict[str, Any], threads: int) -> None:
-        self.dimension = int(arrays["points"].shape[1])
         self._file, self._arrays, self._summary, self._threads = file, arrays, summary, threads
 
     def check(self, verifier: Verifier) -> None:
@@ -85,12 +92,16 @@ class _Target:
         for message in said:
             require_same_embedder(self._summary["embedder"], message.made_by.get("embedder"), self._file, verifier.name)
 
+    @property
+    def dimension(self) -> int:
+        """Of the vectors it scores."""
+        return self.scorer.dimension
+
     @cached_property
     def scorer(self) -> "RowScorer":
         """Scores rows of `dimension`."""
         import torch
 
-        from gotd.methods.registry import module, rule
         from gotd.ot.blocks import Workers
 
         how = module(rule(self._summary["method"]))

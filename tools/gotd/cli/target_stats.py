@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point, print_text
+from gotd.cli._texts import fit_texts
 from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
 from gotd.errors import DataError, GotdError, UsageError
 from gotd.methods.registry import RULES, Rule, module
@@ -26,8 +27,8 @@ _DEFAULTS = Settings()
 
 
 @click.command("ds-target-stats")
-@click.argument("pool", nargs=-1, metavar="POOL.npy...")
-@click.option("--target", required=True, metavar="FILE.npy", help="Vectors of the task's texts.")
+@click.argument("pool", nargs=-1, metavar="POOL...")
+@click.option("--target", required=True, metavar="FILE", help="Vectors of the task's texts; for dsir the texts.")
 @click.option("-o", "--output", required=True, metavar="FILE.npz", help="The target file, for ds-score.")
 @click.option("--method", type=click.Choice(list(RULES)), default="got", show_default=True, help="What is fitted.")
 @click.option("--source", multiple=True, metavar="FILE.npy",
@@ -53,22 +54,35 @@ _DEFAULTS = Settings()
 @click.option("--max-target", type=click.IntRange(0), default=_DEFAULTS.max_target, show_default=True, metavar="N",
               help="Compress a larger target to so many weighted points; 0 keeps all.")
 @click.option("--allow-unconverged", is_flag=True, help="Write the file all the same.")
-@click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Of the sample.")
+@click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Of all that is random.")
+@click.option("--rounds", type=click.IntRange(1), default=None, metavar="N",
+              help="Of round-robin: documents each target row takes. Default: 65536 among all.")
+@click.option("--gumbel", is_flag=True, help="Of dsir: add noise, so that the best are a sample in proportion.")
+@click.option("--min-words", type=click.IntRange(0), default=_DEFAULTS.min_words, show_default=True, metavar="N",
+              help="Of dsir: shorter texts score lowest.")
+@options.text_key
+@options.skip_invalid
+@options.long
 @options.threads
 @options.common
 @click.pass_context
 def command(context: click.Context, /, pool: tuple[str, ...], target: str, output: str, method: str,
             threads: int | None, allow_unconverged: bool, quiet: bool, **how: Any) -> None:
-    """Solve the optimal-transport potentials of a target; print a JSON summary.
+    """Fit a rule to a target, by default its optimal-transport potentials; print a JSON summary.
 
     Reads .npy vectors, each file once, and once more for each of --passes (standard input then goes through a
     temporary file). Writes one .npz of the size of the target. Holds the target, the sample (--pool-sample rows,
     float16) and at most 256 MiB of products; never the pool.
 
+    Baselines: mean and nearest score by the distance to the target's mean and to its nearest row; round-robin lets
+    each target row in turn take its nearest document (reads the pool twice); classifier is logistic regression;
+    dsir compares hashed words and word pairs, and reads records (JSON Lines) in place of vectors; random.
+
     \b
     Examples:
       ds-target-stats --target target.npy emb/*.npy -o target.npz
       ds-target-stats --target target.npy --source pretraining.npy --passes 3 emb/*.npy -o target.npz
+      ds-target-stats --method dsir --target target.jsonl pool/*.jsonl.zst -o target.npz
     """
     run = Run("ds-target-stats", quiet)
     rule = RULES[method]
@@ -78,12 +92,16 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         raise UsageError("standard input can be read once: give `-` at most once")
     embedders = Embedders()
     with ExitStack() as stack:
-        if how["passes"]:
+        if how["passes"] or rule.rereads:
             names = stack.enter_context(rereadable(names))
-        fitted = _fit_rows(rule, target, names, embedders, options.thread_count(threads), how)
+        cpus = options.thread_count(threads)
+        if rule.reads == "texts":
+            fitted = fit_texts(rule, target, names, cpus, how, run)
+        else:
+            fitted = _fit_rows(rule, target, names, embedders, cpus, how)
     run.advance(fitted.summary["source_rows"])
     if how["source"] and pool:
-        run.say("the pool's vectors are not read: --source is what the gradient is taken at")
+        run.say("the pool is not read: --source is what the gradient is taken at")
     _judge(fitted.summary, how["tol"], allow_unconverged, run)
     with open_output(output) as sink:
         write_target(sink, fitted.arrays, fitted.summary | {"embedder": embedders.identity})
@@ -93,11 +111,15 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
 
 def _require_heard(context: click.Context, method: str, rule: Rule) -> None:
     """Raises: UsageError for an option that was given and that the rule does not listen to."""
-    everywhere = {"pool", "target", "output", "method", "threads", "quiet", "help"}
-    for name in context.params:
-        given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
-        if given and name not in everywhere | rule.options:
-            raise UsageError(f"--{name.replace('_', '-')} does nothing with --method {method}; leave it out")
+    heard = {"pool", "target", "output", "method", "threads", "quiet", "help"} | rule.options
+    if "gumbel" in heard and not context.params["gumbel"]:
+        heard -= {"seed"}
+    for option in context.command.params:
+        name = option.name or ""
+        given = context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
+        if given and name not in heard:
+            without = " without --gumbel" if name == "seed" and "gumbel" in heard else ""
+            raise UsageError(f"{option.opts[0]} does nothing with --method {method}{without}; leave it out")
 
 
 def _fit_rows(rule: Rule, target: str, names: Sequence[str], embedders: Embedders, threads: int,
@@ -117,6 +139,7 @@ def _fit_rows(rule: Rule, target: str, names: Sequence[str], embedders: Embedder
         epsilon=how["epsilon"], metric=how["metric"], sample=how["pool_sample"], passes=how["passes"],
         center=(embedders.identity or {}).get("name") == "hash" if center is None else center,
         tolerance=how["tol"], max_iterations=how["max_iterations"], max_target=how["max_target"], seed=how["seed"],
+        rounds=how["rounds"] or 0,
     )
     parts = _parts(names, embedders, rows.shape[1], how)
     device = torch.device("cpu")

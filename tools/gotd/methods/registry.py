@@ -7,8 +7,8 @@ A module of a rule that reads vectors has
 
 and that of a rule that reads texts
 
-    fit(target, source, settings) -> Fitted                                texts in batches, both
-    Scorer(arrays, summary)                                                a TextScorer
+    fit(target, source, settings, threads) -> Fitted                       texts in batches, both
+    Scorer(arrays, summary, threads)                                       a TextScorer
 """
 
 import importlib
@@ -26,20 +26,30 @@ class Rule(NamedTuple):
     module  : under gotd.methods.
     reads   : what it is fitted to and what it scores.
     options : the options of ds-target-stats that it listens to, besides those every rule has.
+    rereads : it may read the source more than once, whatever --passes says.
     """
 
     module: str
     reads: Kind
     options: frozenset[str]
+    rereads: bool = False
 
 
 _SAMPLE = frozenset({"seed", "pool_sample"})
 _SPACE = frozenset({"metric", "center"})
-_SOURCE = frozenset({"source", "mix", "weights", "target_weights"})
+_SOURCE = frozenset({"source", "mix", "weights"})
+_TARGET = frozenset({"target_weights"})
 _SOLVER = frozenset({"epsilon", "passes", "tol", "max_iterations", "max_target", "allow_unconverged"})
+_TEXTS = frozenset({"text_key", "skip_invalid", "long_window"})
 
 RULES: Mapping[str, Rule] = {
-    "got": Rule("got", "vectors", _SAMPLE | _SPACE | _SOURCE | _SOLVER),
+    "got": Rule("got", "vectors", _SAMPLE | _SPACE | _SOURCE | _TARGET | _SOLVER),
+    "mean": Rule("mean", "vectors", _SAMPLE | _SPACE | _SOURCE | _TARGET),
+    "nearest": Rule("nearest", "vectors", _SAMPLE | _SPACE | _SOURCE),
+    "round-robin": Rule("round_robin", "vectors", _SPACE | {"rounds"}, rereads=True),
+    "classifier": Rule("classifier", "vectors", _SAMPLE | {"center"} | _SOURCE | _TARGET),
+    "dsir": Rule("dsir", "texts", _TEXTS | {"source", "gumbel", "min_words", "seed"}),
+    "random": Rule("random_scores", "vectors", frozenset({"seed"})),
 }
 
 

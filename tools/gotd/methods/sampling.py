@@ -12,7 +12,7 @@ _GOLDEN_GAMMA = 0x9E3779B97F4A7C15
 _MASK = 0xFFFFFFFFFFFFFFFF
 
 
-def _mix(z: np.ndarray) -> np.ndarray:
+def mix(z: np.ndarray) -> np.ndarray:
     """The finaliser of splitmix64. Shapes: uint64 (n,) -> uint64 (n,)."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -21,9 +21,9 @@ def _mix(z: np.ndarray) -> np.ndarray:
 
 def row_keys(seed: int, start: int, count: int) -> np.ndarray:
     """Pseudo-random keys of rows start .. start + count - 1. Shapes: -> uint64 (count,)."""
-    origin = _mix(np.array([seed & _MASK], dtype=np.uint64))
+    origin = mix(np.array([seed & _MASK], dtype=np.uint64))
     rows = np.arange(start + 1, start + count + 1, dtype=np.uint64)
-    return _mix(origin + rows * np.uint64(_GOLDEN_GAMMA))
+    return mix(origin + rows * np.uint64(_GOLDEN_GAMMA))
 
 
 class RowSample:

@@ -15,6 +15,9 @@ class Settings(NamedTuple):
     max_iterations : looks at the sample.
     max_target : points that a larger target is compressed to; 0 keeps all.
     seed      : of everything random.
+    rounds    : of round-robin; 0 leaves it to the rule.
+    min_words : of dsir; shorter texts score lowest.
+    gumbel    : of dsir; a sample instead of the best.
     """
 
     epsilon: float = 0.05
@@ -26,3 +29,6 @@ class Settings(NamedTuple):
     max_iterations: int = 1000
     max_target: int = 4096
     seed: int = 0
+    rounds: int = 0
+    min_words: int = 100
+    gumbel: bool = False

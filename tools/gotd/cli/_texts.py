@@ -1,0 +1,108 @@
+"""Rules that read texts: records in, scores out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from gotd.cli._frame import Run
+from gotd.errors import DataError
+from gotd.methods.registry import Rule, module, rule
+from gotd.methods.settings import Settings
+from gotd.streams.arrays import MAGIC, ArrayWriter
+from gotd.streams.carried import with_scores
+from gotd.streams.json_fields import text_of
+from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
+from gotd.streams.seal import Digest, MadeBy, RecordRun
+from gotd.streams.sinks import Sink
+from gotd.streams.sources import ByteSource, open_input
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gotd.methods.protocol import Fitted, TextScorer
+
+#: Texts counted or scored at once: some blocks for each thread.
+_WINDOW = 4096
+
+_WRONG_KIND = "an array of vectors or scores, and the rule (dsir) reads texts"
+
+Windows = Iterator[list[Record]]
+
+
+def fit_texts(found: Rule, target: str, names: Sequence[str], threads: int, how: dict[str, Any],
+              run: Run) -> "Fitted":
+    """The rule fitted to the texts of the target and of the source."""
+    skipping = Skipping(how["skip_invalid"])
+
+    def texts(files: Sequence[str]) -> Iterator[list[str]]:
+        for name in files:
+            with open_input(name) as source:
+                for window in _windows([source], how["text_key"], skipping, how["long_window"]):
+                    yield [record.fields[how["text_key"]] for record in window]
+
+    settings = Settings(min_words=how["min_words"], gumbel=how["gumbel"], seed=how["seed"])
+    fitted: Fitted = module(found).fit(texts([target]), texts(names), settings, threads)
+    run.note(skipping.skipped, "bad records skipped")
+    return fitted._replace(summary=fitted.summary | {"text_key": how["text_key"]})
+
+
+def _windows(sources: Sequence[ByteSource], text_key: str, skipping: Skipping, long_window: bool,
+             digest: Digest | None = None) -> Windows:
+    """Records that have a text, of all sources in order."""
+
+    def records() -> Windows:
+        for source in sources:
+            if source.peek(len(MAGIC)) == MAGIC:
+                raise DataError(source.name, _WRONG_KIND, "give the records they were made from")
+            reader = RecordReader(source, long_window)
+            yield from read_records(reader, skipping, lambda fields: text_of(fields, text_key), digest)
+
+    return windows(records(), _WINDOW)
+
+
+class TextTarget:
+    """What a target file made from texts says: which field they stand in, and how they are scored."""
+
+    def __init__(self, arrays: "dict[str, np.ndarray]", summary: dict[str, Any], threads: int) -> None:
+        self.text_key: str = summary["text_key"]
+        self.scorer: TextScorer = module(rule(summary["method"])).Scorer(arrays, summary, threads)
+
+
+def score_texts(sources: Sequence[ByteSource], sink: Sink, arrays_wanted: bool, ours: TextTarget, made_by: MadeBy,
+                skipping: Skipping, long_window: bool, run: Run) -> None:
+    """Scores as an array, sealed with the records they belong to, or records with "score"."""
+    digest = Digest()
+    found = _scored(_windows(sources, ours.text_key, skipping, long_window, digest), ours)
+    if arrays_wanted:
+        scores = ArrayWriter(sink, "scores", "<f4", None, made_by)
+        for window, values in found:
+            scores.write(values)
+            run.advance(len(window))
+        scores.records.append(RecordRun(digest.rows, digest.hexdigest()))
+        scores.finish()
+    else:
+        records = RecordWriter(sink, made_by)
+        for window, values in found:
+            records.write(with_scores(window, values))
+            run.advance(len(window))
+        records.finish()
+
+
+def _scored(found: Windows, ours: TextTarget) -> "Iterator[tuple[list[Record], np.ndarray]]":
+    def work(window: list[Record]) -> "np.ndarray":
+        return ours.scorer.scores([record.fields[ours.text_key] for record in window])
+
+    return _ahead(found, work)
+
+
+def _ahead(found: Windows, work: "Callable[[list[Record]], np.ndarray]") -> "Iterator[tuple[list[Record], np.ndarray]]":
+    """Each window and what comes of it; the next one is read meanwhile."""
+    with ThreadPoolExecutor(1, "gotd-ahead") as pool:
+        held = None
+        for window in found:
+            begun = window, pool.submit(work, window)
+            if held:
+                yield held[0], held[1].result()
+            held = begun
+        if held:
+            yield held[0], held[1].result()

@@ -1,0 +1,157 @@
+"""DSIR: how much likelier a text's words and word pairs are in the target than in the source.
+
+    score(text) = sum over its words and pairs of  log(q_b + 1e-8) - log(p_b + 1e-8)
+
+b is the bucket of a word or pair (ngrams.py), q and p the shares of the buckets in target and source. With --gumbel,
+Gumbel noise is added, so that the k best are a sample without replacement in proportion to exp(score): it comes from
+the text's bytes and the seed, so a text has its noise wherever it stands, and equal texts have the same. Texts of fewer
+words than --min-words get the lowest score there is: the package leaves them out.
+
+The package counts its raw data only up to 10^9 words and pairs; here the source is counted whole.
+
+Source: Xie et al., arXiv 2302.03169, section 3; data-selection 1.0.3 (PyPI), hashed_ngram_dsir.py and base.py.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gotd.errors import GotdError
+from gotd.methods.content_keys import uniform
+from gotd.methods.ngrams import BUCKETS, BucketCache, Classes, find_words
+from gotd.methods.protocol import Fitted
+from gotd.methods.settings import Settings
+
+#: Added to every share, so that none is zero: the package's own number.
+_SMALLEST_SHARE = 1e-8
+#: Characters worked on at a time by one thread.
+_BLOCK_CHARACTERS = 1 << 18
+#: Below every score of a text that is long enough.
+LOWEST = np.finfo(np.float32).min
+_SEED_BYTES = 8
+_SEED_MASK = 0xFFFFFFFFFFFFFFFF
+
+
+class _Found(NamedTuple):
+    """Words and pairs of n texts.
+
+    words, pairs : int64 (w,), (p,), buckets in order.
+    word_texts, pair_texts : int64 (w,), (p,), which text.
+    counts : int64 (n,), words of each text.
+    """
+
+    words: np.ndarray
+    pairs: np.ndarray
+    word_texts: np.ndarray
+    pair_texts: np.ndarray
+    counts: np.ndarray
+
+
+class Features:
+    """Finds the words and pairs of texts, on several threads, with one cache."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, "gotd-texts")
+        self._classes, self._cache = Classes(), BucketCache()
+
+    def of(self, texts: Sequence[str]) -> Iterator[_Found]:
+        """In order, some texts at a time."""
+        return self._pool.map(self._block, list(_blocks(texts)))
+
+    def _block(self, texts: Sequence[str]) -> _Found:
+        words = find_words(texts, self._classes)
+        counts = np.diff(words.offsets)
+        member = np.repeat(np.arange(len(texts)), counts)
+        left = np.flatnonzero(member[1:] == member[:-1])
+        return _Found(self._cache.words(words), self._cache.pairs(words, left), member, member[left], counts)
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    begin = characters = 0
+    for position, text in enumerate(texts):
+        characters += len(text)
+        if characters >= _BLOCK_CHARACTERS:
+            yield texts[begin : position + 1]
+            begin, characters = position + 1, 0
+    if begin < len(texts):
+        yield texts[begin:]
+
+
+class _Counted(NamedTuple):
+    """What was counted in some texts: shares float64 (BUCKETS,), and how much there was."""
+
+    shares: np.ndarray
+    total: int
+    texts: int
+    short: int
+
+
+def fit(target: Iterable[Sequence[str]], source: Iterable[Sequence[str]], settings: Settings, threads: int) -> Fitted:
+    """Counts target and source.
+
+    Arrays: log_ratio float64 (BUCKETS,).
+    Raises: GotdError where one of them has no words.
+    """
+    features = Features(threads)
+    q = _count("the target", target, features, settings.min_words)
+    p = _count("the source", source, features, settings.min_words)
+    ratio = np.log(q.shares + _SMALLEST_SHARE) - np.log(p.shares + _SMALLEST_SHARE)
+    warnings = []
+    if p.short > p.texts / 2:
+        warnings.append(f"{p.short} of {p.texts} texts of the source have fewer than {settings.min_words} words and "
+                        "would be left out; lower --min-words")
+    summary = {
+        "method": "dsir", "converged": True, "warnings": warnings, "buckets": BUCKETS,
+        "min_words": settings.min_words, "gumbel": settings.gumbel, "source_rows": p.texts, "source_short": p.short,
+        "source_ngrams": p.total, "target_rows": q.texts, "target_ngrams": q.total, "seed": settings.seed,
+    }
+    return Fitted({"log_ratio": ratio}, summary)
+
+
+def _count(what: str, batches: Iterable[Sequence[str]], features: Features, min_words: int) -> _Counted:
+    counts = np.zeros(BUCKETS, dtype=np.int64)
+    texts = short = 0
+    for batch in batches:
+        for found in features.of(batch):
+            counts += np.bincount(found.words, minlength=BUCKETS)
+            counts += np.bincount(found.pairs, minlength=BUCKETS)
+            texts += len(found.counts)
+            short += int((found.counts < min_words).sum())
+    total = int(counts.sum())
+    if not total:
+        raise GotdError(f"{what}: no words in {texts} texts; check the files and --text-key")
+    return _Counted(counts / total, total, texts, short)
+
+
+class Scorer:
+    """Scores any texts."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], summary: dict[str, Any], threads: int) -> None:
+        self._ratio = arrays["log_ratio"]
+        self._min_words, self._gumbel, self._seed = summary["min_words"], summary["gumbel"], summary["seed"]
+        self._features = Features(threads)
+
+    def scores(self, texts: Sequence[str]) -> np.ndarray:
+        """Shapes: n texts -> float32 (n,)."""
+        pieces = [self._sums(found) for found in self._features.of(texts)]
+        sums = np.concatenate([np.empty((0, 2)), *pieces])
+        if self._gumbel:
+            sums[:, 0] += gumbel(texts, self._seed)
+        return np.where(sums[:, 1] < self._min_words, LOWEST, sums[:, 0]).astype(np.float32)
+
+    def _sums(self, found: _Found) -> np.ndarray:
+        """Log-ratio and number of words of each text. Shapes: -> float64 (n, 2)."""
+        count = len(found.counts)
+        # bincount adds up in order, one text as if it were alone.
+        words = np.bincount(found.word_texts, self._ratio[found.words], count)
+        return np.stack([words + np.bincount(found.pair_texts, self._ratio[found.pairs], count), found.counts], axis=1)
+
+
+def gumbel(texts: Sequence[str], seed: int) -> np.ndarray:
+    """-log(-log(u)) with u from each text's bytes and the seed. Shapes: n texts -> float64 (n,)."""
+    key = (seed & _SEED_MASK).to_bytes(_SEED_BYTES, "little")
+    digests = [hashlib.blake2b(text.encode(), digest_size=8, key=key).digest() for text in texts]
+    return np.asarray(-np.log(-np.log(uniform(np.frombuffer(b"".join(digests), dtype="<u8")))))

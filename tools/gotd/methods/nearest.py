@@ -1,0 +1,52 @@
+"""Minus the cost to the nearest target row: a document is good when it is close to any text of the task.
+
+    score(x) = mean over the source of min_j C(., y_j)  -  min_j C(x, y_j)
+
+The mean is taken over the sample, so that zero is the average document, as with `got`. Where the target is several
+things the dense one takes all, and nothing asks how much of it the source has already.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from gotd.methods.draw import Drawn, draw
+from gotd.methods.got import Scorer as Scorer  # the transform at eps = 0 and potentials 0 is min_j C(x, y_j)
+from gotd.methods.protocol import Fitted
+from gotd.methods.settings import Settings
+from gotd.methods.space import centre_of, cost_of
+from gotd.ot.blocks import Workers
+from gotd.ot.cost import Cost
+from gotd.ot.source import Part
+
+
+def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
+        workers: Workers, device: torch.device) -> Fitted:
+    """Keeps every row of the target that has weight.
+
+    Shapes: target float (m, d), weights float64 (m,). Arrays: as those of `got`.
+    """
+    drawn = draw(parts, settings.sample, settings.seed)
+    cost = cost_of(settings, drawn.mean, device)
+    points = cost.points(torch.from_numpy(target[weights > 0.0]).to(device)).cpu().numpy()
+    return to_nearest("nearest", points, len(target), drawn, cost, settings, workers, device)
+
+
+def to_nearest(method: str, points: np.ndarray, target_rows: int, drawn: Drawn, cost: Cost, settings: Settings,
+               workers: Workers, device: torch.device) -> Fitted:
+    """The rule that scores by the nearest of some points, zero at the mean of the sample.
+
+    Shapes: points float32 (m, d), as from Cost.points.
+    """
+    count = len(points)
+    arrays = {"points": points, "weights": np.full(count, 1.0 / count), "potentials": np.zeros(count)}
+    arrays |= centre_of(cost)
+    summary: dict[str, Any] = {
+        "method": method, "converged": True, "warnings": [], "metric": settings.metric, "center": settings.center,
+        "epsilon": 0.0, "calibration_mean": 0.0, "calibration_scale": 1.0, "source_rows": drawn.source_rows,
+        "sample_rows": len(drawn.rows), "target_rows": target_rows, "target_points": count, "seed": settings.seed,
+    }
+    costs = -Scorer(arrays, summary, workers, device).scores(drawn.rows).astype(np.float64)
+    return Fitted(arrays, summary | {"calibration_mean": float(drawn.masses @ costs)})

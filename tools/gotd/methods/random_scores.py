@@ -1,0 +1,44 @@
+"""A pseudo-random score: what any rule must beat.
+
+    score(x) = -u(x),  u between 0 and 1, uniform over rows, from the row's bytes and the seed
+
+So a row has the same score in whatever shard it stands, and equal rows have equal scores. Near 0, where the choice is
+made, float32 tells rows apart best.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from gotd.methods.content_keys import content_keys, uniform
+from gotd.methods.protocol import Fitted
+from gotd.methods.settings import Settings
+from gotd.ot.blocks import Workers
+from gotd.ot.source import Part
+
+
+def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
+        workers: Workers, device: torch.device) -> Fitted:
+    """Counts the pool; nothing depends on it, nor on the target but its dimension.
+
+    Arrays: dimension int64 (1,).
+    """
+    rows = sum(len(block) for part in parts for block in part.blocks())
+    summary = {"method": "random", "converged": True, "warnings": [], "source_rows": rows,
+               "target_rows": len(target), "seed": settings.seed}
+    return Fitted({"dimension": np.array([target.shape[1]])}, summary)
+
+
+class Scorer:
+    """Scores any rows."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], summary: dict[str, Any], workers: Workers,
+                 device: torch.device) -> None:
+        self.dimension = int(arrays["dimension"][0])
+        self._seed = int(summary["seed"])
+
+    def scores(self, rows: np.ndarray) -> np.ndarray:
+        """Shapes: rows float16 or float32 (n, d) -> float32 (n,)."""
+        return -uniform(content_keys(rows, self._seed)).astype(np.float32)
