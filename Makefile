@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV   ?= .venv
 PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint scripts/constraints.txt
 
-.PHONY: help setup demo real test test-all check
+.PHONY: help setup demo demo-train real test test-all check
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## the commands alone, in .venv
 demo: $(VENV)/.installed ## choose from text every machine has, through the real commands
 	PATH="$(abspath $(VENV))/bin:$$PATH" sh scripts/demo/demo.sh
+POOL ?=
+demo-train: $(VENV)/.train-installed ## a small model from scratch, warmed up on the choice and on random documents
+	PATH="$(abspath $(VENV))/bin:$$PATH" sh scripts/demo/train.sh build/demo-train$(if $(POOL),-$(TASK) $(POOL) $(TASK))
 DATA  ?= ../shared/data
 TASK  ?= chemprot
 K     ?= 5000
@@ -29,6 +32,9 @@ check: $(VENV)/.test-installed ## lint and types
 $(VENV)/.installed: pyproject.toml scripts/constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
+	touch $@
+$(VENV)/.train-installed: $(VENV)/.installed
+	$(PIP) --editable '.[train]'
 	touch $@
 $(VENV)/.test-installed: $(VENV)/.installed
 	$(PIP) --editable '.[test]'

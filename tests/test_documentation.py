@@ -1,5 +1,6 @@
 """The README and the help: what they name exists, what they show runs."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ README = (ROOT / "README.md").read_text()
 COMMANDS = sorted(path.name for path in BIN.glob("ds-*"))
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 #: Of other programs the README shows.
-FOREIGN = {"--help"}
+FOREIGN = {"--help", "--nproc-per-node", "--no-python"}
 
 
 def help_of(command: str) -> str:
@@ -59,6 +60,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
     # The help's examples go without ds-chunk: vectors and scores of the pool itself.
     made.ok("ds-embed pool/*.jsonl.zst -o emb/ && ds-score --target target.npz emb/*.npy -o scores/")
     made.ok("ds-embed pool/0.jsonl.zst -o pretraining.npy")
+    # A model so small that training it costs less than importing torch.
+    config = {"model_type": "gpt2", "n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2, "vocab_size": 300}
+    made.write("config.json", json.dumps(config).encode())
+    made.environment["DS_STEPS"] = "2"
+    made.ok("ds-train --init config.json --objective clm target.jsonl -o base/ && cp target.jsonl held-out.jsonl")
     return made
 
 

@@ -68,9 +68,8 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
 
     \b
     Examples:
-      ds-train --model bert/ --recipe got-d-domain --eval target.jsonl selected.jsonl.zst -o warm/
-      ds-topk -k 5000 scored.jsonl.zst | ds-train --model gpt2/ --objective clm -o warm/
-      ds-train --model warm/ --objective classify --eval test.jsonl --seeds 3 train.jsonl -o tuned/
+      ds-train --model base/ --recipe got-d-clm --eval held-out.jsonl selected.jsonl.zst -o better/
+      ds-train --init config.json --objective clm --seeds 2 target.jsonl -o fresh/
     """
     run = Run("ds-train", quiet or os.environ.get("RANK", "0") != "0")
     signal.signal(signal.SIGUSR1, signal.getsignal(signal.SIGTERM))
@@ -88,6 +87,8 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
         raise GotdError(f"{error}; {_EXTRA_REMEDY}") from error
     with rereadable(named["data"]) as kept:
         request = _request(model, init, name, recipe, {**named, "data": kept}, given, run, quiet)
+        request.reading.spooled = next((path for path, file in zip(kept, named["data"], strict=True)
+                                        if file == STANDARD), "")
         outcome = train(request)
     if outcome.stopped:
         run.say("stopped; the same command goes on from here")
@@ -153,6 +154,8 @@ def _digest_of_file(path: Path) -> str:
 def _prepare_libraries(threads: int) -> None:
     """Threads for this process among its neighbours, and no chatter of other people's on our stderr."""
     mine = max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    # Threads that wait by spinning are many times slower where others want the cores too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ["RAYON_NUM_THREADS"] = str(mine)
     os.environ["TOKENIZERS_PARALLELISM"] = "true" if mine > 1 else "false"
     try:

@@ -72,9 +72,9 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], recipe: Re
             inside = length - len(frame.head) - len(frame.tail)
             if name == "data" and store.meta.tokens < inside:
                 what = f"{store.meta.tokens:,} tokens in {store.meta.documents:,} documents, a block has {inside}"
-                raise DataError(files[0], what, "give more text, or a smaller --length")
+                raise DataError(reading.shown(files[0]), what, "give more text, or a smaller --length")
         if not store.meta.tokens:
-            raise DataError(files[0], "no text: there is nothing to read", "check what the file holds")
+            raise DataError(reading.shown(files[0]), "no text: there is nothing to read", "check what the file holds")
     tokenizer.save_pretrained(work / "tokenizer")
     seals = list({json.dumps(seal, sort_keys=True): seal for seal in reading.seals}.values())
     write_json(work / _PREPARED, {"labels": labels, "length": length, "names": list(inputs), "seals": seals})

@@ -26,6 +26,7 @@ class Reading:
     """How records are read.
 
     seals : fills with what the inputs' seals say of who made them
+    spooled : the file that keeps what standard input held
     """
 
     text_key: str
@@ -34,12 +35,18 @@ class Reading:
     long_window: bool
     advance: Callable[[int], None]
     seals: list[Mapping[str, Any]] = field(default_factory=list)
+    spooled: str = ""
+
+    def shown(self, name: str) -> str:
+        """The name of an input for messages."""
+        return "<stdin>" if name == self.spooled else name
 
 
 def records_of(names: list[str], reading: Reading, digest: Digest | None = None) -> Iterator[list[Record]]:
     """The good records of all inputs in order."""
     for name in names:
         with open_input(name) as source:
+            source.name = reading.shown(name)
             reader = RecordReader(source, reading.long_window)
             yield from read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key), digest)
             reading.seals += [seal.made_by for seal in reader.verifier.seals]
@@ -106,5 +113,5 @@ def labels_of(names: list[str], reading: Reading) -> list[str]:
     """The labels that occur, sorted: numbers by value."""
     found = {label_of(record, reading.label_key) for batch in records_of(names, reading) for record in batch}
     if len(found) < 2:
-        raise DataError(names[0], f"{len(found)} different labels", "classify needs at least two")
+        raise DataError(reading.shown(names[0]), f"{len(found)} different labels", "classify needs at least two")
     return sorted(found, key=lambda label: (0, int(label), label) if label.lstrip("-").isdigit() else (1, 0, label))

@@ -88,7 +88,7 @@ def _run(folder: OutputFolder, request: Request, state: Any) -> Outcome:
 def _begin(folder: OutputFolder, request: Request) -> bool:
     """Claim the folder and prepare where that is not done; False where nothing is left to do."""
     plain = Reading(request.reading.text_key, request.reading.label_key, Skipping(request.reading.skipping.allowed),
-                    request.reading.long_window, uncounted)
+                    request.reading.long_window, uncounted, spooled=request.reading.spooled)
     identity = request.identity | {name: digest_of(files, plain) for name, files in request.inputs.items()}
     begun = folder.claim(identity)
     if begun is None:

@@ -1,0 +1,63 @@
+"""ds-train as a user runs it: behind a pipe, stopped by a signal, gone on with."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from workdir import Workdir, records, texts
+
+CONFIG = {"model_type": "gpt2", "vocab_size": 300, "n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2}
+LINE = "ds-train --threads 1 --init config.json --objective clm --length 32 --batch 8"
+
+
+def prepared(work: Workdir) -> None:
+    work.write("config.json", json.dumps(CONFIG).encode())
+    work.write("pool.jsonl", records(texts(80)))
+    work.write("held.jsonl", records(texts(10, seed=1)))
+
+
+def test_behind_a_pipe(chain: Workdir) -> None:
+    prepared(chain)
+    done = chain.ok(f"ds-topk -k 50 scored.jsonl.zst | {LINE} --steps 12 --eval held.jsonl -o warm/")
+    said = [line for line in done.err.splitlines() if line.startswith("ds-train: ")]
+    assert said == done.err.splitlines()[-len(said):], done.err
+    assert said[0].startswith("ds-train: recipe got-d-clm: objective clm, epochs 3, steps 12, batch 8, length 32")
+    assert said[1].startswith("ds-train: 50 documents, ")
+    assert said[-1].startswith("ds-train: 50 rows in ")
+    assert done.out == b""
+    assert chain.names() >= {"warm/config.json", "warm/model.safetensors", "warm/tokenizer.json", "warm/metrics.json"}
+    assert not {name for name in chain.names() if name.startswith("warm/work") or name.endswith((".bin", ".pt"))}
+    record = json.loads(chain.read("warm/run.json"))
+    assert record["data"]["seals"][0]["tool"] == "ds-topk"
+    assert record["recipe"]["name"] == "got-d-clm"
+    assert record["recipe"]["learning_rate"] == 2e-5
+    assert record["versions"].keys() >= {"gotd", "torch", "transformers", "accelerate"}
+    assert json.loads(chain.read("warm/metrics.json"))["runs"][0]["steps"] == 12
+    chain.fails(f"{LINE} -o other < /dev/null", "ds-train: error: <stdin>: zero bytes")
+    assert "other" not in chain.names()
+
+
+def test_a_signal_is_143_and_the_same_line_goes_on(work: Workdir) -> None:
+    prepared(work)
+    line = f"{LINE} --epochs 20 pool.jsonl -o made"
+    process = work.start(line)
+    started = work.path / "made/run.json"
+    stop_after(process, started, signal.SIGTERM)
+    last = process.communicate(timeout=60)[1].decode().splitlines()[-1]
+    assert last.startswith("ds-train: stopped; the same command")
+    assert process.returncode == 143
+    assert list((work.path / "made/work/seed-0").glob("checkpoint-*/whole"))
+    done = work.ok(line)
+    assert "going on from step" in done.err
+    assert "made/model.safetensors" in work.names()
+
+
+def stop_after(process: "subprocess.Popen[bytes]", file: Path, number: signal.Signals) -> None:
+    """A signal some time after training has begun."""
+    deadline = time.monotonic() + 120
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(2)
+    process.send_signal(number)
