@@ -51,9 +51,13 @@ class Workdir:
         return done
 
     def start(self, line: str) -> "subprocess.Popen[bytes]":
-        """Starts one command with pipes on all sides, itself and not a shell, so that signals reach it."""
+        """Starts one command with pipes on all sides, itself and not a shell, so that signals reach it.
+
+        As from a terminal: a test run in the background ignores Ctrl-C, and its children would, too.
+        """
         return subprocess.Popen(line.split(), cwd=self.path, env=self.environment, stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def write(self, name: str, data: bytes) -> None:
         """A file in the folder."""
