@@ -11,7 +11,8 @@ WORK/scores/ then holds one file of scores for each file of vectors, for
     ds-topk -k 5000 --scores WORK/scores/ RECORDS... -o selected.jsonl.zst
 
 with the chosen documents first, in the order of rounds and scores. WORK/chosen.npy holds their vectors.
-Prints one JSON line a round: the entropic distance of the source to the target before the choice.
+Prints one JSON line a round: the distance of the source to the target before it chooses, and at the end with all of
+the choice in it; entropic, at the absolute eps of the first round throughout, so that the lines can be compared.
 """
 
 import argparse
@@ -44,14 +45,35 @@ def read(path: Path | str, kind: str) -> tuple[np.ndarray, list]:  # type: ignor
     return rows, [run for seal in reader.verifier.seals for run in seal.records]
 
 
-def one_round(work: Path, target: str, pool: list[str], mass: float, options: list[str]) -> tuple[np.ndarray, float]:
-    """Scores of all rows at the source as it is now, and its distance to the target."""
-    mix = ["--mix", f"{work / 'chosen.npy'}:{mass}"] if mass > 0.0 else []
-    fitted = work / "target.npz"
-    summary = json.loads(command("ds-target-stats", "--target", target, *pool, *mix, "-o", str(fitted), *options, "-q"))
-    command("ds-score", "--target", str(fitted), *pool, "-o", f"{work / 'round'}/", "-q")
-    files = [work / "round" / Path(name).name for name in pool]
-    return np.concatenate([read(file, "scores")[0] for file in files]), summary["distance"]
+class Rounds:
+    """The pool, the target, and the source as it is now."""
+
+    def __init__(self, work: Path, target: str, pool: list[str], options: list[str]) -> None:
+        self.work, self.target, self.pool, self.options = work, target, pool, options
+        self.epsilon: float | None = None
+
+    def fit(self, mass: float, *more: str) -> dict[str, float]:
+        """The potentials at the source with this mass of what was chosen; their summary."""
+        mix = ["--mix", f"{self.work / 'chosen.npy'}:{mass}"] if mass > 0.0 else []
+        line = ["ds-target-stats", "--target", self.target, *self.pool, *mix, "-o", str(self.work / "target.npz"), "-q"]
+        found: dict[str, float] = json.loads(command(*line, *self.options, *more))
+        return found
+
+    def solve(self, mass: float) -> float:
+        """The same at the first round's absolute eps; the distance."""
+        summary = self.fit(mass)
+        if self.epsilon is None:
+            self.epsilon = summary["epsilon"]
+        else:
+            summary = self.fit(mass, "--epsilon", repr(self.epsilon / summary["cost_std"]))
+        return summary["distance"]
+
+    def scores(self) -> np.ndarray:
+        """Scores of all rows. Shapes: -> float32 (n,)."""
+        fitted = str(self.work / "target.npz")
+        command("ds-score", "--target", fitted, *self.pool, "-o", f"{self.work / 'round'}/", "-q")
+        files = [self.work / "round" / Path(name).name for name in self.pool]
+        return np.concatenate([read(file, "scores")[0] for file in files])
 
 
 def vectors_of(rows: np.ndarray, pool: list[str]) -> np.ndarray:
@@ -95,15 +117,18 @@ def main() -> None:
     parser.add_argument("--options", default="", help="for ds-target-stats, in one word")
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
+    rounds = Rounds(given.work, given.target, given.pool, given.options.split())
     ranked = np.empty(0, dtype=np.int64)
-    for number in range(given.rounds):
+    for number in range(given.rounds + 1):
         mass = given.mass * len(ranked) / given.k
-        scores, distance = one_round(given.work, given.target, given.pool, mass, given.options.split())
-        print(json.dumps({"round": number + 1, "mass": mass, "chosen": len(ranked), "distance": distance}), flush=True)
-        scores[ranked] = -np.inf
-        wanted = given.k * (number + 1) // given.rounds - len(ranked)
-        ranked = np.concatenate([ranked, np.argsort(-scores, kind="stable")[:wanted]])
-        np.save(given.work / "chosen.npy", vectors_of(ranked, given.pool))
+        told = {"round": number + 1, "mass": mass, "chosen": len(ranked), "distance": rounds.solve(mass)}
+        print(json.dumps(told), flush=True)
+        if number < given.rounds:
+            scores = rounds.scores()
+            scores[ranked] = -np.inf
+            wanted = given.k * (number + 1) // given.rounds - len(ranked)
+            ranked = np.concatenate([ranked, np.argsort(-scores, kind="stable")[:wanted]])
+            np.save(given.work / "chosen.npy", vectors_of(ranked, given.pool))
     write_scores(given.work, ranked, given.pool)
 
 
