@@ -10,7 +10,7 @@ work=${1:-$(mktemp -d "${TMPDIR:-/tmp}/gotd-train.XXXXXX")}
 data=${2:+$(cd "$2" && pwd)}
 task=${3:-}
 k=${K:-600}
-base=${BASE:-5000}
+base=${BASE:-3000}
 mkdir -p "$work"
 [ -n "$data" ] || python "$here/pool.py" "$work"
 cd "$work"

@@ -1,10 +1,14 @@
 """ds-train as a user runs it: behind a pipe, stopped by a signal, gone on with."""
 
+import contextlib
 import json
+import random
 import signal
 import subprocess
 import time
 from pathlib import Path
+
+import pytest
 
 from workdir import Workdir, records, texts
 
@@ -61,3 +65,27 @@ def stop_after(process: "subprocess.Popen[bytes]", file: Path, number: signal.Si
         time.sleep(0.1)
     time.sleep(2)
     process.send_signal(number)
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_it_makes_the_same_model(work: Workdir) -> None:
+    prepared(work)
+    line = f"{LINE} --epochs 12 --save-steps 7 --eval held.jsonl pool.jsonl"
+    work.ok(f"{line} -o whole")
+    draw, kills = random.Random(0), 0
+    while kills < 10:
+        process = work.start(f"{line} -o killed")
+        assert process.stdin is not None
+        process.stdin.close()
+        # From before the libraries are there to well into training; the longer ones let it get on.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=draw.uniform(4, 16))
+            assert process.returncode == 0, process.stderr
+            work.ok("rm -r killed")  # it was through: once more from the start
+        process.kill()
+        process.communicate()
+        kills += 1
+    work.ok(f"{line} -o killed")
+    assert work.read("whole/model.safetensors") == work.read("killed/model.safetensors")
+    after = [json.loads(work.read(f"{name}/metrics.json"))["eval"] for name in ("whole", "killed")]
+    assert after[0] == after[1]

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from gotd.errors import GotdError, UsageError
+from gotd.errors import GotdError
 from gotd.streams.records import Skipping
 from gotd.training.evaluation import summary
 from gotd.training.examples import BlockBatches, TextBatches
@@ -132,6 +132,33 @@ def _collator(request: Request, ready: Prepared, seed: int) -> Any:
     return BlockBatches(ready.length, ready.frame, masking, seed)
 
 
+class _Built(NamedTuple):
+    """A Trainer with a model of its own, and what listens to it."""
+
+    trainer: Any
+    progress: Progress
+    stopping: Stopping
+
+
+def _built(place: Path, seed: int, request: Request, ready: Prepared) -> _Built:
+    """The same model for the same seed, in a Trainer that has done nothing yet."""
+    from transformers import set_seed
+
+    set_seed(seed)
+    recipe, machine = request.recipe, request.machine
+    model = make_model(request.source.path, request.source.fresh, recipe.objective, ready.tokenizer, ready.labels,
+                       request.tell)
+    if request.lora:
+        model = with_adapters(model, request.lora, recipe.objective)
+    dev = ready.examples("dev")
+    dev_steps = (machine.dev_steps or _steps_per_epoch(request, ready)) if dev is not None else 0
+    made = arguments(place, recipe, machine, seed, _total_steps(request, ready), dev_steps)
+    progress, stopping = Progress(request.tell, recipe.batch * ready.length, request.quiet), Stopping()
+    trainer = make_trainer(model, ready.examples("data"), dev, _collator(request, ready, seed), made, recipe,
+                           machine.patience, progress, stopping)
+    return _Built(trainer, progress, stopping)
+
+
 def _one_seed(place: Path, seed: int, request: Request, ready: Prepared) -> bool:
     """Train, evaluate and save one model under `place`; True where a signal stopped it."""
     from transformers import set_seed
@@ -139,51 +166,46 @@ def _one_seed(place: Path, seed: int, request: Request, ready: Prepared) -> bool
     if (place / "done.json").is_file():
         return False
     place.mkdir(parents=True, exist_ok=True)
+    # With a Trainer of its own: accelerate takes a model that was evaluated for one it has made ready to train, and
+    # several processes would then train each for itself, without a word.
+    before = _evaluated(place / "before.json", lambda: _built(place, seed, request, ready).trainer, request, ready)
+    gc.collect()
+    trainer, progress, stopping = _built(place, seed, request, ready)
     checkpoint = last_checkpoint(place)
-    set_seed(seed)
-    model = make_model(request.source.path, request.source.fresh, request.recipe.objective, ready.tokenizer,
-                       ready.labels, request.tell)
-    if request.lora:
-        model = with_adapters(model, request.lora, request.recipe.objective)
-    dev = ready.examples("dev")
-    dev_steps = (request.machine.dev_steps or _steps_per_epoch(request, ready)) if dev is not None else 0
-    made = arguments(place, request.recipe, request.machine, seed, _total_steps(request, ready), dev_steps)
-    progress, stopping = Progress(request.tell, request.recipe.batch * ready.length, request.quiet), Stopping()
-    data = ready.examples("data")
-    if data is None:
-        raise UsageError("no records to train on")
-    trainer = make_trainer(model, data, dev, _collator(request, ready, seed), made, request.recipe,
-                           request.machine.patience, progress, stopping)
-    before = _evaluated(place / "before.json", trainer, request, ready)
     if checkpoint is not None:
         request.tell(f"seed {seed}: going on from step {checkpoint.name.rsplit('-', 1)[1]}")
-    set_seed(seed)  # evaluating drew from the generators, or was done before a restart
+    set_seed(seed)  # so that training does not depend on what was drawn before it
     with stopping.listening():
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     if stopping.agreed:
         return True
-    after = _evaluated(place / "after.json", trainer, request, ready)
+    after = _evaluated(place / "after.json", lambda: trainer, request, ready)
+    done = {"seed": seed, **_figures(trainer, progress), "before": before, "after": after}
     _save(trainer, place / "model", request.lora, ready.tokenizer)
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    done = {"seed": seed, "steps": trainer.state.global_step, "last_training_loss": losses[-1] if losses else None,
-            "tokens_per_second": round(progress.tokens_per_second()), "before": before, "after": after,
-            "parameters": sum(weights.numel() for weights in model.parameters()),
-            "trained_parameters": sum(weights.numel() for weights in model.parameters() if weights.requires_grad)}
-    trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         write_json(place / "done.json", done)
-    del model, trainer
-    gc.collect()
+    trainer.accelerator.wait_for_everyone()
     return False
 
 
-def _evaluated(file: Path, trainer: Any, request: Request, ready: Prepared) -> dict[str, float] | None:
+def _figures(trainer: Any, progress: Progress) -> dict[str, Any]:
+    """What one run was, in numbers."""
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    sizes = [(weights.numel(), weights.requires_grad) for weights in trainer.model.parameters()]
+    return {"steps": trainer.state.global_step, "last_training_loss": losses[-1] if losses else None,
+            "tokens_per_second": round(progress.tokens_per_second()), "parameters": sum(size for size, _ in sizes),
+            "trained_parameters": sum(size for size, trained in sizes if trained)}
+
+
+def _evaluated(file: Path, trainer_of: Callable[[], Any], request: Request,
+               ready: Prepared) -> dict[str, float] | None:
     """Metrics on --eval, kept in `file` so that a restart need not compute them again."""
     data = ready.examples("eval")
     if data is None:
         return None
     if file.is_file():
         return dict(json.loads(file.read_text()))
+    trainer = trainer_of()
     found = trainer.evaluation_loop(trainer.get_eval_dataloader(data), file.stem, prediction_loss_only=False).metrics
     metrics = {name.removeprefix("eval_"): value for name, value in found.items() if "preparation" not in name}
     if trainer.is_world_process_zero():

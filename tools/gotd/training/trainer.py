@@ -110,7 +110,7 @@ def process_state(machine: Machine) -> Any:
     return PartialState(cpu=machine.on_cpu, timeout=timedelta(seconds=WAIT_SECONDS))
 
 
-def make_trainer(model: Any, data: Dataset[Example], dev: Dataset[Example] | None, collate: Any,
+def make_trainer(model: Any, data: Dataset[Example] | None, dev: Dataset[Example] | None, collate: Any,
                  made: TrainingArguments, recipe: Recipe, patience: int, progress: Progress,
                  stopping: Stopping) -> OrderedTrainer:
     """A Trainer that is ready to train, and to evaluate."""
