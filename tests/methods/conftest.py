@@ -1,6 +1,7 @@
 """Fitting and scoring in one call, and POT's answer to the same question."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 import ot
 from gotd.methods.got import Scorer, fit
 from gotd.methods.protocol import Fitted
+from gotd.methods.registry import module, rule
 from gotd.methods.settings import Settings
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
@@ -41,6 +43,30 @@ def fitted(workers: Workers) -> Callable[..., Fitted]:
 @pytest.fixture(scope="session")
 def score(workers: Workers) -> Callable[[Fitted, np.ndarray], np.ndarray]:
     return lambda fitted, rows: Scorer(fitted.arrays, fitted.summary, workers, CPU).scores(rows)
+
+
+class Fitting(NamedTuple):
+    """A rule fitted to rows in memory: what it wrote, and the scores it gives."""
+
+    fitted: Fitted
+    scores: Callable[[np.ndarray], np.ndarray]
+
+
+@pytest.fixture(scope="session")
+def ruled(workers: Workers) -> Callable[..., Fitting]:
+    """Any rule by name on rows in memory. cut: rows of a block, as if of a file."""
+
+    def of(
+        name: str, target: np.ndarray, rows: np.ndarray, settings: Settings | None = None,
+        target_weights: np.ndarray | None = None, cut: int = 1000, threads: Workers = workers,
+    ) -> Fitting:  # fmt: skip
+        how = module(rule(name))
+        part = Part("pool.npy", 1.0, lambda: (rows[i : i + cut] for i in range(0, len(rows), cut)))
+        weights = np.ones(len(target)) if target_weights is None else target_weights
+        fitted = how.fit(target, weights, [part], True, settings or Settings(), threads, CPU)
+        return Fitting(fitted, how.Scorer(fitted.arrays, fitted.summary, threads, CPU).scores)
+
+    return of
 
 
 @pytest.fixture(scope="session")
