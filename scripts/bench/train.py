@@ -4,11 +4,12 @@
     python train.py memory [--documents 5000 200000]
 
 throughput: the same model, batch, length and dtype in one process, in turns: Hugging Face's Trainer on token tensors
-that lie in memory, and ours on tokens on disk; tokens a second of each turn's middle steps, and the share of time
-ours spends fetching batches. memory: the command itself on synthetic records, its peak as it says at its end.
+that lie in memory, and ours on tokens on disk; tokens a second by each turn's median step, and the share of time
+ours spends on batches. memory: the command itself on synthetic records, its peak as it says at its end.
 """
 
 import argparse
+import itertools
 import json
 import random
 import re
@@ -37,15 +38,18 @@ _FRAME = Frame((), (0,), (), (), 0)
 
 
 class Clock(TrainerCallback):
-    """Seconds from the end of the warm-up steps to the last."""
+    """Median seconds of a step after the warm-up; of CPU time where there is no GPU, so that neighbours count less."""
 
     def __init__(self) -> None:
-        self.start = self.seconds = 0.0
+        self._now = time.perf_counter if torch.cuda.is_available() else time.process_time
+        self._ends: list[float] = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 - the Trainer's names
-        if state.global_step == _WARM:
-            self.start = time.perf_counter()
-        self.seconds = time.perf_counter() - self.start
+        self._ends.append(self._now())
+
+    def tokens_per_second(self) -> float:
+        steps = [end - start for start, end in itertools.pairwise(self._ends[_WARM - 1 :])]
+        return _BATCH * _LENGTH / statistics.median(steps)
 
 
 class InMemory(Dataset[dict[str, torch.Tensor]]):
@@ -88,7 +92,7 @@ def bare(rows: torch.Tensor, steps: int, dimension: int, folder: str) -> float:
                              save_strategy="no", logging_steps=10, use_cpu=not torch.cuda.is_available(),
                              dataloader_pin_memory=torch.cuda.is_available())
     Trainer(model(dimension), made, train_dataset=InMemory(rows), callbacks=[clock]).train()
-    return (steps - _WARM) * _BATCH * _LENGTH / clock.seconds
+    return clock.tokens_per_second()
 
 
 def ours(blocks: Blocks, steps: int, dimension: int, folder: str) -> tuple[float, float]:
@@ -102,7 +106,7 @@ def ours(blocks: Blocks, steps: int, dimension: int, folder: str) -> tuple[float
     trainer.add_callback(clock)
     start = time.perf_counter()
     trainer.train()
-    return (steps - _WARM) * _BATCH * _LENGTH / clock.seconds, collate.seconds / (time.perf_counter() - start)
+    return clock.tokens_per_second(), collate.seconds / (time.perf_counter() - start)
 
 
 def throughput(steps: int, dimension: int, turns: int) -> None:
