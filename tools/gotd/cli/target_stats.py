@@ -1,6 +1,5 @@
 """ds-target-stats: fit a selection rule to a target and a pool."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +8,11 @@ from click.core import ParameterSource
 
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point, print_text
+from gotd.cli._rows import SCREEN_OPTIONS, fit_rows, screened_table
 from gotd.cli._texts import fit_texts
-from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
-from gotd.errors import DataError, GotdError, UsageError
-from gotd.methods.registry import RULES, Rule, module
+from gotd.cli._vectors import Embedders
+from gotd.errors import GotdError, UsageError
+from gotd.methods.registry import RULES, Rule
 from gotd.methods.settings import Settings
 from gotd.streams.locations import STANDARD
 from gotd.streams.sinks import open_output
@@ -20,8 +20,7 @@ from gotd.streams.sources import rereadable
 from gotd.streams.targets import write_target
 
 if TYPE_CHECKING:
-    from gotd.methods.protocol import Fitted
-    from gotd.ot.source import Part
+    pass
 
 _DEFAULTS = Settings()
 
@@ -29,7 +28,9 @@ _DEFAULTS = Settings()
 @click.command("ds-target-stats")
 @click.argument("pool", nargs=-1, metavar="POOL...")
 @click.option("--target", required=True, metavar="FILE", help="Vectors of the task's texts; for dsir the texts.")
-@click.option("-o", "--output", required=True, metavar="FILE.npz", help="The target file, for ds-score.")
+@click.option("-o", "--output", default=None, metavar="FILE.npz", help="The target file, for ds-score.")
+@click.option("--screen", is_flag=True,
+              help="Fit nothing: print each POOL file's distance to the target, nearest first, as a table.")
 @click.option("--method", type=click.Choice(list(RULES)), default="got", show_default=True, help="What is fitted.")
 @click.option("--source", multiple=True, metavar="FILE.npy",
               help="Vectors of the model's own training text; may be given again. Default: the pool.")
@@ -66,8 +67,8 @@ _DEFAULTS = Settings()
 @options.threads
 @options.common
 @click.pass_context
-def command(context: click.Context, /, pool: tuple[str, ...], target: str, output: str, method: str,
-            threads: int | None, allow_unconverged: bool, quiet: bool, **how: Any) -> None:
+def command(context: click.Context, /, pool: tuple[str, ...], target: str, output: str | None, screen: bool,
+            method: str, threads: int | None, allow_unconverged: bool, quiet: bool, **how: Any) -> None:
     """Fit a rule to a target, by default its optimal-transport potentials; print a JSON summary.
 
     Reads .npy vectors, each file once, and once more for each of --passes (standard input then goes through a
@@ -82,6 +83,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     Examples:
       ds-target-stats --target target.npy emb/*.npy -o target.npz
       ds-target-stats --target target.npy --source pretraining.npy --passes 3 emb/*.npy -o target.npz
+      ds-target-stats --screen --target target.npy emb/*.npy
       ds-target-stats --method dsir --target target.jsonl pool/*.jsonl.zst -o target.npz
     """
     run = Run("ds-target-stats", quiet)
@@ -90,6 +92,12 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     names = list(how["source"] or pool) or [STANDARD]
     if [target, *names].count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
+    if screen:
+        print_text(screened_table(target, pool, options.thread_count(threads), how, run))
+        run.close()
+        return
+    if output is None:
+        raise UsageError("nowhere to write: give -o FILE.npz, or --screen for distances alone")
     embedders = Embedders()
     with ExitStack() as stack:
         if how["passes"] or rule.rereads:
@@ -98,7 +106,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         if rule.reads == "texts":
             fitted = fit_texts(rule, target, names, cpus, how, run)
         else:
-            fitted = _fit_rows(rule, target, names, embedders, cpus, how)
+            fitted = fit_rows(rule, target, names, embedders, cpus, how)
     run.advance(fitted.summary["source_rows"])
     if how["source"] and pool:
         run.say("the pool is not read: --source is what the gradient is taken at")
@@ -111,7 +119,11 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
 
 def _require_heard(context: click.Context, method: str, rule: Rule) -> None:
     """Raises: UsageError for an option that was given and that the rule does not listen to."""
-    heard = {"pool", "target", "output", "method", "threads", "quiet", "help"} | rule.options
+    if context.params["screen"]:
+        rule, method = rule._replace(options=SCREEN_OPTIONS), f"{method} --screen"
+    heard = {"pool", "target", "output", "screen", "method", "threads", "quiet", "help"} | rule.options
+    if context.params["screen"]:
+        heard -= {"output", "method"}
     if "gumbel" in heard and not context.params["gumbel"]:
         heard -= {"seed"}
     for option in context.command.params:
@@ -120,62 +132,6 @@ def _require_heard(context: click.Context, method: str, rule: Rule) -> None:
         if given and name not in heard:
             without = " without --gumbel" if name == "seed" and "gumbel" in heard else ""
             raise UsageError(f"{option.opts[0]} does nothing with --method {method}{without}; leave it out")
-
-
-def _fit_rows(rule: Rule, target: str, names: Sequence[str], embedders: Embedders, threads: int,
-              how: dict[str, Any]) -> "Fitted":
-    import numpy as np
-    import torch
-
-    from gotd.ot.blocks import Workers
-
-    rows = VectorFiles([target], embedders).all_rows()
-    weights = np.ones(len(rows))
-    if how["target_weights"]:
-        weights = np.concatenate(list(WeightFiles(how["target_weights"]).blocks())).astype(np.float64)
-    _require_weights(weights, len(rows), target)
-    center = how["center"]
-    settings = Settings(
-        epsilon=how["epsilon"], metric=how["metric"], sample=how["pool_sample"], passes=how["passes"],
-        center=(embedders.identity or {}).get("name") == "hash" if center is None else center,
-        tolerance=how["tol"], max_iterations=how["max_iterations"], max_target=how["max_target"], seed=how["seed"],
-        rounds=how["rounds"] or 0,
-    )
-    parts = _parts(names, embedders, rows.shape[1], how)
-    device = torch.device("cpu")
-    found: Fitted = module(rule).fit(rows, weights, parts, not how["source"], settings, Workers(threads), device)
-    return found
-
-
-def _require_weights(weights: Any, rows: int, target: str) -> None:
-    if len(weights) != rows:
-        raise DataError(target, f"{rows} rows and {len(weights)} weights", "give one weight for each row")
-    if weights.min() < 0.0 or weights.sum() <= 0.0:
-        raise DataError(target, "a weight below 0, or none above it", "weights are at least 0, and some are more")
-
-
-def _parts(names: Sequence[str], embedders: Embedders, width: int, how: dict[str, Any]) -> "list[Part]":
-    """The source: what --mix names with its masses, the rest of the mass on the source, or the pool."""
-    from gotd.ot.source import Part
-
-    mixed = [_mixed(item) for item in how["mix"]]
-    rest = 1.0 - sum(mass for _, mass in mixed)
-    if rest < 0.0 or (rest == 0.0 and not mixed):
-        raise UsageError(f"--mix: masses sum to {1.0 - rest:g}; they share the mass 1 with the source")
-    weights = WeightFiles(how["weights"]).blocks if how["weights"] else None
-    base = Part(", ".join(names), rest, VectorFiles(names, embedders, width).blocks, weights)
-    return [base, *(Part(name, mass, VectorFiles([name], embedders, width).blocks) for name, mass in mixed)]
-
-
-def _mixed(item: str) -> tuple[str, float]:
-    name, _, mass = item.rpartition(":")
-    try:
-        share = float(mass)
-    except ValueError:
-        share = -1.0
-    if not name or not 0.0 < share <= 1.0:
-        raise UsageError(f"--mix {item}: wanted FILE.npy:MASS with a mass from 0 to 1, as chosen.npy:0.3")
-    return name, share
 
 
 def _judge(summary: dict[str, Any], tolerance: float, allow_unconverged: bool, run: Run) -> None:

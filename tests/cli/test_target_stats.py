@@ -1,0 +1,88 @@
+"""Options of ds-target-stats that say what the source is, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from workdir import Workdir
+
+FIT = "ds-target-stats --target target.npy pool.npy -o made.npz"
+
+
+def test_without_an_output_there_is_nothing_to_do(chain: Workdir) -> None:
+    chain.fails("ds-target-stats --target target.npy pool.npy", "-o FILE.npz", status=2)
+
+
+def test_screening_prints_a_table_nearest_first_and_writes_nothing(chain: Workdir) -> None:
+    chain.ok("cp target.npy near.npy")
+    before = chain.names()
+    table = chain.ok("ds-target-stats --screen --target target.npy pool.npy near.npy").out.decode().splitlines()
+    assert table[0].split("\t") == ["distance", "rows", "sampled", "file"]
+    assert [line.split("\t")[3] for line in table[1:]] == ["near.npy", "pool.npy"]
+    assert float(table[1].split("\t")[0]) < float(table[2].split("\t")[0])
+    assert chain.names() == before
+
+
+@pytest.mark.parametrize("option", ["-o x.npz", "--passes 2", "--source pool.npy", "--method mean"])
+def test_screening_refuses_what_it_would_not_do(chain: Workdir, option: str) -> None:
+    chain.fails(f"ds-target-stats --screen --target target.npy pool.npy {option}", "does nothing", status=2)
+
+
+def test_a_mixture_moves_the_gradient_away_from_what_is_there(chain: Workdir) -> None:
+    chain.ok("ds-topk -k 30 scored.jsonl.zst -o best.jsonl.zst && ds-embed --dimension 64 best.jsonl.zst -o best.npy")
+    chain.ok(f"{FIT} --mix best.npy:0.5 > mixed.json && ds-target-stats --target target.npy pool.npy -o p.npz > p.json")
+    mixed, plain = json.loads(chain.read("mixed.json")), json.loads(chain.read("p.json"))
+    assert mixed["source_rows"] == plain["source_rows"] + 30
+    assert mixed["distance"] < plain["distance"]
+    chain.ok("ds-score --target made.npz best.npy -o after.npy && ds-score --target p.npz best.npy -o before.npy")
+    assert np.load(chain.path / "after.npy").mean() < np.load(chain.path / "before.npy").mean()
+
+
+@pytest.mark.parametrize("mix", ["best.npy", "best.npy:", ":0.3", "pool.npy:0", "pool.npy:1.5", "pool.npy:x"])
+def test_a_mixture_that_makes_no_sense(chain: Workdir, mix: str) -> None:
+    chain.fails(f"{FIT} --mix {mix}", f"--mix {mix}: wanted FILE.npy:MASS", status=2)
+
+
+def test_masses_above_one(chain: Workdir) -> None:
+    chain.fails(f"{FIT} --mix pool.npy:0.6 --mix target.npy:0.6", "masses sum to 1.2", status=2)
+
+
+@pytest.mark.parametrize(("weights", "said"), [
+    (np.ones(299), "one weight for each row"), (-np.ones(300), "negative"), (np.zeros(300), "no row has weight"),
+    (np.full(300, np.nan), "row 0"), (np.ones((300, 1)), "shape"), (np.ones(300, "i4"), "dtype"),
+])
+def test_weights_that_make_no_sense(chain: Workdir, weights: np.ndarray, said: str) -> None:
+    np.save(chain.path / "w.npy", weights)
+    chain.fails(f"{FIT} --weights w.npy", said)
+    assert "made.npz" not in chain.names()
+
+
+def test_a_row_of_weight_zero_is_as_if_it_were_not_there(chain: Workdir) -> None:
+    weights = np.r_[np.zeros(100), np.ones(200)]
+    np.save(chain.path / "w.npy", weights)
+    vectors = np.load(chain.path / "pool.npy")
+    np.save(chain.path / "rest.npy", vectors[100:])
+    chain.ok(f"{FIT} --weights w.npy --center")
+    chain.ok("ds-target-stats --target target.npy --source rest.npy --center -o rest.npz")
+    for name in ("made", "rest"):
+        chain.ok(f"ds-score --target {name}.npz pool.npy -o {name}-scores.npy")
+    found, expected = (np.load(chain.path / f"{name}-scores.npy") for name in ("made", "rest"))
+    assert np.allclose(found, expected, atol=1e-4)
+
+
+def test_weights_of_the_target(chain: Workdir) -> None:
+    rows = len(np.load(chain.path / "target.npy"))
+    np.save(chain.path / "w.npy", np.ones(rows))
+    chain.ok(f"{FIT} --target-weights w.npy")
+    made, plain = (np.load(chain.path / f"{name}.npz")["potentials"] for name in ("made", "target"))
+    assert np.array_equal(made, plain)
+    np.save(chain.path / "w.npy", np.ones(rows + 1))
+    chain.fails(f"{FIT} --target-weights w.npy", f"{rows} rows and {rows + 1} weights")
+
+
+def test_a_ranking_that_did_not_converge_is_not_written_unless_allowed(chain: Workdir) -> None:
+    line = "ds-target-stats --target target.npy pool.npy -o made.npz --tol 1e-9 --max-iterations 2"
+    chain.fails(line, "not converged", "--allow-unconverged")
+    assert "made.npz" not in chain.names()
+    assert json.loads(chain.ok(f"{line} --allow-unconverged").out)["converged"] is False

@@ -1,0 +1,109 @@
+"""Rules that read vectors: from files and options to rows, weights and parts."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gotd.cli._frame import Run
+from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
+from gotd.errors import DataError, UsageError
+from gotd.methods.registry import Rule, module
+from gotd.methods.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from gotd.methods.protocol import Fitted
+    from gotd.ot.source import Part
+
+#: What --screen listens to.
+SCREEN_OPTIONS = frozenset({
+    "epsilon", "metric", "center", "pool_sample", "tol", "max_iterations", "max_target", "seed", "target_weights",
+})
+
+
+def fit_rows(rule: Rule, target: str, names: Sequence[str], embedders: Embedders, threads: int,
+             how: Mapping[str, Any]) -> "Fitted":
+    """Fits a rule that reads vectors to the files' rows."""
+    import torch
+
+    from gotd.ot.blocks import Workers
+
+    rows, weights = _target(target, embedders, how)
+    parts = _parts(names, embedders, rows.shape[1], how)
+    settings = _settings(embedders, how)
+    device = torch.device("cpu")
+    found: Fitted = module(rule).fit(rows, weights, parts, not how["source"], settings, Workers(threads), device)
+    return found
+
+
+def screened_table(target: str, pool: Sequence[str], threads: int, how: Mapping[str, Any], run: Run) -> str:
+    """Every file's distance to the target, nearest first: columns distance, rows, sampled and file, tabs between."""
+    import torch
+
+    from gotd.methods.screen import screen
+    from gotd.ot.blocks import Workers
+    from gotd.ot.source import Part
+
+    if not pool:
+        raise UsageError("--screen compares files: name them")
+    embedders = Embedders()
+    rows, weights = _target(target, embedders, how)
+    parts = [Part(name, 1.0, VectorFiles([name], embedders, rows.shape[1]).blocks) for name in pool]
+    found = screen(rows, weights, parts, _settings(embedders, how), Workers(threads), torch.device("cpu"))
+    run.advance(sum(each.rows for each in found))
+    lines = [f"{each.distance:.6g}\t{each.rows}\t{each.sampled}\t{each.name}" for each in found]
+    return "\n".join(["distance\trows\tsampled\tfile", *lines])
+
+
+def _target(target: str, embedders: Embedders, how: Mapping[str, Any]) -> "tuple[np.ndarray, np.ndarray]":
+    """Rows and weights. Shapes: float32 (m, d), float64 (m,)."""
+    import numpy as np
+
+    rows = VectorFiles([target], embedders).all_rows()
+    weights = np.ones(len(rows))
+    if how["target_weights"]:
+        weights = np.concatenate(list(WeightFiles(how["target_weights"]).blocks())).astype(np.float64)
+    _require_weights(weights, len(rows), target)
+    return rows, weights
+
+
+def _settings(embedders: Embedders, how: Mapping[str, Any]) -> Settings:
+    center = how["center"]
+    if center is None:
+        center = (embedders.identity or {}).get("name") == "hash"
+    return Settings(
+        epsilon=how["epsilon"], metric=how["metric"], center=center, sample=how["pool_sample"], passes=how["passes"],
+        tolerance=how["tol"], max_iterations=how["max_iterations"], max_target=how["max_target"], seed=how["seed"],
+        rounds=how["rounds"] or 0,
+    )
+
+
+def _require_weights(weights: Any, rows: int, target: str) -> None:
+    if len(weights) != rows:
+        raise DataError(target, f"{rows} rows and {len(weights)} weights", "give one weight for each row")
+    if weights.min() < 0.0 or weights.sum() <= 0.0:
+        raise DataError(target, "a weight below 0, or none above it", "weights are at least 0, and some are more")
+
+
+def _parts(names: Sequence[str], embedders: Embedders, width: int, how: Mapping[str, Any]) -> "list[Part]":
+    """The source: what --mix names with its masses, the rest of the mass on the source, or the pool."""
+    from gotd.ot.source import Part
+
+    mixed = [_mixed(item) for item in how["mix"]]
+    rest = 1.0 - sum(mass for _, mass in mixed)
+    if rest < 0.0 or (rest == 0.0 and not mixed):
+        raise UsageError(f"--mix: masses sum to {1.0 - rest:g}; they share the mass 1 with the source")
+    weights = WeightFiles(how["weights"]).blocks if how["weights"] else None
+    base = Part(", ".join(names), rest, VectorFiles(names, embedders, width).blocks, weights)
+    return [base, *(Part(name, mass, VectorFiles([name], embedders, width).blocks) for name, mass in mixed)]
+
+
+def _mixed(item: str) -> tuple[str, float]:
+    name, _, mass = item.rpartition(":")
+    try:
+        share = float(mass)
+    except ValueError:
+        share = -1.0
+    if not name or not 0.0 < share <= 1.0:
+        raise UsageError(f"--mix {item}: wanted FILE.npy:MASS with a mass from 0 to 1, as chosen.npy:0.3")
+    return name, share
