@@ -130,10 +130,10 @@ class BucketCache:
     """Buckets by key: one slot for each key's low bits, the newest stays.
 
     A slot holds 50 bits of the key and 14 of the bucket in one number, so threads share the table without a lock: an
-    entry is read and written whole, and what another thread replaced is only asked for again.
+    entry is read and written whole, and what another thread replaced is only asked for again. 2^22 slots are 32 MiB.
     """
 
-    def __init__(self, slot_bits: int = 20) -> None:
+    def __init__(self, slot_bits: int = 22) -> None:
         self._table = np.full(1 << slot_bits, _EMPTY, dtype=np.uint64)
         self._slot = np.uint64((1 << slot_bits) - 1)
 
