@@ -89,6 +89,7 @@ def test_what_two_options_cannot_mean(train: Train, folder: Path) -> None:
         (f"{CLM} --patience 2 pool.jsonl", "do nothing without --dev"),
         (f"{CLM} --dev held.jsonl --save-steps 5 pool.jsonl", "--dev-steps, not --save-steps"),
         (f"{CLM} --fsdp --lora 2 pool.jsonl", "cannot merge"),
+        (f"{CLM} --device cpu --fsdp pool.jsonl", "there are none"),
         (f"{CLM} --eval - -", "at most once"),
         (f"{CLM} --length 65 pool.jsonl", "reads at most 64 tokens"),
         (f"{CLM} --accumulate 3 pool.jsonl", "cannot be shared out over 3"),

@@ -95,6 +95,8 @@ def arguments(folder: Path, recipe: Recipe, machine: Machine, seed: int, steps: 
 
 def sequences_at_once(recipe: Recipe, machine: Machine) -> int:
     """What one process takes at a time of an optimiser step's batch; UsageError where it cannot be shared out."""
+    if machine.fsdp and machine.on_cpu:
+        raise UsageError("--fsdp shards weights over GPUs, and there are none: leave it out")
     parts = int(process_state(machine).num_processes) * machine.accumulate
     if recipe.batch % parts:
         raise UsageError(f"--batch {recipe.batch} cannot be shared out over {parts} (processes x --accumulate)")
