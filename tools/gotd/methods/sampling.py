@@ -61,7 +61,9 @@ class RowSample:
         arriving = best[best >= held] - held
         kept = best[best < held]
         grown = min(self._size, held + len(keys))
-        free = np.setdiff1d(np.arange(grown), kept)
+        held_still = np.zeros(grown, dtype=bool)
+        held_still[kept] = True
+        free = np.flatnonzero(~held_still)
         self._grow(grown, rows)
         if self._rows is not None:
             self._rows[free] = rows[arriving]
