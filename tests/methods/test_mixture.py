@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import ot
 import pytest
 import torch
 
+import ot
 from gotd.methods.got import Scorer, fit
 from gotd.methods.settings import Settings
 from gotd.ot.blocks import Workers

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gotd.errors import GotdError
+from gotd.methods import round_robin
 from gotd.methods.nearest_lists import Entries, NearestLists
-from gotd.methods.round_robin import DEPTH, take_turns
+from gotd.methods.round_robin import Turns
 from gotd.methods.settings import Settings
 
 Ruled = Callable[..., Any]
@@ -87,15 +88,20 @@ def test_equal_distances_are_settled_by_content(ruled: Ruled) -> None:
     assert sorted(-scores[scores > -16]) == list(range(16))
 
 
-def test_a_target_whose_rows_share_all_their_neighbours_says_so(ruled: Ruled) -> None:
+def test_target_rows_that_share_all_their_neighbours(ruled: Ruled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(round_robin, "_HELD", 0)  # 32 documents are held, and 200 turns want them
     x, y = problem(n=2000)
     same = np.repeat(y[:1], 100, axis=0)
     got = ruled("round-robin", same, x, Settings(rounds=2))
-    assert got.fitted.summary["rounds"] == 0  # a list of 2 * DEPTH is shorter than the 100 turns of a round
-    assert 2 * DEPTH < 100
-    assert "0 rounds of 2" in got.fitted.summary["warnings"][0]
-    nearest = np.square(x - y[0]).sum(axis=1)
-    assert got.scores(x).argmax() == nearest.argmin()
+    taken = played(np.square(x[:, None].astype("f8") - same[None]).sum(axis=2), 200)
+    assert np.argsort(-got.scores(x), kind="stable")[:200].tolist() == taken
+    assert got.fitted.summary["readings"] == 7
+    assert got.fitted.summary["warnings"] == []
+    monkeypatch.setattr(round_robin, "MOST_READINGS", 5)
+    got = ruled("round-robin", same, x, Settings(rounds=2))
+    assert np.argsort(-got.scores(x), kind="stable")[:100].tolist() == taken[:100]
+    assert got.fitted.summary["rounds"] == 1
+    assert "1 rounds of 2" in got.fitted.summary["warnings"][0]
 
 
 def test_more_turns_than_float32_counts(ruled: Ruled) -> None:
@@ -109,8 +115,12 @@ def test_more_turns_than_float32_counts(ruled: Ruled) -> None:
 def test_turns_on_any_orders(seed: int, m: int, n: int, rounds: int) -> None:
     orders = np.random.default_rng(seed).permuted(np.tile(np.arange(n), (m, 1)), axis=1)
     ranks = np.argsort(orders, axis=1).T.astype(float)
-    took = take_turns(orders.tolist(), rounds, n + 1)
-    in_order = [int(orders[j, place]) for row in took for j, place in enumerate(row) if place >= 0]
+    game, over = Turns(m, rounds), False
+    while not over:  # three documents held of those that are left
+        left = [[item for item in order.tolist() if item not in game.taken][:3] for order in orders]
+        over = game.play([Entries(np.zeros(0), np.zeros(len(one)), np.array(one, dtype="u8")) for one in left], 3)
+    found = game.thresholds()
+    in_order = found["keys"].T[np.isfinite(found["distances"].T)].tolist()
     assert in_order == played(ranks, rounds * m)
 
 

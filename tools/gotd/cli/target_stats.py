@@ -76,7 +76,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     float16) and at most 256 MiB of products; never the pool.
 
     Baselines: mean and nearest score by the distance to the target's mean and to its nearest row; round-robin lets
-    each target row in turn take its nearest document (reads the pool twice); classifier is logistic regression;
+    each target row in turn take its nearest document (reads the pool twice or more); classifier is logistic regression;
     dsir compares hashed words and word pairs, and reads records (JSON Lines) in place of vectors; random.
 
     \b
@@ -84,7 +84,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
       ds-target-stats --target target.npy emb/*.npy -o target.npz
       ds-target-stats --target target.npy --source pretraining.npy --passes 3 emb/*.npy -o target.npz
       ds-target-stats --screen --target target.npy emb/*.npy
-      ds-target-stats --method dsir --target target.jsonl pool/*.jsonl.zst -o target.npz
+      ds-target-stats --method dsir --target target.jsonl pool/*.jsonl.zst -o dsir.npz
     """
     run = Run("ds-target-stats", quiet)
     rule = RULES[method]

@@ -12,8 +12,8 @@ Where it differs from rows of a table taken one by one:
   own cannot tell them apart. It is exactly a round-robin over the pool without its copies.
 - A document that was not in the pool gets the turn of the first one taken that is not nearer.
 - After R rounds (--rounds) the order is that of the distance to the nearest target row, all below what was taken.
-- A target row whose nearest documents are all taken by others looks deeper, at most DEPTH R documents deep. If one
-  must look deeper still, there are fewer rounds, and a warning.
+- Where the nearest documents held for a target row have all been taken by others, the pool is read again for the
+  nearest that are left; after MOST_READINGS there are fewer rounds, and a warning.
 """
 
 import math
@@ -35,8 +35,10 @@ from gotd.ot.cost import Cost, Target
 from gotd.ot.source import Part, weighted_blocks
 from gotd.ot.transform import Transform, transform
 
-#: Documents held for each that a target row takes.
-DEPTH = 16
+#: Documents held for each that a target row takes, and altogether at least: sixteen bytes of each.
+_DEPTH, _HELD = 16, 1 << 20
+#: Readings of the pool in search of documents that are left. Each takes as many more as are held for a target row.
+MOST_READINGS = 20
 #: Documents taken altogether unless --rounds says otherwise; the file holds twelve bytes of each.
 _DEFAULT_TURNS = 1 << 16
 #: float32 counts in ones to 2^24; the turns are the first half, what is never taken the other.
@@ -57,31 +59,35 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     mean = draw(parts, 1, settings.seed).mean if centred else np.zeros(target.shape[1], dtype=np.float32)
     cost = cost_of(settings, mean, device)
     points = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
-    lists, rows = _lists(points, cost, parts, rounds * DEPTH, workers, device)
-    took = take_turns([found.key.tolist() for found in lists], rounds, rounds * DEPTH)
-    done = len(took)
-    warnings = []
-    if done < rounds and all(len(found.key) == rounds * DEPTH for found in lists):
-        warnings.append(f"{done} rounds of {rounds}: target rows share their nearest documents; what is not taken in "
-                        f"them is ranked by its distance to the nearest target row; a larger --rounds looks deeper")
+    depth = max(rounds * _DEPTH, _HELD // len(target))
+    game = Turns(len(points), rounds)
+    readings, rows, over = 0, 0, False
+    while not over and readings < MOST_READINGS:
+        lists, rows = _lists(points, cost, parts, depth, game.taken, workers, device)
+        over = game.play(lists, depth)
+        readings += 1
+    arrays = game.thresholds()
+    done = arrays["keys"].shape[1]
+    warning = f"{done} rounds of {rounds}: target rows share their nearest documents; the rest is ranked by distance"
     summary = {
-        "method": "round-robin", "converged": True, "warnings": warnings, "rounds": done,
-        "taken": int((took >= 0).sum()), "metric": settings.metric, "center": settings.center, "source_rows": rows,
-        "target_rows": len(target),
+        "method": "round-robin", "converged": True, "warnings": [] if over else [warning], "rounds": done,
+        "taken": int(np.isfinite(arrays["distances"]).sum()), "readings": readings, "metric": settings.metric,
+        "center": settings.center, "source_rows": rows, "target_rows": len(target),
     }
-    return Fitted({"points": points} | _thresholds(lists, took) | centre_of(cost), summary)
+    return Fitted({"points": points} | arrays | centre_of(cost), summary)
 
 
-def _lists(points: np.ndarray, cost: Cost, parts: Sequence[Part], depth: int, workers: Workers,
+def _lists(points: np.ndarray, cost: Cost, parts: Sequence[Part], depth: int, taken: set[int], workers: Workers,
            device: torch.device) -> tuple[list[Entries], int]:
-    """The nearest documents of every target row, and the number of documents."""
+    """The nearest documents of every target row that are not taken, and the number of all documents."""
     nearest, count, read = NearestLists(len(points), depth), block_rows(device), 0
+    gone = np.fromiter(taken, dtype=np.uint64, count=len(taken))
     kernel = _kernel(points, cost, device)
 
     def work(block: tuple[np.ndarray, np.ndarray]) -> tuple[Entries, int]:
         distances = _distances(kernel, block[0], len(points), count, device)
-        row, j = np.nonzero(distances <= nearest.limits)
         keys = content_keys(block[0], 0)
+        row, j = np.nonzero((distances <= nearest.limits) & ~np.isin(keys, gone)[:, None])
         return Entries(j.astype(np.int32), distances[row, j], keys[row]), len(block[0])
 
     for part in parts:
@@ -103,47 +109,44 @@ def _distances(kernel: Transform, rows: np.ndarray, width: int, count: int, devi
     return np.asarray(costs[: len(rows), :width].cpu().numpy())
 
 
-def take_turns(lists: list[list[int]], rounds: int, depth: int) -> np.ndarray:
-    """Each list in turn takes its first entry that is not taken yet.
+class Turns:
+    """Target rows in turn take the first document of their list that nobody has taken.
 
-    lists : documents, nearest first; those shorter than `depth` are whole.
-    Shapes: -> int64 (r, m), the place in its own list of what each took; -1 where nothing was left; r < rounds where
-    nothing is left at all, or a list would have had to be longer.
+    taken : keys of the documents that are.
     """
-    taken: set[int] = set()
-    places = [0] * len(lists)
-    took: list[list[int]] = []
-    while len(took) < rounds:
-        turn = [-1] * len(lists)
-        for j, items in enumerate(lists):
+
+    def __init__(self, count: int, rounds: int) -> None:
+        self.taken: set[int] = set()
+        self._count, self._rounds, self._turn = count, rounds, 0
+        self._distances = np.full((count, rounds), np.inf, dtype=np.float32)
+        self._keys = np.full((count, rounds), 0xFFFFFFFFFFFFFFFF, dtype=np.uint64)
+
+    def play(self, lists: Sequence[Entries], depth: int) -> bool:
+        """Goes on until all rounds are over (True), or until a list ends that may have gone on.
+
+        lists : for each target row what is left, nearest first; those shorter than `depth` hold all that is left.
+        """
+        keys = [found.key.tolist() for found in lists]
+        places = [0] * self._count
+        while self._turn < self._count * self._rounds:
+            turn, j = divmod(self._turn, self._count)
             place = places[j]
-            while place < len(items) and items[place] in taken:
+            while place < len(keys[j]) and keys[j][place] in self.taken:
                 place += 1
-            if place < len(items):
-                taken.add(items[place])
-                turn[j] = place
-            elif len(items) == depth:
-                return _table(took, len(lists))
-            places[j] = place + 1
-        if max(turn) < 0:
-            break
-        took.append(turn)
-    return _table(took, len(lists))
+            places[j] = place
+            if place < len(keys[j]):
+                self.taken.add(keys[j][place])
+                self._distances[j, turn], self._keys[j, turn] = lists[j].distance[place], lists[j].key[place]
+            elif len(keys[j]) == depth:
+                return False
+            self._turn += 1
+        return True
 
-
-def _table(took: list[list[int]], count: int) -> np.ndarray:
-    return np.array(took, dtype=np.int64).reshape(-1, count)
-
-
-def _thresholds(lists: list[Entries], took: np.ndarray) -> dict[str, np.ndarray]:
-    """Distance and key of what each target row took in each round."""
-    distances = np.full(took.T.shape, np.inf, dtype=np.float32)
-    keys = np.full(took.T.shape, 0xFFFFFFFFFFFFFFFF, dtype=np.uint64)
-    for j, found in enumerate(lists):
-        there = took[:, j] >= 0
-        distances[j, there] = found.distance[took[there, j]]
-        keys[j, there] = found.key[took[there, j]]
-    return {"distances": distances, "keys": keys}
+    def thresholds(self) -> dict[str, np.ndarray]:
+        """Distance and key of what each target row took in each whole round in which something was left."""
+        done = self._turn // self._count
+        took = np.flatnonzero(np.isfinite(self._distances[:, :done]).any(axis=0))
+        return {"distances": self._distances[:, : len(took)].copy(), "keys": self._keys[:, : len(took)].copy()}
 
 
 class Scorer:
