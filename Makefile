@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint scripts/constraints.txt
 
-.PHONY: help setup demo demo-train real test test-all check
+.PHONY: help setup demo demo-train real test test-all check upgrade
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
@@ -28,6 +28,11 @@ check: $(VENV)/.test-installed ## lint and types
 	$(PIP) ruff mypy
 	$(VENV)/bin/ruff check tools tests scripts
 	$(VENV)/bin/mypy
+upgrade: $(VENV)/.test-installed ## the newest version of everything but torch, into scripts/constraints.txt
+	$(VENV)/bin/python -m pip install --upgrade --upgrade-strategy eager --editable '.[dev]' \
+	    "$$(grep '^torch==' scripts/constraints.txt)"
+	{ grep '^#' scripts/constraints.txt; $(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > $@.txt
+	mv $@.txt scripts/constraints.txt
 
 $(VENV)/.installed: pyproject.toml scripts/constraints.txt
 	$(PYTHON) -m venv $(VENV)

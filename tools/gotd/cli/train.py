@@ -2,6 +2,7 @@
 
 import os
 import signal
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,8 @@ def _prepare_libraries(threads: int) -> None:
     except ImportError as error:
         raise GotdError(f"{error}; {_EXTRA_REMEDY}") from error
     torch.set_num_threads(mine)
+    # What one of them says to another's developers (peft 0.21 asks transformers 5.24 by a name of before).
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(accelerate|peft|transformers)\b")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
 

@@ -77,8 +77,7 @@ def arguments(folder: Path, recipe: Recipe, machine: Machine, seed: int, steps: 
         per_device_eval_batch_size=at_once, learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule, warmup_steps=round(recipe.warmup * steps), weight_decay=recipe.weight_decay,
         adam_beta2=recipe.adam_beta2, max_grad_norm=recipe.clip, optim="adamw_torch",
-        bf16=machine.precision == "bfloat16", gradient_checkpointing=machine.checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False} if machine.checkpointing else None,
+        bf16=machine.precision == "bfloat16", **_recomputing(machine.checkpointing),
         fsdp="full_shard auto_wrap" if machine.fsdp else "", save_strategy="steps",
         save_steps=dev_steps or machine.save_steps, save_total_limit=_CHECKPOINTS_KEPT,
         eval_strategy="steps" if dev_steps else "no", eval_steps=dev_steps or None,
@@ -91,6 +90,15 @@ def arguments(folder: Path, recipe: Recipe, machine: Machine, seed: int, steps: 
     )
     made._n_gpu = min(made.n_gpu, 1)  # one process drives one GPU; several are torchrun's
     return made
+
+
+def _recomputing(wanted: bool) -> dict[str, Any]:
+    """Nothing where it is not wanted: transformers 5.24 renamed the option and warns of the name before."""
+    if not wanted:
+        return {}
+    known = TrainingArguments.__dataclass_fields__
+    name = next(name for name in ("activation_checkpointing", "gradient_checkpointing") if name in known)
+    return {name: True, f"{name}_kwargs": {"use_reentrant": False}}
 
 
 def sequences_at_once(recipe: Recipe, machine: Machine) -> int:
