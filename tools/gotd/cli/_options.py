@@ -17,6 +17,8 @@ long = click.option("--long", "long_window", is_flag=True, help="Allow zstd wind
 output = click.option("-o", "--output", default=STANDARD, metavar="FILE|DIR/", help="Where to write; default stdout.")
 threads = click.option("--threads", type=click.IntRange(1), default=None, metavar="N",
                        help="Default: SLURM_CPUS_PER_TASK, else the CPUs this process may use.")
+device = click.option("--device", default="auto", show_default=True, metavar="NAME",
+                      help="cpu, cuda, cuda:1, ...; auto: a GPU where there is one.")
 shard = click.option("--shard", default=None, metavar="I/N",
                      help="Take every N-th input from the I-th (from 0). In a Slurm array: the task's own.")
 

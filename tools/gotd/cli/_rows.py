@@ -17,39 +17,39 @@ if TYPE_CHECKING:
 
 #: What --screen listens to.
 SCREEN_OPTIONS = frozenset({
-    "epsilon", "metric", "center", "pool_sample", "tol", "max_iterations", "max_target", "seed", "target_weights",
+    "epsilon", "metric", "center", "device", "pool_sample", "tol", "max_iterations", "max_target", "seed",
+    "target_weights",
 })
 
 
 def fit_rows(rule: Rule, target: str, names: Sequence[str], embedders: Embedders, threads: int,
              how: Mapping[str, Any]) -> "Fitted":
     """Fits a rule that reads vectors to the files' rows."""
-    import torch
-
+    from gotd.devices import find_device
     from gotd.ot.blocks import Workers
 
+    device = find_device(how["device"])
     rows, weights = _target(target, embedders, how)
     parts = _parts(names, embedders, rows.shape[1], how)
     settings = _settings(embedders, how)
-    device = torch.device("cpu")
     found: Fitted = module(rule).fit(rows, weights, parts, not how["source"], settings, Workers(threads), device)
     return found
 
 
 def screened_table(target: str, pool: Sequence[str], threads: int, how: Mapping[str, Any], run: Run) -> str:
     """Every file's distance to the target, nearest first: columns distance, rows, sampled and file, tabs between."""
-    import torch
-
+    from gotd.devices import find_device
     from gotd.methods.screen import screen
     from gotd.ot.blocks import Workers
     from gotd.ot.source import Part
 
     if not pool:
         raise UsageError("--screen compares files: name them")
+    device = find_device(how["device"])
     embedders = Embedders()
     rows, weights = _target(target, embedders, how)
     parts = [Part(name, 1.0, VectorFiles([name], embedders, rows.shape[1]).blocks) for name in pool]
-    found = screen(rows, weights, parts, _settings(embedders, how), Workers(threads), torch.device("cpu"))
+    found = screen(rows, weights, parts, _settings(embedders, how), Workers(threads), device)
     run.advance(sum(each.rows for each in found))
     lines = [f"{each.distance:.6g}\t{each.rows}\t{each.sampled}\t{each.name}" for each in found]
     return "\n".join(["distance\trows\tsampled\tfile", *lines])

@@ -31,7 +31,7 @@ _WINDOW = 2048
 @click.option("--batch-tokens", type=click.IntRange(1), default=None, help="Tokens in a transformer's batch.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
               show_default=True, help="Of a transformer's network; pooling is in float32.")
-@click.option("--device", default="auto", show_default=True, help="Of a transformer: cpu, cuda, cuda:1, auto.")
+@options.device
 @click.option("--dtype", type=click.Choice(["float16", "float32"]), default="float16", show_default=True,
               help="Of vectors in files; safe in half precision.")
 @options.shard

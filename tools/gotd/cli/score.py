@@ -36,9 +36,10 @@ _WINDOW = 4096
 @options.skip_invalid
 @options.long
 @options.threads
+@options.device
 @options.common
 def command(files: tuple[str, ...], target: str, output: str, shard: str | None, skip_invalid: int, long_window: bool,
-            threads: int | None, quiet: bool) -> None:
+            threads: int | None, device: str, quiet: bool) -> None:
     """Score vectors, or records that carry them: how fast the distance to the target falls per mass added there.
 
     Reads .npy vectors and writes .npy scores (float32); reads records with "embedding" and writes them with "score"
@@ -56,7 +57,7 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
 
     arrays, summary, digest = read_target(target)
     cpus = options.thread_count(threads)
-    ours = _Target(target, arrays, summary, cpus)
+    ours = _Target(target, arrays, summary, cpus, device)
     texts = TextTarget(arrays, summary, cpus) if rule(summary["method"]).reads == "texts" else None
     maker = made_by("ds-score", {}, target=digest, embedder=summary["embedder"])
     skipping = Skipping(skip_invalid)
@@ -83,8 +84,10 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
 class _Target:
     """The target file, as what is scored must fit it. Torch is imported when there is something to score."""
 
-    def __init__(self, file: str, arrays: "dict[str, np.ndarray]", summary: dict[str, Any], threads: int) -> None:
+    def __init__(self, file: str, arrays: "dict[str, np.ndarray]", summary: dict[str, Any], threads: int,
+                 device: str) -> None:
         self._file, self._arrays, self._summary, self._threads = file, arrays, summary, threads
+        self._device = device
 
     def check(self, verifier: Verifier) -> None:
         """What a stream has said of itself so far: by announcement or by seals, its embedder must be the target's."""
@@ -100,12 +103,12 @@ class _Target:
     @cached_property
     def scorer(self) -> "RowScorer":
         """Scores rows of `dimension`."""
-        import torch
-
+        from gotd.devices import find_device
         from gotd.ot.blocks import Workers
 
         how = module(rule(self._summary["method"]))
-        found: RowScorer = how.Scorer(self._arrays, self._summary, Workers(self._threads), torch.device("cpu"))
+        device = find_device(self._device)
+        found: RowScorer = how.Scorer(self._arrays, self._summary, Workers(self._threads), device)
         return found
 
 

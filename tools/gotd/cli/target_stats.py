@@ -65,6 +65,7 @@ _DEFAULTS = Settings()
 @options.skip_invalid
 @options.long
 @options.threads
+@options.device
 @options.common
 @click.pass_context
 def command(context: click.Context, /, pool: tuple[str, ...], target: str, output: str | None, screen: bool,

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gotd.devices import find_device
 from gotd.embedders.model_folder import digest
 from gotd.embedders.network import Network, load_network, load_step
 from gotd.embedders.pooling import pool
@@ -41,7 +42,7 @@ class TransformerEmbedder:
     ) -> None:
         if dtype not in _DTYPES:
             raise UsageError(f"{dtype}: not a precision for a network; known are {', '.join(_DTYPES)}")
-        self._device = _find_device(device)
+        self._device = find_device(device)
         self._batch_tokens = batch_tokens or (CPU_BATCH_TOKENS if self._device.type == "cpu" else GPU_BATCH_TOKENS)
         self._config = read_sentence_config(folder)
         self._network = load_network(self._config.transformer, self._device, _DTYPES[dtype])
@@ -138,17 +139,6 @@ class TransformerEmbedder:
         self.counts.truncated += sum(text.left_out > 0 for text in tokens)
         self.counts.truncated_tokens += sum(text.left_out for text in tokens)
         self.counts.unread_characters += sum(text.unread for text in tokens)
-
-
-def _find_device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        # Only using it shows whether it is there.
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise GotdError(f"{name}: no such device here ({reason}); use cpu") from error
 
 
 def _readable(asked: int | None, configured: int | None, network: Network) -> int:

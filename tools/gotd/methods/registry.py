@@ -36,7 +36,7 @@ class Rule(NamedTuple):
 
 
 _SAMPLE = frozenset({"seed", "pool_sample"})
-_SPACE = frozenset({"metric", "center"})
+_SPACE = frozenset({"metric", "center", "device"})
 _SOURCE = frozenset({"source", "mix", "weights"})
 _TARGET = frozenset({"target_weights"})
 _SOLVER = frozenset({"epsilon", "passes", "tol", "max_iterations", "max_target", "allow_unconverged"})

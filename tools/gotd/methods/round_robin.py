@@ -98,7 +98,7 @@ def _lists(points: np.ndarray, cost: Cost, parts: Sequence[Part], depth: int, ta
 
 
 def _kernel(points: np.ndarray, cost: Cost, device: torch.device) -> Transform:
-    target = Target(torch.from_numpy(points).to(device), torch.full((len(points),), 1.0, dtype=torch.float64))
+    target = Target(torch.from_numpy(points).to(device), torch.ones(len(points), dtype=torch.float64, device=device))
     return transform(cost, target, 0.0, torch.zeros(len(points), dtype=torch.float64, device=device))
 
 
