@@ -3,9 +3,12 @@
     python scoring.py [--points M...] [--dimensions D...] [--rows N...]
 
 The floor: f of a row is M inner products of length d and M exponentials; 2 M d operations at the rate of the product.
-The peer is that product alone: torch.mm of the same blocks (CPU_BLOCK_ROWS x d by d x M, float32) on as many threads,
+The peer is that product alone: torch.mm of the same blocks (rows of a block x d by d x M, float32) on as many threads,
 one block each, results thrown away. Both take turns; medians of --repeats. Rows are float16, as files hold them, and
 are converted within our time, not within the peer's.
+
+With --device cuda the peer's blocks lie on the device already, ours come from the host; what copying them alone takes
+is a line of its own.
 """
 
 import argparse
@@ -18,8 +21,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
+from gotd.devices import find_device
 from gotd.methods.got import Scorer
-from gotd.ot.blocks import CPU_BLOCK_ROWS, Workers
+from gotd.ot.blocks import Workers, block_rows
 
 _PIECE_ROWS = 16384
 _TIMED_ROWS = 65536
@@ -31,31 +35,40 @@ def unit_rows(n: int, d: int, random: np.random.Generator) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def scorer_for(points: np.ndarray, workers: Workers, random: np.random.Generator) -> Scorer:
+def scorer_for(points: np.ndarray, workers: Workers, random: np.random.Generator, device: torch.device) -> Scorer:
     """A fitted target with potentials of a likely size."""
     count = len(points)
     arrays = {"points": points, "weights": np.full(count, 1 / count), "potentials": 0.02 * random.normal(size=count),
               "centre": points.mean(axis=0)}
     summary = {"metric": "sqeuclidean", "center": False, "epsilon": 0.0126, "calibration_mean": 0.0,
                "calibration_scale": 1.0}
-    return Scorer(arrays, summary, workers, torch.device("cpu"))
+    return Scorer(arrays, summary, workers, device)
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call."""
+    """Wall time of one call, until the device is done."""
     start = time.perf_counter()
     work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - start
 
 
-def against_product(m: int, d: int, repeats: int, threads: int) -> None:
+def copying(d: int, device: torch.device) -> None:
+    """One line: the rate at which float16 rows reach the device, whatever is done with them there."""
+    rows = torch.zeros((block_rows(device), d), dtype=torch.float16)
+    taken = statistics.median(seconds(lambda: rows.to(device)) for _ in range(20))
+    print(f"copying rows of d = {d} to {device}: {len(rows) / taken:,.0f} rows/s, {rows.nbytes / taken / 1e9:.1f} GB/s")
+
+
+def against_product(m: int, d: int, repeats: int, threads: int, device: torch.device) -> None:
     """One line: the rate of ours and of the product."""
     random, workers = np.random.default_rng(0), Workers(threads)
     points = unit_rows(m, d, random)
     rows = unit_rows(_TIMED_ROWS, d, random).astype(np.float16)
-    scorer = scorer_for(points, workers, random)
-    x, y = torch.from_numpy(rows.astype(np.float32)), torch.from_numpy(points).T.contiguous()
-    blocks = [x[start : start + CPU_BLOCK_ROWS] for start in range(0, len(x), CPU_BLOCK_ROWS)]
+    scorer = scorer_for(points, workers, random, device)
+    x, y = torch.from_numpy(rows.astype(np.float32)).to(device), torch.from_numpy(points).T.contiguous().to(device)
+    blocks = list(x.split(block_rows(device)))
 
     def product() -> None:
         for _ in workers.map(lambda block: torch.mm(block, y).shape, blocks):
@@ -75,10 +88,10 @@ def against_product(m: int, d: int, repeats: int, threads: int) -> None:
           f"{ratio:8.2f}", flush=True)
 
 
-def by_rows(sizes: list[int], m: int, d: int, threads: int) -> None:
+def by_rows(sizes: list[int], m: int, d: int, threads: int, device: torch.device) -> None:
     """The rate at each number of rows."""
     random, workers = np.random.default_rng(0), Workers(threads)
-    scorer = scorer_for(unit_rows(m, d, random), workers, random)
+    scorer = scorer_for(unit_rows(m, d, random), workers, random, device)
     piece = unit_rows(_PIECE_ROWS, d, random).astype(np.float16)
 
     def pieces(n: int) -> Iterator[np.ndarray]:
@@ -98,14 +111,19 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", type=int, default=[100_000, 1_000_000, 10_000_000])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
-    print(f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {arguments.threads} threads, "
-          f"torch {torch.__version__}")
+    device = find_device(arguments.device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+    print(f"{platform.machine()}, {name}, {arguments.threads} threads, torch {torch.__version__}")
     print("     M     d  bare GFLOP/s  ours GFLOP/s      rows/s    ratio")
     for m in arguments.points:
         for d in arguments.dimensions:
-            against_product(m, d, arguments.repeats, arguments.threads)
-    by_rows(arguments.rows, 1000, 384, arguments.threads)
+            against_product(m, d, arguments.repeats, arguments.threads, device)
+    by_rows(arguments.rows, 1000, 384, arguments.threads, device)
+    if device.type == "cuda":
+        for d in arguments.dimensions:
+            copying(d, device)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@
 For every N, M and d: the same vectors, eps and tolerance for all; each solver in a process of its own, taking turns;
 medians of --repeats. Without files the vectors are drawn: clusters on the sphere. Accuracy is Spearman's correlation of
 f and the overlap of the best 1 % with a float64 solution to a marginal error of 1e-9, which certifies itself: the error
-is measured on it. Seconds are from vectors in memory to f for every row, import and compilation of the solver included,
-since a command pays them too. Peers that cannot hold a size are rows that say so.
+is measured on it. Seconds are from vectors in memory to f for every row, compilation included, imports not; CPU
+seconds, of all processors together, say the same on a machine that others use too. Peers that cannot hold a size are
+rows that say so.
 
 The floor: one look at all pairs is 2 N M d multiplications-and-additions and N M exponentials; f needs one at least.
 """
@@ -52,9 +53,13 @@ def given(files: list[str], target: str, n: int, m: int, random: np.random.Gener
 
 
 def cost_std(x: np.ndarray, y: np.ndarray) -> float:
-    """Of |x_i - y_j|^2, over a sample of rows and all points."""
-    rows = x[:: max(1, len(x) // 4096)].astype(np.float64)
-    return float((np.square(rows).sum(1)[:, None] + np.square(y).sum(1) - 2 * rows @ y.T.astype(np.float64)).std())
+    """Of |x_i - y_j|^2 over all pairs, from moments."""
+    from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
+
+    cost = Cost("sqeuclidean")
+    masses, weights = (torch.full((len(rows),), 1 / len(rows), dtype=torch.float64) for rows in (x, y))
+    target = target_moments(cost, Target(torch.from_numpy(y), weights))
+    return cost_mean_and_std(cost, moments(cost, torch.from_numpy(x), masses), target)[1]
 
 
 def reference(x: np.ndarray, y: np.ndarray, epsilon: float) -> tuple[np.ndarray, float]:
@@ -111,12 +116,14 @@ def compare(x: np.ndarray, y: np.ndarray, arguments: argparse.Namespace) -> None
     truth, error = reference(x, y, epsilon) if arguments.reference else (None, float("nan"))
     print(f"\nN {len(x):,}  M {len(y):,}  d {x.shape[1]}  eps {epsilon:.4g} = {arguments.epsilon} std(C)  "
           f"reference: marginal error {error:.1e}", flush=True)
-    print(f"{'solver':18}{'seconds':>9}{'ratio':>7}{'peak MB':>9}{'Spearman':>10}{'top 1 %':>9}  iterations, error")
+    print(f"{'solver':18}{'seconds':>9}{'ratio':>7}{'CPU s':>8}{'ratio':>7}{'peak MB':>9}{'Spearman':>10}{'top 1 %':>9}"
+          "  iterations, error")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         np.save(folder / "x.npy", x)
         np.save(folder / "y.npy", y)
-        how = {"epsilon": epsilon, "tolerance": arguments.tolerance, "threads": arguments.threads}
+        how = {"epsilon": epsilon, "relative": arguments.epsilon, "tolerance": arguments.tolerance,
+               "threads": arguments.threads, "device": arguments.device}
         (folder / "problem.json").write_text(json.dumps(how))
         room = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         runs: dict[str, list[dict[str, Any]]] = {name: [] for name in arguments.solvers}
@@ -131,18 +138,18 @@ def compare(x: np.ndarray, y: np.ndarray, arguments: argparse.Namespace) -> None
 
 
 def _table(runs: dict[str, list[dict[str, Any]]], folder: Path, truth: np.ndarray | None) -> None:
-    first = None
+    first: tuple[float, float] | None = None
     for name, each in runs.items():
         if "note" in each[-1]:
             print(f"{name:18}  {each[-1]['note']}")
             continue
-        seconds = statistics.median(found["seconds"] for found in each)
-        first = first or seconds
+        seconds, cpu = (statistics.median(found[key] for found in each) for key in ("seconds", "cpu_seconds"))
+        first = first or (seconds, cpu)
         memory = statistics.median(found["peak_mb"] for found in each)
         rank, top = agreement(np.load(folder / f"{name}.npy"), truth) if truth is not None else (np.nan, np.nan)
         told = each[-1].get("iterations"), each[-1].get("marginal_error", each[-1].get("error"))
-        print(f"{name:18}{seconds:9.2f}{seconds / first:7.1f}{memory:9.0f}{rank:10.5f}{top:9.4f}  {told[0]}, {told[1]}",
-              flush=True)
+        times = f"{seconds:9.2f}{seconds / first[0]:7.1f}{cpu:8.1f}{cpu / first[1]:7.1f}"
+        print(f"{name:18}{times}{memory:9.0f}{rank:10.5f}{top:9.4f}  {told[0]}, {told[1]}", flush=True)
 
 
 def main() -> None:
@@ -159,6 +166,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limit", type=float, default=600.0, help="seconds a solver may take")
     parser.add_argument("--no-reference", dest="reference", action="store_false")
+    parser.add_argument("--device", default="cpu", help="for ours; flash-sinkhorn is always on CUDA")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

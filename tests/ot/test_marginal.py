@@ -11,7 +11,7 @@ from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost, Target
 from gotd.ot.marginal import StreamedSource
 from gotd.ot.potentials import Potentials, solve_sample, solve_stream
-from gotd.ot.sample import hold
+from gotd.ot.sample import Sample, hold
 from gotd.ot.source import Part
 from gotd.ot.transform import transform
 
@@ -37,9 +37,12 @@ def part(x: np.ndarray, a: np.ndarray | None, rows: int = 1000, other_rows: int 
     return Part("source", mass, cut(x, rows), None if a is None else cut(a, other_rows))
 
 
+def held(x: np.ndarray, a: np.ndarray, target: Target, workers: Workers) -> Sample:
+    return hold(x, a / a.sum(), COST, target, workers)
+
+
 def from_memory(x: np.ndarray, a: np.ndarray, target: Target, workers: Workers, tolerance: float = 1e-6) -> Potentials:
-    sample = hold(x, a / a.sum(), COST, target, workers)
-    return solve_sample(sample, target, COST, EPS, 8.0, tolerance, 1000, workers)
+    return solve_sample(held(x, a, target, workers), target, COST, EPS, 8.0, tolerance, 1000, workers)
 
 
 def error_in_float64(
@@ -69,7 +72,8 @@ def test_passes_reach_the_potentials_that_memory_reaches(workers: Workers) -> No
     x, a, target = problem()
     expected = from_memory(x, a, target, workers)
     nothing = Potentials(torch.zeros(24).double(), EPS, False, 0, 1.0, 0.0, 0.0, torch.zeros(24).double())
-    found = solve_stream(StreamedSource([part(x, a)], workers, CPU), target, COST, nothing, 1e-6, 200)
+    sample = held(x[:500], a[:500], target, workers)
+    found = solve_stream(StreamedSource([part(x, a)], workers, CPU), sample, target, COST, nothing, 1e-6, 200)
     assert found.converged
     assert found.g.numpy() == pytest.approx(expected.g.numpy(), abs=1e-4)
     assert found.distance == pytest.approx(expected.distance, abs=1e-5)
@@ -81,10 +85,11 @@ def test_passes_from_a_small_sample_take_the_error_on_the_whole_source_away(
 ) -> None:
     x, a, target = problem()
     start = from_memory(x[:100], a[:100], target, workers)
+    sample = held(x[:100], a[:100], target, workers)
     errors = []
     for passes in (1, 2, 4, 8, 16):
         stream = StreamedSource([part(x, a)], workers, CPU)
-        found = solve_stream(stream, target, COST, start, 1e-9, passes)
+        found = solve_stream(stream, sample, target, COST, start, 1e-9, passes)
         errors.append(error_in_float64(x, a, target, found.g.numpy(), costs, soft_minimum))
         assert found.marginal_error == pytest.approx(errors[-1], rel=0.01, abs=1e-6)
         assert found.iterations == passes
@@ -96,7 +101,8 @@ def test_passes_from_a_small_sample_take_the_error_on_the_whole_source_away(
 def test_one_pass_only_measures(workers: Workers) -> None:
     x, a, target = problem()
     start = from_memory(x[:100], a[:100], target, workers)
-    found = solve_stream(StreamedSource([part(x, a)], workers, CPU), target, COST, start, 1e-4, 1)
+    sample = held(x[:100], a[:100], target, workers)
+    found = solve_stream(StreamedSource([part(x, a)], workers, CPU), sample, target, COST, start, 1e-4, 1)
     assert torch.equal(found.g, start.g)
     assert torch.equal(found.previous, start.previous)
     assert start.converged
@@ -107,11 +113,12 @@ def test_one_pass_only_measures(workers: Workers) -> None:
 def test_bits_do_not_depend_on_cuts_or_threads(weighted: bool) -> None:
     x, a, target = problem()
     weights = a if weighted else None
-    start = from_memory(x[:100], a[:100], target, Workers(1))
+    start, sample = (make(x[:100], a[:100], target, Workers(1)) for make in (from_memory, held))
     ways: Sequence[tuple[int, int, int]] = [(1, 3000, 3000), (2, 1, 7), (3, 333, 512), (5, 513, 2999), (2, 512, 100)]
     found = [
         solve_stream(
-            StreamedSource([part(x, weights, rows, others)], Workers(threads), CPU), target, COST, start, 1e-9, 3
+            StreamedSource([part(x, weights, rows, others)], Workers(threads), CPU), sample, target, COST, start, 1e-9,
+            3,
         )
         for threads, rows, others in ways
     ]

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from gotd.methods.sampling import RowSample
 from gotd.ot.source import Part, shares, weighted_blocks, without_mass
 
-#: Rows are summed in groups of this many, wherever the files end, so that the mean has the same bits.
-_MEAN_ROWS = 4096
+#: Rows are summed in groups of this many, wherever the files end, so that the mean has the same bits; and within a
+#: group by so few at a time that float32 loses nothing that shows.
+_MEAN_ROWS, _ROWS_AT_ONCE = 4096, 128
 
 
 class Drawn(NamedTuple):
@@ -53,10 +55,18 @@ def _draw_part(part: Part, size: int, seed: int) -> Drawn:
     sample, total, weight, count = RowSample(size, seed), np.zeros(1), 0.0, 0
     for rows, weights in weighted_blocks(part, _MEAN_ROWS):
         sample.add(rows, weights)
-        total = total + weights @ rows.astype(np.float64)
+        total = total + _weighted_sum(rows, weights)
         weight += float(weights.sum())
         count += len(rows)
     if not weight:
         raise without_mass(part)
     rows, weights = sample.take()
     return Drawn(rows, weights / weights.sum(), total / weight, count)
+
+
+def _weighted_sum(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """sum_i w_i x_i. Shapes: (n, d), float64 (n,) -> float64 (d,). torch widens float16 eight times faster than numpy."""
+    unit = max(float(weights.max()), float(np.finfo(np.float64).tiny))  # weights may be in any unit, float32 not
+    weighted = torch.tensor(rows).float().mul_(torch.from_numpy(weights / unit).float()[:, None])
+    sums = torch.stack([piece.sum(dim=0) for piece in weighted.split(_ROWS_AT_ONCE)])
+    return unit * np.asarray(sums.double().sum(dim=0).numpy())

@@ -59,7 +59,9 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     streamed = settings.passes > 0 and problem.epsilon > 0.0
     if streamed:
         stream = StreamedSource(parts, workers, device)
-        found = solve_stream(stream, problem.q, problem.cost, found, settings.tolerance, settings.passes)
+        found = solve_stream(
+            stream, problem.sample, problem.q, problem.cost, found, settings.tolerance, settings.passes
+        )
     uniform = source_is_pool and len(parts) == 1 and parts[0].weights is None
     calibrated = calibration(found.mean_potential, problem.drawn.source_rows if uniform else None)
     summary = {

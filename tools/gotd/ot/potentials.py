@@ -1,16 +1,18 @@
-"""Potentials of the target points: the semi-dual of entropic optimal transport, climbed by accelerated Sinkhorn steps.
+"""Potentials of the target points: the semi-dual of entropic optimal transport, climbed by steps better than Sinkhorn's.
 
     maximise over g  sum_i a_i f_i(g) + sum_j b_j g_j,   f(g) the transform of g
 
-whose gradient is b_j - c_j. Sinkhorn's step is g_j += eps (log b_j - log c_j); Anderson acceleration takes a third to a
-quarter of its iterations (acceleration.py). State is the vector g alone, whatever the size of the source.
+whose gradient is b_j - c_j. Sinkhorn's step is g_j += eps (log b_j - log c_j). On a sample, where a look is cheap,
+Anderson acceleration takes a third to a quarter of its iterations (acceleration.py). On the whole source, where a look
+is a reading of it, Newton's steps with the sample's curvature take fewest (newton.py). State is the vector g alone,
+whatever the size of the source.
 
 Source: Cuturi, arXiv 1306.0895; Peyre and Cuturi, Computational Optimal Transport, arXiv 1803.00567, section 4.4 and
 Eq. 4.41.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -19,6 +21,7 @@ from gotd.ot.acceleration import Anderson
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost, Target
 from gotd.ot.marginal import Check, StreamedSource
+from gotd.ot.newton import Newton
 from gotd.ot.sample import Sample, sample_check
 from gotd.ot.transform import Transform, transform, with_potentials
 
@@ -61,6 +64,13 @@ class Potentials(NamedTuple):
     previous: Tensor
 
 
+class Steps(Protocol):
+    """What proposes the next g: `Anderson`, `Newton`."""
+
+    def next(self, g: Tensor, residual: Tensor, error: float) -> Tensor:
+        """Shapes: g, residual float64 (m,), both measured at g -> float64 (m,)."""
+
+
 def solve_sample(
     sample: Sample,
     target: Target,
@@ -95,14 +105,20 @@ def solve_sample(
 
 
 def solve_stream(
-    source: StreamedSource, target: Target, cost: Cost, start: Potentials, tolerance: float, passes: int
+    source: StreamedSource,
+    sample: Sample,
+    target: Target,
+    cost: Cost,
+    start: Potentials,
+    tolerance: float,
+    passes: int,
 ) -> Potentials:
-    """Potentials of the whole source: at most `passes` readings, from a solution that is already close.
+    """Potentials of the whole source: at most `passes` readings, from a solution on its sample that is already close.
 
     The last reading measures the potentials that are returned, so n passes correct them n - 1 times.
     """
     kernel = transform(cost, target, start.epsilon, start.g)
-    found = _climb(source.check, kernel, target, start.g, tolerance, passes)
+    found = _climb(source.check, kernel, target, start.g, tolerance, passes, Newton(sample, kernel, target))
     return found if found.iterations > 1 else found._replace(previous=start.previous)
 
 
@@ -139,9 +155,13 @@ def _climb(
     start: Tensor,
     tolerance: float,
     limit: int,
+    steps: Steps | None = None,
 ) -> Potentials:
-    """Accelerated Sinkhorn until the marginal error is at most tolerance, or for `limit` looks; the best g measured."""
-    accelerator = Anderson(target.weights)
+    """Steps (by default Anderson's) until the marginal error is at most tolerance, or for `limit` looks.
+
+    Returns the best g measured.
+    """
+    steps = steps or Anderson(target.weights)
     g = previous = start
     best: Potentials | None = None
     for iteration in range(1, limit + 1):
@@ -156,7 +176,7 @@ def _climb(
         if error <= tolerance:
             break
         previous = g
-        g = _gauged(accelerator.next(g, _residual(kernel.epsilon, target, marginal), error), target)
+        g = _gauged(steps.next(g, _residual(kernel.epsilon, target, marginal), error), target)
     assert best is not None
     return best._replace(iterations=iteration)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from gotd.ot.blocks import Workers, block_rows, padded
 from gotd.ot.cost import Cost, Target
 from gotd.ot.marginal import Check, block_check
-from gotd.ot.transform import Transform, transform
+from gotd.ot.transform import Transform, exponentials_, transform
 
 #: Largest number of products x_i.y_j kept between iterations, 256 MiB of float32. Where they fit, an iteration costs an
 #: exponential in place of a matrix product: a fifth of the time.
@@ -87,6 +87,19 @@ def sample_potentials(sample: Sample, kernel: Transform, workers: Workers) -> np
         return np.asarray(potential.cpu().numpy())
 
     return np.concatenate(list(workers.map(work, _blocks(sample.size, kernel.points.device))))
+
+
+def sample_plan(sample: Sample, kernel: Transform) -> tuple[Tensor, Tensor]:
+    """The whole plan of the sample, p_ij with rows that sum to 1, and the masses a_i.
+
+    Shapes: -> float32 (n, m'), float32 (n,).
+    """
+    plan = torch.empty((sample.size, len(kernel.points)), device=kernel.points.device)
+    for block in _blocks(sample.size, kernel.points.device):
+        logits = _logits(sample, kernel, block)
+        _, total = exponentials_(logits)
+        torch.div(logits, total[:, None], out=plan[block])
+    return plan, torch.from_numpy(np.ascontiguousarray(sample.masses)).float().to(plan.device)
 
 
 def _logits(sample: Sample, kernel: Transform, block: slice) -> Tensor:

@@ -1,0 +1,90 @@
+"""Newton's steps against the linear system written out, against laws, and beside Sinkhorn's."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from gotd.ot.blocks import Workers
+from gotd.ot.cost import Cost, Target
+from gotd.ot.newton import Newton
+from gotd.ot.sample import hold, sample_check
+from gotd.ot.transform import Transform, transform, with_potentials
+
+COST, EPS = Cost("sqeuclidean"), 0.6
+
+
+class Problem:
+    """A source that is held whole, and a target; the last target point weighs nothing."""
+
+    def __init__(self, workers: Workers, n: int = 2000, m: int = 24) -> None:
+        rng = np.random.default_rng(0)
+        self.x, y = rng.normal(size=(n, 6)).astype("f4"), (rng.normal(size=(m, 6)) + 0.3).astype("f4")
+        self.a, b = rng.uniform(0.1, 2.0, n), rng.uniform(0.1, 2.0, m)
+        self.a /= self.a.sum()
+        b[-1] = 0.0
+        self.target = Target(torch.from_numpy(y), torch.from_numpy(b / b.sum()))
+        self.workers = workers
+        self.sample = hold(self.x, self.a, COST, self.target, workers)
+        self.kernel: Transform = transform(COST, self.target, EPS, torch.zeros(m).double())
+
+    def residual(self, g: torch.Tensor) -> tuple[torch.Tensor, float]:
+        """eps (log b - log c) without its mean, and the marginal error."""
+        c = sample_check(self.sample, with_potentials(self.kernel, self.target, g), self.workers).marginal[: len(g)]
+        b = self.target.weights
+        r = torch.where(b > 0, EPS * (b.log() - c.log()), 0.0)
+        return torch.where(b > 0, r - b @ r, 0.0), float((c - b).abs().sum())
+
+
+@pytest.fixture
+def problem(workers: Workers) -> Problem:
+    return Problem(workers)
+
+
+def test_a_step_solves_the_system_written_out(problem: Problem, costs: Callable[..., np.ndarray]) -> None:
+    g = torch.from_numpy(np.random.default_rng(1).normal(size=24))
+    r, error = problem.residual(g)
+    step = (Newton(problem.sample, problem.kernel, problem.target).next(g, r, error) - g).numpy()
+    here = problem.target.weights.numpy() > 0
+    b, C = problem.target.weights.numpy()[here], costs(problem.x, problem.target.points.numpy())[:, here]
+    p = b * np.exp((g.numpy()[here] - C) / EPS)
+    p /= p.sum(axis=1, keepdims=True)
+    c = problem.a @ p
+    K = (p.T * problem.a) @ p / c[:, None]
+    assert K.sum(axis=1) == pytest.approx(1.0)
+    left = (np.eye(len(b)) - K) @ step[here] - r.numpy()[here]
+    left -= c @ left / c.sum()  # constants are left alone
+    size = np.sqrt(c @ np.square(r.numpy()[here]))
+    assert np.sqrt(c @ np.square(left)) < 0.05 * size
+    assert step[~here] == pytest.approx(0.0)
+
+
+def test_few_steps_are_enough_where_sinkhorn_takes_many(problem: Problem) -> None:
+    def looks(plain: bool) -> int:
+        steps, g = Newton(problem.sample, problem.kernel, problem.target), torch.zeros(24).double()
+        for count in range(1000):
+            r, error = problem.residual(g)
+            if error < 1e-5:
+                return count
+            g = g + r if plain else steps.next(g, r, error)
+        raise AssertionError("not converged")
+
+    assert looks(plain=False) <= 6
+    assert looks(plain=True) > 20
+
+
+def test_an_error_that_grew_is_answered_by_sinkhorns_step_from_the_best(problem: Problem) -> None:
+    steps = Newton(problem.sample, problem.kernel, problem.target)
+    best, r = torch.zeros(24).double(), torch.full((24,), 0.1).double()
+    steps.next(best, r, 1.0)
+    worse = torch.ones(24).double()
+    assert torch.equal(steps.next(worse, worse, 1.5), best + r)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_residual_that_is_no_number_does_not_stay(problem: Problem, bad: float) -> None:
+    steps = Newton(problem.sample, problem.kernel, problem.target)
+    best, r = torch.zeros(24).double(), torch.full((24,), 0.1).double()
+    steps.next(best, r, 1.0)
+    assert torch.equal(steps.next(best, torch.full((24,), bad).double(), bad), best + r)
