@@ -1,4 +1,4 @@
-"""Potentials of the target points: the semi-dual of entropic optimal transport, climbed by steps better than Sinkhorn's.
+"""Potentials of the target points: the semi-dual of entropic transport, climbed by better steps than Sinkhorn's.
 
     maximise over g  sum_i a_i f_i(g) + sum_j b_j g_j,   f(g) the transform of g
 
