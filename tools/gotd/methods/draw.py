@@ -65,8 +65,9 @@ def _draw_part(part: Part, size: int, seed: int) -> Drawn:
 
 
 def _weighted_sum(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """sum_i w_i x_i; torch widens float16 eight times faster than numpy. Shapes: (n, d), float64 (n,) -> float64 (d,)."""
+    """sum_i w_i x_i. Shapes: (n, d), float64 (n,) -> float64 (d,)."""
     unit = max(float(weights.max()), float(np.finfo(np.float64).tiny))  # weights may be in any unit, float32 not
+    # torch widens float16 eight times faster than numpy.
     weighted = torch.tensor(rows).float().mul_(torch.from_numpy(weights / unit).float()[:, None])
     sums = torch.stack([piece.sum(dim=0) for piece in torch.split(weighted, _ROWS_AT_ONCE)])
     return unit * np.asarray(sums.double().sum(dim=0).numpy())
