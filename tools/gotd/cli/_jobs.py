@@ -89,13 +89,13 @@ def is_done(job: Job, made_by: Mapping[str, Any]) -> bool:
 
 
 def _content(name: str) -> str | None:
-    """Names what a file holds, by its seal or its bytes; None where that would cost a download, or the input."""
+    """Names what a file or object holds, by its seal or else its bytes; None for what can be read once only."""
     if name == STANDARD or (not is_url(name) and not Path(name).is_file()):
         return None
     found = end_seal(name)
     if found is not None:
         return found.content
-    return None if is_url(name) else f"bytes:{_digest_of_bytes(name)}"
+    return f"bytes:{_digest_of_bytes(name)}"
 
 
 def _digest_of_bytes(name: str) -> str:

@@ -7,8 +7,15 @@ from typing import Any
 import click
 
 from gotd.streams.locations import STANDARD
+from gotd.streams.sources import with_objects
 
-inputs = click.argument("files", nargs=-1, metavar="[FILE]...")
+
+def listed(_context: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Puts the objects under s3://BUCKET/FOLDER/ in its place."""
+    return tuple(with_objects(list(names)))
+
+
+inputs = click.argument("files", nargs=-1, metavar="[FILE]...", callback=listed)
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no closing line.")
 text_key = click.option("--text-key", default="text", show_default=True, help="Field that holds the text.")
 skip_invalid = click.option("--skip-invalid", type=click.IntRange(0), default=0, metavar="N", show_default=True,
@@ -21,6 +28,7 @@ device = click.option("--device", default="auto", show_default=True, metavar="NA
                       help="cpu, cuda, cuda:1, ...; auto: a GPU where there is one.")
 shard = click.option("--shard", default=None, metavar="I/N",
                      help="Take every N-th input from the I-th (from 0). In a Slurm array: the task's own.")
+
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
     """-h beside --help, and -q."""

@@ -26,13 +26,13 @@ _DEFAULTS = Settings()
 
 
 @click.command("ds-target-stats")
-@click.argument("pool", nargs=-1, metavar="POOL...")
+@click.argument("pool", nargs=-1, metavar="POOL...", callback=options.listed)
 @click.option("--target", required=True, metavar="FILE", help="Vectors of the task's texts; for dsir the texts.")
 @click.option("-o", "--output", default=None, metavar="FILE.npz", help="The target file, for ds-score.")
 @click.option("--screen", is_flag=True,
               help="Fit nothing: print each POOL file's distance to the target, nearest first, as a table.")
 @click.option("--method", type=click.Choice(list(RULES)), default="got", show_default=True, help="What is fitted.")
-@click.option("--source", multiple=True, metavar="FILE.npy",
+@click.option("--source", multiple=True, metavar="FILE.npy", callback=options.listed,
               help="Vectors of the model's own training text; may be given again. Default: the pool.")
 @click.option("--mix", multiple=True, metavar="FILE.npy:MASS",
               help="Give these rows this share of the source's mass, as what was chosen before; may be given again.")

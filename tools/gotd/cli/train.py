@@ -11,7 +11,7 @@ import click
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, Terminated, entry_point
 from gotd.errors import GotdError, UsageError
-from gotd.streams.locations import STANDARD
+from gotd.streams.locations import STANDARD, is_url
 from gotd.streams.records import Skipping
 from gotd.streams.sources import rereadable
 from gotd.training.recipes import OBJECTIVES, RECIPES, Recipe, chosen_recipe
@@ -79,6 +79,8 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
     named = {key: [value] if isinstance(value, str) else value for key, value in inputs.items() if value}
     if sum(value.count(STANDARD) for value in named.values()) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
+    if is_url(given["output"]):
+        raise UsageError(f"{given['output']}: a model is written to a folder on disk; copy it when it is done")
     if (model is None) == (init is None):
         raise UsageError("give one of --model, to go on from weights, and --init, to start at random")
     _prepare_libraries(options.thread_count(given["threads"]))

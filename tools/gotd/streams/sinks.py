@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gotd.errors import GotdError, UsageError
-from gotd.streams.locations import PIECE_BYTES, STANDARD, is_url, open_url
+from gotd.streams.locations import STANDARD, is_url
+from gotd.streams.stores import require_writable, upload
 
 
 class StdoutClosed(Exception):  # noqa: N818 - not an error
@@ -35,10 +36,11 @@ class Sink(Protocol):
 
 
 class _DescriptorSink:
-    """A sink on an open descriptor."""
+    """A sink on an open descriptor. place : where the bytes lie, for messages, where it is not the name."""
 
-    def __init__(self, descriptor: int, name: str, is_pipe: bool) -> None:
+    def __init__(self, descriptor: int, name: str, is_pipe: bool, place: str = "") -> None:
         self.name = name
+        self._place = place or name
         self.is_pipe = is_pipe
         self._descriptor = descriptor
         self._start = 0 if is_pipe else os.lseek(descriptor, 0, os.SEEK_CUR)
@@ -57,7 +59,7 @@ class _DescriptorSink:
         except OSError as error:
             if self.name == "<stdout>" and error.errno == errno.EPIPE:
                 raise StdoutClosed from error
-            raise GotdError(f"{self.name}: {error.strerror}; nothing complete was written") from error
+            raise GotdError(f"{self._place}: {error.strerror}; nothing complete was written") from error
 
 
 @contextlib.contextmanager
@@ -140,14 +142,8 @@ def _temporary_beside(target: Path) -> tuple[int, Path]:
 @contextlib.contextmanager
 def _uploaded(url: str) -> Iterator[Sink]:
     """Write to a local file, upload when it is whole: a store never holds a partial object under the final name."""
+    require_writable(url)
     with tempfile.TemporaryFile() as spool:
-        yield _DescriptorSink(spool.fileno(), url, is_pipe=False)
+        yield _DescriptorSink(spool.fileno(), url, is_pipe=False, place=f"{tempfile.gettempdir()} (for {url})")
         spool.seek(0)
-        try:
-            with open_url(url, "wb") as remote:
-                while piece := spool.read(PIECE_BYTES):
-                    remote.write(piece)
-        except GotdError:
-            raise
-        except Exception as error:
-            raise GotdError(f"{url}: upload failed: {error}") from error
+        upload(url, spool)

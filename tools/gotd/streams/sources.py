@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import IO
 
 from gotd.errors import DataError, GotdError, UsageError
-from gotd.streams.locations import PIECE_BYTES, STANDARD, is_url, open_url
+from gotd.streams.locations import PIECE_BYTES, STANDARD, is_url
+from gotd.streams.stores import NoSuchObject, RemoteObject, objects_under
 
 
 class ByteSource:
     """Bytes in order, with a look ahead.
 
-    name : for messages; size : in bytes where it is known beforehand (regular files), else None
+    name : for messages; size : in bytes where it is known beforehand (regular files, objects), else None
     """
 
-    def __init__(self, raw: IO[bytes], name: str, size: int | None = None) -> None:
+    def __init__(self, raw: IO[bytes] | RemoteObject, name: str, size: int | None = None) -> None:
         self.name = name
         self.size = size
         self._raw = raw
@@ -71,8 +72,12 @@ def open_input(path: str) -> Iterator[ByteSource]:
         with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as raw:
             yield ByteSource(raw, "<stdin>")
         return
-    with open_url(path, "rb") if is_url(path) else _open_local(path) as raw:
-        yield ByteSource(raw, path, None if is_url(path) else _regular_size(raw))
+    if is_url(path):
+        with RemoteObject(path) as remote:
+            yield ByteSource(remote, path, remote.size)
+        return
+    with _open_local(path) as file:
+        yield ByteSource(file, path, _regular_size(file))
 
 
 def _open_local(path: str) -> IO[bytes]:
@@ -107,11 +112,19 @@ def rereadable(names: list[str]) -> Iterator[list[str]]:
 def read_tail(path: str, limit: int) -> tuple[bytes, int]:
     """The last `limit` bytes of a file or URL (all of a shorter one), and its size; nothing where it does not exist."""
     try:
-        with open_url(path, "rb") if is_url(path) else open(path, "rb") as raw:
+        if is_url(path):
+            with RemoteObject(path) as remote:
+                return remote.tail(limit)
+        with open(path, "rb") as raw:
             end = raw.seek(0, os.SEEK_END)
             raw.seek(max(0, end - limit))
-            return bytes(raw.read(limit)), end
-    except FileNotFoundError:
+            return raw.read(limit), end
+    except (FileNotFoundError, NoSuchObject):
         return b"", 0
     except OSError as error:
         raise GotdError(f"{path}: {error.strerror or error}") from error
+
+
+def with_objects(names: list[str]) -> list[str]:
+    """The same names, with the objects right under it in place of a URL that ends in a slash."""
+    return [each for name in names for each in (objects_under(name) if is_url(name) and name[-1] == "/" else [name])]
