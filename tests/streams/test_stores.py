@@ -47,7 +47,7 @@ def test_a_connection_that_stalls_is_given_up_and_made_again(near: Proxy) -> Non
 def test_a_store_that_never_answers_is_an_error(near: Proxy) -> None:
     near.faults.append(Fault("GET", "/x", cut=0, stall=4, times=99))
     near.faults.append(Fault("HEAD", "/x", status=503, times=99))
-    with pytest.raises(GotdError, match="s3://bucket/x: could not be opened: .*503"):
+    with pytest.raises(GotdError, match=r"s3://bucket/x: could not be opened: .*503"):
         whole("s3://bucket/x")
 
 

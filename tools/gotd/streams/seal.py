@@ -83,14 +83,41 @@ def decode(payload: bytes, place: str) -> Seal | Announcement:
     head, found, tail = payload.rpartition(b',"check":"')
     if not found or tail != _check(head + b"}") + b'"}':
         raise DataError(place, "its seal is damaged", "make the file again")
-    body = orjson.loads(payload)
+    try:
+        return _message(orjson.loads(payload), place)
+    except (ValueError, KeyError, TypeError) as error:
+        # Whole, and not what any gotd writes: somebody made it by hand.
+        raise DataError(place, f"its seal makes no sense ({error})", "make the file again") from error
+
+
+def _message(body: dict[str, Any], place: str) -> Seal | Announcement:
+    """The message in a parsed payload; ValueError, KeyError or TypeError where it holds none."""
     if body["gotd"] != FORMAT:
         what = f"sealed in format {body['gotd']}, this gotd reads {FORMAT}"
         raise DataError(place, what, "use the gotd that made it")
+    made_by = _typed(body, "made_by", dict)
+    _typed(made_by, "embedder", dict | None)
+    _typed(made_by, "target", str | None)
     if "opens" in body:
-        return Announcement(body["kind"], body["made_by"])
-    runs = tuple(RecordRun(*run) for run in body["records"])
-    return Seal(body["kind"], body["rows"], body["digest"], runs, body["made_by"])
+        return Announcement(_typed(body, "kind", str), made_by)
+    runs = tuple(RecordRun(_count(rows), digest) for rows, digest in _typed(body, "records", list))
+    if not all(isinstance(run.digest, str | None) for run in runs):
+        raise TypeError("records")
+    return Seal(_typed(body, "kind", str), _count(body["rows"]), _typed(body, "digest", str), runs, made_by)
+
+
+def _typed(body: dict[str, Any], name: str, kind: Any) -> Any:
+    """A field of that type; one that may be None may be missing."""
+    value = body.get(name)
+    if not isinstance(value, kind):
+        raise TypeError(name)
+    return value
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError("rows")
+    return value
 
 
 def _check(line: bytes) -> bytes:

@@ -1,0 +1,124 @@
+"""python -m fuzzing COMMAND [--count N] [--seed S] [--jobs J]   (with tests/ in PYTHONPATH)
+
+Runs an installed command on N files made wrong, each in a fork of its own, and reports every run that breaks a promise:
+a traceback, a signal, more than 10 s, more than 1 GiB, an error that names no place, something left behind, or a
+result that is not the right one. Status 1 if there was any; `--only I` runs one of them again and keeps its folder.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+from fuzzing.forks import MEMORY_BYTES, Ended, in_fork, run
+from fuzzing.subjects import NO_PLACE, SUBJECTS, WRONG, Case, call, made_wrong, main_of, make_files
+
+
+def complaint(case: Case, ended: Ended, folder: Path, before: set[str]) -> str:
+    """What is wrong about how a command ended; empty where nothing is."""
+    if ended.signal:
+        return f"signal {ended.signal}" + (" (over 10 s)" if ended.signal == 14 else "")
+    if ended.memory > MEMORY_BYTES:
+        return f"{ended.memory >> 20} MiB"
+    if "Traceback" in ended.err:
+        return "traceback"
+    lines = ended.err.splitlines()
+    if any(not line.startswith(f"{case.tool}: ") for line in lines):
+        return "somebody else's words on stderr"
+    left = {path.name for path in folder.iterdir()} - before - {"out", "err", case.made}
+    if left:
+        return f"left behind: {left}"
+    made = (folder / case.made).exists()
+    if ended.status in (1, 2):
+        if len([line for line in lines if ": error: " in line]) != 1 or made:
+            return "an output in spite of an error" if made else "not one line of error"
+        return "" if WRONG in lines[-1] or NO_PLACE.search(lines[-1]) else "an error that names no place"
+    if ended.status or not made:
+        return f"status {ended.status}" + ("" if made else " and no output")
+    return in_fork(lambda: case.judge(folder, case))
+
+
+def one(tool: str, number: int, seed: int, good: Path, folder: Path) -> tuple[Case, Ended, str]:
+    """The run of that number, in an empty folder with the good files and the wrong one."""
+    source = Random(f"{seed}:{tool}:{number}")
+    case = source.choice(SUBJECTS[tool])
+    for file in good.iterdir():
+        (folder / file.name).symlink_to(file)
+    (folder / WRONG).write_bytes(made_wrong(case, good, source))
+    before = {path.name for path in folder.iterdir()}
+    ended = run(main_of(tool), case.line.split(), folder)
+    return case, ended, complaint(case, ended, folder, before)
+
+
+def part(tool: str, numbers: range, seed: int, good: Path) -> int:
+    """Runs some of them and reports; the number of those that broke a promise."""
+    found, statuses, memory, longest = 0, Counter[int](), 0, 0.0
+    for number in numbers:
+        with tempfile.TemporaryDirectory(prefix="gotd-fuzz-") as name:
+            begin = time.monotonic()
+            case, ended, wrong = one(tool, number, seed, good, Path(name))
+            longest, memory = max(longest, time.monotonic() - begin), max(memory, ended.memory)
+        statuses[ended.status] += 1
+        if wrong:
+            found += 1
+            print(f"{tool} --seed {seed} --only {number}: {wrong}\n  {case.line}  # {case.base}\n  status {ended.status}: "
+                  f"{ended.err[-1500:]}", flush=True)
+    shown = ", ".join(f"{count} with status {status}" for status, count in sorted(statuses.items()))
+    print(f"{tool}: {len(numbers)} inputs, {found} broken promises; {shown}; at most {memory >> 20} MiB, "
+          f"{longest:.1f} s", flush=True)
+    return found
+
+
+def prepare(tool: str, good: Path) -> None:
+    """Good files; and what the command imports, so that forks need not."""
+    import numpy as np
+    import torch  # noqa: F401
+
+    make_files(good)
+    np.save(good / "weights.npy", np.linspace(0.0, 2.0, 60, dtype="<f4"))
+    if tool == "ds-train":
+        import gotd.training.running  # noqa: F401
+
+        call("ds-train -q --init config.json --objective clm --length 32 --steps 1 pool.jsonl -o first", good)
+        (good / "tokens").mkdir()
+        for file in (good / "first").glob("tokenizer*"):
+            file.rename(good / "tokens" / file.name)
+        shutil.rmtree(good / "first")
+    for file in ("out", "err"):
+        (good / file).unlink(missing_ok=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m fuzzing", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tool", choices=list(SUBJECTS))
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--only", type=int)
+    given = parser.parse_args()
+    os.environ.update({"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"})
+    with tempfile.TemporaryDirectory(prefix="gotd-fuzz-good-") as name:
+        good = Path(name)
+        prepare(given.tool, good)
+        if given.only is not None:
+            folder = Path(tempfile.mkdtemp(prefix="gotd-fuzz-only-"))
+            case, ended, wrong = one(given.tool, given.only, given.seed, good, folder)
+            print(f"{folder}\n{case.line}  # {case.base}\n{ended}\n{wrong or 'as promised'}")
+            return bool(wrong)
+        parts = [range(first, given.count, given.jobs) for first in range(given.jobs)]
+        children = []
+        for numbers in parts:
+            pid = os.fork()
+            if not pid:
+                os._exit(min(1, part(given.tool, numbers, given.seed, good)))
+            children.append(pid)
+        return max(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children)
+
+
+sys.exit(main())

@@ -1,0 +1,87 @@
+"""What a damaged file holds, read by other people's readers only: the oracle that accepted input is held against."""
+
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zstandard
+
+_WINDOW_BYTES = 1 << 27
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """The lines of plain, gzip or zstd bytes."""
+    if data[:4] == b"\x28\xb5\x2f\xfd" or (data[1:4] == b"\x2a\x4d\x18" and 0x50 <= data[0] <= 0x5F):
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES)
+        data = decompressor.stream_reader(data, read_across_frames=True).readall()
+    elif data[:2] == b"\x1f\x8b":
+        data = gzip.decompress(data)
+    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    return lines[:-1] if not lines[-1] else lines
+
+
+def records_of(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a file; AssertionError where a line is none."""
+    found = []
+    for number, line in enumerate(lines_of(path.read_bytes()), 1):
+        try:
+            record = json.loads(line.decode())
+        except (ValueError, RecursionError) as error:
+            raise AssertionError(f"line {number} was accepted, and is no JSON: {error}") from error
+        assert isinstance(record, dict), f"line {number} was accepted, and is no object"
+        found.append(record)
+    return found
+
+
+def texts_of(path: Path) -> list[str]:
+    """The texts of a file of records."""
+    texts = [record.get("text") for record in records_of(path)]
+    assert all(isinstance(text, str) for text in texts), "a record without text was accepted"
+    for text in texts:
+        text.encode()
+    return texts
+
+
+def rows_of(path: Path) -> np.ndarray:
+    """All arrays of a file one after the other, float32; what is bytes in between is somebody's seal."""
+    data = io.BytesIO(path.read_bytes())
+    found = []
+    while data.tell() < len(data.getbuffer()):
+        array = np.load(data, allow_pickle=False)
+        if array.dtype != np.uint8:
+            found.append(array)
+    assert found, "accepted, and no array is there"
+    whole = np.concatenate(found)
+    assert np.isfinite(whole).all(), "a number that is not finite was accepted"
+    return whole
+
+
+def scores_by_formula(target: Path, rows: np.ndarray) -> np.ndarray | None:
+    """Scores in float64 straight from a target file's arrays; None for the rules this formula is not of.
+
+    -scale (f - mean),  f(x) = -eps log sum_j b_j exp((g_j - C(x, y_j)) / eps), at eps = 0 min_j C(x, y_j) - g_j
+    """
+    with np.load(target, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    run = json.loads(arrays.pop("run").tobytes())
+    if run["method"] not in ("got", "mean", "nearest"):
+        return None
+    points, weights, g = (arrays[name].astype(np.float64) for name in ("points", "weights", "potentials"))
+    assert len(points) == len(weights) == len(g), "arrays that do not fit each other were accepted"
+    x = rows.astype(np.float64) - arrays.get("centre", 0.0)
+    if run["center"] or run["metric"] == "cosine":
+        x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-38)
+    cost = 1.0 - x @ points.T
+    if run["metric"] == "sqeuclidean":
+        cost = np.square(x).sum(1)[:, None] + np.square(points).sum(1) - 2.0 * (x @ points.T)
+    eps, there = run["epsilon"], weights > 0.0
+    if eps == 0.0:
+        f = (cost - g)[:, there].min(axis=1)
+    else:
+        exponents = (g - cost)[:, there] / eps + np.log(weights[there])
+        top = exponents.max(axis=1)
+        f = -eps * (top + np.log(np.exp(exponents - top[:, None]).sum(axis=1)))
+    return -run["calibration_scale"] * (f - run["calibration_mean"])

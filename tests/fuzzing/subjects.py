@@ -1,0 +1,216 @@
+"""The commands that are fuzzed: how each is called, which of its files is made wrong, and what is right if it is taken.
+
+The file made wrong is always called `wrong`, so that an error that names the place holds that word.
+"""
+
+import importlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+
+from fuzzing.arrays_wrong import wrong_array, wrong_seal, wrong_target
+from fuzzing.damage import damaged
+from fuzzing.forks import run
+from fuzzing.reading import lines_of, records_of, rows_of, scores_by_formula, texts_of
+from fuzzing.records_wrong import wrapped, wrong_lines
+from workdir import records, texts
+
+WRONG = "wrong"
+CONFIG = {"model_type": "gpt2", "vocab_size": 300, "n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2}
+
+
+class Case(NamedTuple):
+    """One way to call a command.
+
+    line : its words; base : the good file that `wrong` is made from; kind : records, vectors, scores or target
+    made : what it writes; judge : AssertionError where an output that was made is not the right one
+    """
+
+    line: str
+    base: str
+    kind: str
+    made: str
+    judge: Callable[[Path, "Case"], None]
+
+    @property
+    def tool(self) -> str:
+        return self.line.split()[0]
+
+
+def main_of(tool: str) -> Callable[[], None]:
+    """What the console script of that name calls."""
+    name = tool.removeprefix("ds-").replace("-", "_")
+    return importlib.import_module(f"gotd.cli.{name}").main
+
+
+def call(line: str, folder: Path) -> None:
+    """A command that must succeed."""
+    ended = run(main_of(line.split()[0]), line.split(), folder)
+    assert ended.status == 0, f"{line}: {ended.status} {ended.err}"
+
+
+def make_files(folder: Path) -> None:
+    """Good files of every kind."""
+    (folder / "pool.jsonl").write_bytes(records(texts(60, words=20)))
+    (folder / "target.jsonl").write_bytes(records(texts(40, seed=1)[::5]))
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    for line in (
+        "ds-chunk pool.jsonl -o pool.zst", "ds-embed --dimension 64 pool.zst -o pool.npy",
+        "ds-embed --dimension 64 target.jsonl -o target.npy", "ds-embed --dimension 64 pool.zst -o carried.zst",
+        "ds-target-stats --no-center --target target.npy pool.npy -o target.npz",
+        "ds-target-stats --method nearest --metric cosine --target target.npy pool.npy -o nearest.npz",
+        "ds-target-stats --method round-robin --rounds 3 --target target.npy pool.npy -o turns.npz",
+        "ds-target-stats --method random --target target.npy pool.npy -o random.npz",
+        "ds-score --target target.npz pool.npy -o scores.npy",
+        "ds-score --target target.npz carried.zst -o scored.zst",
+    ):
+        call(f"{line} -q", folder)
+
+
+def _again(folder: Path, case: Case, write: Callable[[Path], None]) -> Path:
+    """The output for an input that says the same in the plainest words."""
+    plain = folder / "plain"
+    plain.mkdir()
+    for file in folder.iterdir():
+        if file.is_file() and file.name not in (WRONG, case.made):
+            (plain / file.name).symlink_to(file)
+    write(plain / WRONG)
+    call(case.line, plain)
+    return plain / case.made
+
+
+def _as_texts(found: list[str]) -> Callable[[Path], None]:
+    return lambda path: path.write_text("".join(json.dumps({"text": text}) + "\n" for text in found))
+
+
+def _chunks(folder: Path, case: Case) -> None:
+    made = texts_of(folder / case.made)
+    assert all(len(text) <= 200 for text in made), "a chunk is too long"
+    before, after = ("".join("".join(each).split()) for each in (texts_of(folder / WRONG), made))
+    assert before == after, "characters were lost or changed"
+
+
+def _vectors(folder: Path, case: Case) -> None:
+    found = texts_of(folder / WRONG)
+    rows = rows_of(folder / case.made) if found else np.empty((0, 64))
+    assert len(rows) == len(found), "rows were lost"
+    if found:
+        assert np.array_equal(rows, rows_of(_again(folder, case, _as_texts(found)))), "other vectors than of these texts"
+
+
+def _fitted(folder: Path, case: Case) -> None:
+    rows = rows_of(folder / WRONG)
+    other = _again(folder, case, lambda path: np.save(path.open("wb"), rows))
+    with np.load(folder / case.made) as made, np.load(other) as expected:
+        assert sorted(made.files) == sorted(expected.files)
+        for name in set(made.files) - {"run"}:
+            assert np.array_equal(made[name], expected[name]), f"another {name} than of these rows"
+
+
+def _scores(folder: Path, case: Case) -> None:
+    rows = rows_of(folder / (WRONG if case.kind == "vectors" else "pool.npy"))
+    target = folder / (WRONG if case.kind == "target" else "target.npz")
+    scores = rows_of(folder / case.made)
+    assert len(scores) == len(rows), "rows were lost"
+    with np.errstate(over="ignore"):
+        expected = scores_by_formula(target, rows)
+    if expected is not None:
+        scale = max(1.0, float(np.abs(expected).max()))
+        assert np.allclose(scores, expected, rtol=2e-3, atol=2e-3 * scale), f"scores are off: {scores[:3]} {expected[:3]}"
+
+
+def _scored_records(folder: Path, case: Case) -> None:
+    import base64
+
+    before, after = records_of(folder / WRONG), records_of(folder / case.made)
+    assert len(before) == len(after), "records were lost"
+    rows = np.stack([np.frombuffer(base64.b64decode(each.pop("embedding")), "<f2") for each in before]) if before else None
+    if rows is None:
+        return
+    expected = scores_by_formula(folder / "target.npz", rows)
+    assert np.allclose([each.pop("score") for each in after], expected, rtol=2e-3, atol=2e-3), "scores are off"
+    for each in before:
+        each.pop("score", None)
+    assert repr(before) == repr(after), "other fields have changed"
+
+
+def _best_carried(folder: Path, case: Case) -> None:
+    found = list(zip((float(np.float32(each["score"])) for each in records_of(folder / WRONG)),
+                     (line.strip(b" \t\r") for line in lines_of((folder / WRONG).read_bytes())), strict=True))
+    best = [found[i][1] for i in sorted(range(len(found)), key=lambda i: (-found[i][0], i))[:20]]
+    assert lines_of((folder / case.made).read_bytes()) == best, "not the best"
+
+
+def _best_of_scores(folder: Path, case: Case) -> None:
+    scores = rows_of(folder / (WRONG if case.kind == "scores" else "scores.npy"))
+    names = [each.get("text") for each in records_of(folder / (WRONG if case.kind == "records" else "pool.zst"))]
+    assert len(scores) == len(names), "scores of other records were taken"
+    best = sorted(range(len(names)), key=lambda i: (-scores[i], i))[:20]
+    made = records_of(folder / case.made)
+    assert [each.get("text") for each in made] == [names[i] for i in best], "not the best"
+    assert [np.float32(each["score"]) for each in made] == [np.float32(scores[i]) for i in best], "other scores"
+
+
+def _trained(folder: Path, case: Case) -> None:
+    found = texts_of(folder / WRONG)
+    meta = json.loads((folder / case.made / "run.json").read_text())["data"]["data"]
+    assert meta["documents"] + meta["empty"] == len(found), "documents were lost"
+
+
+SUBJECTS: dict[str, Sequence[Case]] = {
+    "ds-chunk": [Case(f"ds-chunk -q --chars 200 {WRONG} -o made.zst", base, "records", "made.zst", _chunks)
+                 for base in ("pool.jsonl", "pool.zst")],
+    "ds-embed": [Case(f"ds-embed -q --threads 1 --dimension 64 {WRONG} -o made.npy", base, "records", "made.npy", _vectors)
+                 for base in ("pool.jsonl", "pool.zst")],
+    "ds-target-stats": [
+        Case(f"ds-target-stats -q --threads 1 --no-center --target target.npy {WRONG} -o made.npz", "pool.npy", "vectors",
+             "made.npz", _fitted),
+        Case(f"ds-target-stats -q --threads 1 --no-center --target {WRONG} pool.npy -o made.npz", "target.npy", "vectors",
+             "made.npz", _fitted),
+        Case(f"ds-target-stats -q --threads 1 --no-center --target target.npy --weights {WRONG} pool.npy -o made.npz",
+             "weights.npy", "weights", "made.npz", _fitted),
+    ],
+    "ds-score": [
+        *(Case(f"ds-score -q --threads 1 --target {WRONG} pool.npy -o made.npy", base, "target", "made.npy", _scores)
+          for base in ("target.npz", "target.npz", "nearest.npz", "turns.npz", "random.npz")),
+        *2 * [Case(f"ds-score -q --threads 1 --target target.npz {WRONG} -o made.npy", "pool.npy", "vectors", "made.npy",
+                   _scores)],
+        Case(f"ds-score -q --threads 1 --target target.npz {WRONG} -o made.zst", "carried.zst", "records", "made.zst",
+             _scored_records),
+    ],
+    "ds-topk": [
+        Case(f"ds-topk -q -k 20 {WRONG} -o made.zst", "scored.zst", "records", "made.zst", _best_carried),
+        Case(f"ds-topk -q -k 20 --scores {WRONG} pool.zst -o made.zst", "scores.npy", "scores", "made.zst",
+             _best_of_scores),
+        Case(f"ds-topk -q -k 20 --scores scores.npy {WRONG} -o made.zst", "pool.zst", "records", "made.zst",
+             _best_of_scores),
+    ],
+    "ds-train": [Case(f"ds-train -q --threads 1 --init config.json --tokenizer tokens --objective clm --length 32 --batch 8"
+                      f" --steps 1 {WRONG} -o made", base, "records", "made", _trained) for base in ("pool.jsonl", "pool.zst")],
+}
+
+
+def made_wrong(case: Case, good: Path, source: Random) -> bytes:
+    """The case's file, wrong in one way or another; once in fifty as it was."""
+    data = (good / case.base).read_bytes()
+    others = [path for path in sorted(good.iterdir()) if path.is_file()]
+    if source.random() < 0.02:
+        return data
+    if source.random() < 0.4:
+        return damaged(data, source.choice(others).read_bytes(), source)
+    if b'{"gotd":' in data and source.random() < 0.3:
+        return wrong_seal(data, source)
+    if case.kind == "records":
+        return wrapped(b"\n".join(wrong_lines(lines_of(data), source)) + source.choice((b"\n", b"\n", b"")), source)
+    if case.kind == "target":
+        return wrong_target(data, source)
+    return wrong_array(rows_of(good / case.base), source)
+
+
+#: What a line of error may name instead of the file: figures that depend on all of the input.
+NO_PLACE = re.compile(r"not converged: |the target: |the source: ")
