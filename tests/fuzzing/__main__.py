@@ -16,6 +16,8 @@ from pathlib import Path
 from random import Random
 
 from fuzzing.forks import MEMORY_BYTES, Ended, in_fork, run
+from gotd.methods.registry import RULES, module
+
 from fuzzing.subjects import NO_PLACE, SUBJECTS, WRONG, Case, call, made_wrong, main_of, make_files
 
 
@@ -77,7 +79,12 @@ def part(tool: str, numbers: range, seed: int, good: Path) -> int:
 def prepare(tool: str, good: Path) -> None:
     """Good files; and what the command imports, so that forks need not."""
     import numpy as np
+    import ot  # noqa: F401
+    import scipy.optimize  # noqa: F401
     import torch  # noqa: F401
+
+    for rule in RULES.values():
+        module(rule)
 
     make_files(good)
     np.save(good / "weights.npy", np.linspace(0.0, 2.0, 60, dtype="<f4"))

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def lines_of(data: bytes) -> list[bytes]:
 def records_of(path: Path) -> list[dict[str, Any]]:
     """The JSON objects of a file; AssertionError where a line is none."""
     found = []
+    sys.setrecursionlimit(20_000)  # deeper than any parser here accepts
     for number, line in enumerate(lines_of(path.read_bytes()), 1):
         try:
             record = json.loads(line.decode())
@@ -59,8 +61,10 @@ def rows_of(path: Path) -> np.ndarray:
     return whole
 
 
-def scores_by_formula(target: Path, rows: np.ndarray) -> np.ndarray | None:
-    """Scores in float64 straight from a target file's arrays; None for the rules this formula is not of.
+def scores_by_formula(target: Path, rows: np.ndarray) -> tuple[np.ndarray, float] | None:
+    """Scores in float64 straight from a target file's arrays, and how far float32 may be from them.
+
+    None for the rules this formula is not of.
 
     -scale (f - mean),  f(x) = -eps log sum_j b_j exp((g_j - C(x, y_j)) / eps), at eps = 0 min_j C(x, y_j) - g_j
     """
@@ -84,4 +88,6 @@ def scores_by_formula(target: Path, rows: np.ndarray) -> np.ndarray | None:
         exponents = (g - cost)[:, there] / eps + np.log(weights[there])
         top = exponents.max(axis=1)
         f = -eps * (top + np.log(np.exp(exponents - top[:, None]).sum(axis=1)))
-    return -run["calibration_scale"] * (f - run["calibration_mean"])
+    scores = -run["calibration_scale"] * (f - run["calibration_mean"])
+    size = max(1.0, float(np.abs(cost).max()), float(np.abs(g).max()), eps)
+    return scores, 1e-5 * run["calibration_scale"] * size

@@ -117,11 +117,15 @@ def _scores(folder: Path, case: Case) -> None:
     target = folder / (WRONG if case.kind == "target" else "target.npz")
     scores = rows_of(folder / case.made)
     assert len(scores) == len(rows), "rows were lost"
-    with np.errstate(over="ignore"):
-        expected = scores_by_formula(target, rows)
-    if expected is not None:
-        scale = max(1.0, float(np.abs(expected).max()))
-        assert np.allclose(scores, expected, rtol=2e-3, atol=2e-3 * scale), f"scores are off: {scores[:3]} {expected[:3]}"
+    _compare(scores, target, rows)
+
+
+def _compare(scores: np.ndarray, target: Path, rows: np.ndarray) -> None:
+    with np.errstate(all="ignore"):
+        found = scores_by_formula(target, rows)
+    if found is not None:
+        expected, allowed = found
+        assert np.allclose(scores, expected, rtol=1e-4, atol=allowed), f"scores are off: {scores[:3]} {expected[:3]}"
 
 
 def _scored_records(folder: Path, case: Case) -> None:
@@ -132,8 +136,7 @@ def _scored_records(folder: Path, case: Case) -> None:
     rows = np.stack([np.frombuffer(base64.b64decode(each.pop("embedding")), "<f2") for each in before]) if before else None
     if rows is None:
         return
-    expected = scores_by_formula(folder / "target.npz", rows)
-    assert np.allclose([each.pop("score") for each in after], expected, rtol=2e-3, atol=2e-3), "scores are off"
+    _compare(np.array([each.pop("score") for each in after]), folder / "target.npz", rows)
     for each in before:
         each.pop("score", None)
     assert repr(before) == repr(after), "other fields have changed"

@@ -63,7 +63,7 @@ def _target(target: str, embedders: Embedders, how: Mapping[str, Any]) -> "tuple
     weights = np.ones(len(rows))
     if how["target_weights"]:
         weights = np.concatenate(list(WeightFiles(how["target_weights"]).blocks())).astype(np.float64)
-    _require_weights(weights, len(rows), target)
+    _require_weights(weights, len(rows), ", ".join([target, *how["target_weights"]]))
     return rows, weights
 
 
@@ -94,7 +94,8 @@ def _parts(names: Sequence[str], embedders: Embedders, width: int, how: Mapping[
     if rest < 0.0 or (rest == 0.0 and not mixed):
         raise UsageError(f"--mix: masses sum to {1.0 - rest:g}; they share the mass 1 with the source")
     weights = WeightFiles(how["weights"]).blocks if how["weights"] else None
-    base = Part(", ".join(names), rest, VectorFiles(names, embedders, width).blocks, weights)
+    name = ", ".join(names) + (f" with weights {', '.join(how['weights'])}" if how["weights"] else "")
+    base = Part(name, rest, VectorFiles(names, embedders, width).blocks, weights)
     return [base, *(Part(name, mass, VectorFiles([name], embedders, width).blocks) for name, mass in mixed)]
 
 

@@ -8,9 +8,10 @@ from gotd.cli._frame import Run
 from gotd.errors import DataError
 from gotd.methods.registry import Rule, module, rule
 from gotd.methods.settings import Settings
-from gotd.streams.arrays import MAGIC, ArrayWriter
+from gotd.streams.arrays import ArrayWriter
 from gotd.streams.carried import with_scores
 from gotd.streams.json_fields import text_of
+from gotd.streams.npy_header import MAGIC
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
 from gotd.streams.seal import Digest, MadeBy, RecordRun
 from gotd.streams.sinks import Sink

@@ -10,10 +10,12 @@ from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import jobs, run_jobs
 from gotd.cli._texts import TextTarget, score_texts
-from gotd.errors import DataError
+from gotd.errors import DataError, GotdError
+from gotd.methods.contents import check_contents
 from gotd.methods.registry import module, rule
-from gotd.streams.arrays import MAGIC, ArrayReader, ArrayWriter
+from gotd.streams.arrays import ArrayReader, ArrayWriter
 from gotd.streams.carried import embeddings, require_embedding, with_scores
+from gotd.streams.npy_header import MAGIC
 from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records, windows
 from gotd.streams.seal import RecordRun, Verifier, made_by, require_same_embedder
 from gotd.streams.sinks import open_output
@@ -56,9 +58,14 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     from gotd.streams.targets import read_target
 
     arrays, summary, digest = read_target(target)
+    try:
+        reads = rule(summary["method"]).reads
+        check_contents(summary["method"], arrays, summary)
+    except (GotdError, ValueError) as error:
+        raise DataError(target, str(error), "make it again with ds-target-stats") from error
     cpus = options.thread_count(threads)
     ours = _Target(target, arrays, summary, cpus, device)
-    texts = TextTarget(arrays, summary, cpus) if rule(summary["method"]).reads == "texts" else None
+    texts = TextTarget(arrays, summary, cpus) if reads == "texts" else None
     maker = made_by("ds-score", {}, target=digest, embedder=summary["embedder"])
     skipping = Skipping(skip_invalid)
     complete = 0
@@ -100,6 +107,20 @@ class _Target:
         """Of the vectors it scores."""
         return self.scorer.dimension
 
+    def scores(self, rows: "np.ndarray", name: str, first: int) -> "np.ndarray":
+        """Shapes: rows (n, d), from row `first` of a source on -> float32 (n,).
+
+        Raises: DataError where numbers are so large that a score is none.
+        """
+        import numpy as np
+
+        found = self.scorer.scores(rows)
+        wrong = np.flatnonzero(~np.isfinite(found))
+        if len(wrong):
+            what = f"row {first + int(wrong[0])} of {name} has a score that is NaN or infinite"
+            raise DataError(self._file, what, "check the numbers in both")
+        return found
+
     @cached_property
     def scorer(self) -> "RowScorer":
         """Scores rows of `dimension`."""
@@ -120,7 +141,7 @@ def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Target
             if block.shape[1] != ours.dimension:
                 what = f"dimension {block.shape[1]}, the target has {ours.dimension}"
                 raise DataError(source.name, what, "embed both alike")
-            writer.write(ours.scorer.scores(block))
+            writer.write(ours.scores(block, source.name, reader.rows - len(block)))
             run.advance(len(block))
         ours.check(reader.verifier)
         for seal in reader.verifier.seals:
@@ -133,9 +154,11 @@ def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Target
 def _score_records(readers: list[RecordReader], writer: RecordWriter, ours: _Target, skipping: Skipping,
                    run: Run) -> None:
     for reader in readers:
+        rows = 0
         for window in windows(read_records(reader, skipping, require_embedding), _WINDOW):
             ours.check(reader.verifier)
-            scores = ours.scorer.scores(embeddings(window, ours.dimension))
+            scores = ours.scores(embeddings(window, ours.dimension), reader.name, rows)
+            rows += len(window)
             writer.write(with_scores(window, scores))
             run.advance(len(window))
         ours.check(reader.verifier)

@@ -56,7 +56,7 @@ RULES: Mapping[str, Rule] = {
 def rule(name: str) -> Rule:
     """The rule of that name. Raises: GotdError for one that this gotd does not know."""
     if name not in RULES:
-        raise GotdError(f"made by method {name!r}, which this gotd does not know; use the gotd that made it")
+        raise GotdError(f"made by method {name!r}, which this gotd does not know")
     return RULES[name]
 
 

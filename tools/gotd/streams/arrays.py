@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 
 from gotd.errors import DataError
+from gotd.streams.npy_header import MAGIC, MAX_HEADER_BYTES, length_bytes, parse
 from gotd.streams.seal import MAX_SEAL_BYTES, PREFIX, Announcement, Digest, MadeBy, RecordRun, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
 
-MAGIC = b"\x93NUMPY"
 _DTYPES = {"vectors": ("<f2", "<f4"), "scores": ("<f4",), "weights": ("<f4", "<f8")}
 #: Format version and rows of the array that opens a pipe. numpy writes version 2 only for headers over 64 KiB, so an
 #: empty one of version 2 is ours, and cannot pass for no rows when the announcement that must follow is lost.
 _OPENING = (2, 0)
-_MAX_HEADER_BYTES = 1 << 16
 #: Bytes of rows read at a time.
 _BLOCK_BYTES = 1 << 22
 
@@ -66,21 +65,17 @@ class ArrayReader:
         if start[:6] != MAGIC:
             what = f"not a .npy array after {self.rows} rows"
             raise DataError(self.name, what, "give files made by ds-embed or np.save")
-        size = 2 if start[6] == 1 else 4
-        length = self._source.read_exactly(size)
-        count = int.from_bytes(length, "little")
-        if start[6] not in (1, 2, 3) or count > _MAX_HEADER_BYTES:
-            raise DataError(self.name, "damaged .npy header", "make the file again")
-        header = self._source.read_exactly(count)
-        read = np.lib.format.read_array_header_1_0 if size == 2 else np.lib.format.read_array_header_2_0
         try:
-            shape, fortran, dtype = read(io.BytesIO(length + header), max_header_size=_MAX_HEADER_BYTES)
-        except Exception as error:
-            what = f"damaged .npy header ({error})".splitlines()[0]
-            raise DataError(self.name, what, "make the file again") from error
-        if fortran and len(shape) > 1:
+            length = self._source.read_exactly(length_bytes(start[6]))
+            count = int.from_bytes(length, "little")
+            if count > MAX_HEADER_BYTES:
+                raise ValueError(f"damaged .npy header ({count} bytes)")
+            found = parse(start[6], length, self._source.read_exactly(count))
+        except ValueError as error:
+            raise DataError(self.name, str(error), "make the file again") from error
+        if found.fortran and len(found.shape) > 1:
             raise DataError(self.name, "in Fortran order", "save np.ascontiguousarray(x)")
-        return start[6], dtype, shape
+        return start[6], found.dtype, found.shape
 
     def _meet(self, length: int) -> None:
         if not 0 <= length <= MAX_SEAL_BYTES:

@@ -83,6 +83,10 @@ def score_of(fields: dict[str, Any]) -> np.float32:
     score = fields.get(SCORE)
     if isinstance(score, bool) or not isinstance(score, int | float):
         raise ValueError(f'no number "{SCORE}"; pipe the records through ds-score, or give --scores')
-    if not math.isfinite(score) or abs(score) > np.finfo(np.float32).max:
+    try:
+        value = float(score)
+    except OverflowError:
+        value = math.inf
+    if not abs(value) <= np.finfo(np.float32).max:
         raise ValueError(f'"{SCORE}" is NaN, infinite or too large')
-    return np.float32(score)
+    return np.float32(value)

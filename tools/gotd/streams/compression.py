@@ -27,6 +27,7 @@ LONG_WINDOW_BYTES = 1 << 31
 #: Compressed bytes given to the decoder at once. One zstd block of 4 bytes can hold 128 KiB, so this bounds what a
 #: malicious file can make of one step: 2 KiB become at most 64 MiB.
 _FEED_BYTES = 1 << 11
+#: Plain bytes handed on at once: as many empty lines are a list of some megabytes.
 _PLAIN_BYTES = 1 << 20
 
 
@@ -86,8 +87,8 @@ def _zstd_frame(source: ByteSource, decompressor: zstandard.ZstdDecompressor) ->
             if "too much memory" in str(error):
                 raise DataError(source.name, "needs a zstd window over 128 MiB", "pass --long to allow it") from error
             raise DataError(source.name, f"damaged zstd data ({error})", "fetch or make the file again") from error
-        if plain:
-            yield plain
+        for start in range(0, len(plain), _PLAIN_BYTES):
+            yield plain[start : start + _PLAIN_BYTES]
     source.unread(frame.unused_data)
 
 

@@ -66,12 +66,30 @@ def raw_fields(line: bytes) -> list[tuple[str, bytes]]:
     while text[position] != "}":
         key, position = _DECODER.raw_decode(text, position)
         start = _skip_space(text, _skip_space(text, position) + 1)
-        _, end = _DECODER.raw_decode(text, start)
+        end = _end_of_value(text, start)
         fields.append((key, text[start:end].encode("utf-8")))
         position = _skip_space(text, end)
         if text[position] == ",":
             position = _skip_space(text, position + 1)
     return fields
+
+
+#: A string, or what opens or closes something.
+_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_PLAIN_VALUE = re.compile(r"[^,\]} \t\n\r]+")
+
+
+def _end_of_value(text: str, start: int) -> int:
+    """Where a value of a parsed record ends. By counting: however deep it is, and a parser's stack is not."""
+    if text[start] not in '"[{':
+        found = _PLAIN_VALUE.match(text, start)
+        return found.end() if found else start
+    depth = 0
+    for part in _PART.finditer(text, start):
+        depth += (part[0] in "[{") - (part[0] in "]}")
+        if not depth:
+            return part.end()
+    raise ValueError("a value without an end")
 
 
 def _skip_space(text: str, position: int) -> int:
