@@ -6,19 +6,21 @@ result that is not the right one. Status 1 if there was any; `--only I` runs one
 """
 
 import argparse
+import gc
 import os
-import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import NoReturn
 
 from fuzzing.forks import MEMORY_BYTES, Ended, in_fork, run
 from gotd.methods.registry import RULES, module
 
-from fuzzing.subjects import NO_PLACE, SUBJECTS, WRONG, Case, call, made_wrong, main_of, make_files
+from fuzzing.subjects import NO_PLACE, SUBJECTS, WRONG, Case, made_wrong, main_of, make_files
 
 
 def complaint(case: Case, ended: Ended, folder: Path, before: set[str]) -> str:
@@ -76,28 +78,33 @@ def part(tool: str, numbers: range, seed: int, good: Path) -> int:
     return found
 
 
+def _part_and_exit(tool: str, numbers: range, seed: int, good: Path) -> NoReturn:
+    status = 3
+    try:
+        status = min(1, part(tool, numbers, seed, good))
+    except Exception:
+        traceback.print_exc()
+        raise
+    finally:
+        os._exit(status)
+
+
 def prepare(tool: str, good: Path) -> None:
-    """Good files; and what the command imports, so that forks need not."""
-    import numpy as np
-    import ot  # noqa: F401
-    import scipy.optimize  # noqa: F401
-    import torch  # noqa: F401
+    """Good files; and what the command imports, so that forks need not. What it does not import makes forks dear."""
+    said = in_fork(lambda: make_files(good, tokens=tool == "ds-train"))
+    assert not said, said
+    main_of(tool)
+    if tool in ("ds-score", "ds-target-stats"):
+        import ot  # noqa: F401
+        import scipy.optimize  # noqa: F401
+        import torch  # noqa: F401
 
-    for rule in RULES.values():
-        module(rule)
-
-    make_files(good)
-    np.save(good / "weights.npy", np.linspace(0.0, 2.0, 60, dtype="<f4"))
+        for rule in RULES.values():
+            module(rule)
     if tool == "ds-train":
         import gotd.training.running  # noqa: F401
-
-        call("ds-train -q --init config.json --objective clm --length 32 --steps 1 pool.jsonl -o first", good)
-        (good / "tokens").mkdir()
-        for file in (good / "first").glob("tokenizer*"):
-            file.rename(good / "tokens" / file.name)
-        shutil.rmtree(good / "first")
-    for file in ("out", "err"):
-        (good / file).unlink(missing_ok=True)
+    gc.collect()
+    gc.freeze()  # what is here now the forks' collectors leave alone, and so its pages are not copied
 
 
 def main() -> int:
@@ -123,7 +130,7 @@ def main() -> int:
         for numbers in parts:
             pid = os.fork()
             if not pid:
-                os._exit(min(1, part(given.tool, numbers, given.seed, good)))
+                _part_and_exit(given.tool, numbers, given.seed, good)
             children.append(pid)
         return max(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children)
 

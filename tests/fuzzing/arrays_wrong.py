@@ -5,6 +5,7 @@ import io
 import json
 import pickle
 import struct
+import tokenize
 import zipfile
 from random import Random
 from typing import Any
@@ -143,7 +144,7 @@ def _loaded(member: bytes) -> np.ndarray:
     """A member's array, or some bytes where it is none any more."""
     try:
         return np.atleast_1d(np.load(io.BytesIO(member)))
-    except (ValueError, EOFError):
+    except (ValueError, EOFError, tokenize.TokenError):
         return np.frombuffer(b"0123456789", "u1")
 
 

@@ -6,6 +6,7 @@ The file made wrong is always called `wrong`, so that an error that names the pl
 import importlib
 import json
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -54,8 +55,8 @@ def call(line: str, folder: Path) -> None:
     assert ended.status == 0, f"{line}: {ended.status} {ended.err}"
 
 
-def make_files(folder: Path) -> None:
-    """Good files of every kind."""
+def make_files(folder: Path, tokens: bool) -> None:
+    """Good files of every kind. tokens : a tokenizer, too"""
     (folder / "pool.jsonl").write_bytes(records(texts(60, words=20)))
     (folder / "target.jsonl").write_bytes(records(texts(40, seed=1)[::5]))
     (folder / "config.json").write_text(json.dumps(CONFIG))
@@ -70,6 +71,15 @@ def make_files(folder: Path) -> None:
         "ds-score --target target.npz carried.zst -o scored.zst",
     ):
         call(f"{line} -q", folder)
+    np.save(folder / "weights.npy", np.linspace(0.0, 2.0, 60, dtype="<f4"))
+    if tokens:
+        call("ds-train -q --init config.json --objective clm --length 32 --steps 1 pool.jsonl -o first", folder)
+        (folder / "tokens").mkdir()
+        for file in (folder / "first").glob("tokenizer*"):
+            file.rename(folder / "tokens" / file.name)
+        shutil.rmtree(folder / "first")
+    for name in ("out", "err"):
+        (folder / name).unlink()
 
 
 def _again(folder: Path, case: Case, write: Callable[[Path], None]) -> Path:

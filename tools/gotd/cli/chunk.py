@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 
 import click
-import orjson
 
 from gotd.chunking import Chunk, Chunker, Document
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import jobs, run_jobs
-from gotd.streams.json_fields import object_line, raw_fields, text_of
+from gotd.streams.json_fields import object_line, quoted, raw_fields, text_of
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records
 from gotd.streams.seal import made_by
 from gotd.streams.sinks import open_output
@@ -69,9 +68,13 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
 
 
 def _document(record: Record, text_key: str) -> Document:
-    given = record.fields.get("id")
-    name = given if isinstance(given, str) else record.place.rsplit("/", 1)[-1] if given is None else str(given)
-    others = tuple(field for field in raw_fields(record.line) if field[0] not in ("id", text_key))
+    fields = raw_fields(record.line)
+    name = record.fields.get("id")
+    if name is None:
+        name = record.place.rsplit("/", 1)[-1]
+    elif not isinstance(name, str):  # as it stands there: 7, 1.50
+        name = next(value for key, value in reversed(fields) if key == "id").decode()
+    others = tuple(field for field in fields if field[0] not in ("id", text_key))
     return Document(name, record.fields[text_key], others, record.line)
 
 
@@ -80,9 +83,9 @@ def _lines(chunks: Iterable[Chunk], text_key: str) -> list[bytes]:
 
 
 def _line(chunk: Chunk, text_key: str) -> bytes:
-    fields = [("id", orjson.dumps(chunk.id)), (text_key, orjson.dumps(chunk.text)), *chunk.fields]
+    fields = [("id", quoted(chunk.id)), (text_key, quoted(chunk.text)), *chunk.fields]
     if len(chunk.parts) > 1:
-        fields = [field for field in fields if field[0] != "parts"] + [("parts", orjson.dumps(chunk.parts))]
+        fields = [field for field in fields if field[0] != "parts"] + [("parts", quoted(chunk.parts))]
     return object_line(fields)
 
 

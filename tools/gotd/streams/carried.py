@@ -87,6 +87,6 @@ def score_of(fields: dict[str, Any]) -> np.float32:
         value = float(score)
     except OverflowError:
         value = math.inf
-    if not abs(value) <= np.finfo(np.float32).max:
+    if not abs(value) <= float(np.finfo(np.float32).max):
         raise ValueError(f'"{SCORE}" is NaN, infinite or too large')
     return np.float32(value)

@@ -6,6 +6,7 @@ between the bytes of the others.
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -99,7 +100,15 @@ def _skip_space(text: str, position: int) -> int:
 
 def object_line(fields: list[tuple[str, bytes]]) -> bytes:
     """A record from raw fields."""
-    return b"{" + b",".join(orjson.dumps(key) + b":" + value for key, value in fields) + b"}"
+    return b"{" + b",".join(quoted(key) + b":" + value for key, value in fields) + b"}"
+
+
+def quoted(text: str | Sequence[str]) -> bytes:
+    """Text as JSON, or a list of it; half a surrogate pair as the escape that it came as."""
+    try:
+        return orjson.dumps(text)
+    except TypeError:
+        return json.dumps(text).encode()
 
 
 def with_field(line: bytes, key: str, value: bytes) -> bytes:

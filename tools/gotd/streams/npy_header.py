@@ -46,4 +46,6 @@ def parse(version: int, length: bytes, line: bytes) -> Header:
             shape, fortran, dtype = read(io.BytesIO(length + line), max_header_size=MAX_HEADER_BYTES)
     except Exception as error:  # whatever Python's own parser makes of it
         raise ValueError(f"damaged .npy header ({' '.join(str(error).split())[:100]})") from error
+    if any(isinstance(length, bool) for length in shape):  # numbers to numpy's parser, and to nobody after it
+        raise ValueError(f"damaged .npy header (shape {shape})")
     return Header(version, dtype, shape, fortran)
