@@ -1,8 +1,9 @@
-"""python -m fuzzing COMMAND [--count N] [--seed S] [--jobs J]   (with tests/ in PYTHONPATH)
+"""python -m fuzzing [COMMAND]... [--count N] [--seed S] [--jobs J]   (with tests/ in PYTHONPATH)
 
-Runs an installed command on N files made wrong, each in a fork of its own, and reports every run that breaks a promise:
-a traceback, a signal, more than 10 s, more than 1 GiB, an error that names no place, something left behind, or a
-result that is not the right one. Status 1 if there was any; `--only I` runs one of them again and keeps its folder.
+Runs each command (all by default) on N files made wrong, each in a fork of its own, and reports every run that breaks
+a promise: a traceback, a signal, more than 10 s, more than 1 GiB, an error that names no place, something left
+behind, or a result that is not the right one. Status 1 if there was any; `--only I` runs one input of one command
+again and keeps its folder.
 """
 
 import argparse
@@ -18,9 +19,8 @@ from random import Random
 from typing import NoReturn
 
 from fuzzing.forks import MEMORY_BYTES, Ended, in_fork, run
-from gotd.methods.registry import RULES, module
-
 from fuzzing.subjects import NO_PLACE, SUBJECTS, WRONG, Case, made_wrong, main_of, make_files
+from gotd.methods.registry import RULES, module
 
 
 def complaint(case: Case, ended: Ended, folder: Path, before: set[str]) -> str:
@@ -70,8 +70,8 @@ def part(tool: str, numbers: range, seed: int, good: Path) -> int:
         statuses[ended.status] += 1
         if wrong:
             found += 1
-            print(f"{tool} --seed {seed} --only {number}: {wrong}\n  {case.line}  # {case.base}\n  status {ended.status}: "
-                  f"{ended.err[-1500:]}", flush=True)
+            print(f"{tool} --seed {seed} --only {number}: {wrong}\n  {case.line}  # {case.base}\n"
+                  f"  status {ended.status}: {ended.err[-1500:]}", flush=True)
     shown = ", ".join(f"{count} with status {status}" for status, count in sorted(statuses.items()))
     print(f"{tool}: {len(numbers)} inputs, {found} broken promises; {shown}; at most {memory >> 20} MiB, "
           f"{longest:.1f} s", flush=True)
@@ -89,15 +89,14 @@ def _part_and_exit(tool: str, numbers: range, seed: int, good: Path) -> NoReturn
         os._exit(status)
 
 
-def prepare(tool: str, good: Path) -> None:
-    """Good files; and what the command imports, so that forks need not. What it does not import makes forks dear."""
-    said = in_fork(lambda: make_files(good, tokens=tool == "ds-train"))
-    assert not said, said
+def import_for(tool: str) -> None:
+    """Imports what a command does, so that forks need not; no more, as what a process holds makes its forks dear."""
     main_of(tool)
     if tool in ("ds-score", "ds-target-stats"):
-        import ot  # noqa: F401
         import scipy.optimize  # noqa: F401
         import torch  # noqa: F401
+
+        import ot  # noqa: F401
 
         for rule in RULES.values():
             module(rule)
@@ -107,10 +106,27 @@ def prepare(tool: str, good: Path) -> None:
     gc.freeze()  # what is here now the forks' collectors leave alone, and so its pages are not copied
 
 
+def fuzz(tool: str, good: Path, given: argparse.Namespace) -> int:
+    """All inputs of one command, in as many processes as asked; 1 where a promise was broken."""
+    import_for(tool)
+    if given.only is not None:
+        folder = Path(tempfile.mkdtemp(prefix="gotd-fuzz-only-"))
+        case, ended, wrong = one(tool, given.only, given.seed, good, folder)
+        print(f"{folder}\n{case.line}  # {case.base}\n{ended}\n{wrong or 'as promised'}")
+        return bool(wrong)
+    children = []
+    for first in range(given.jobs):
+        pid = os.fork()
+        if not pid:
+            _part_and_exit(tool, range(first, given.count, given.jobs), given.seed, good)
+        children.append(pid)
+    return max(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fuzzing", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tool", choices=list(SUBJECTS))
+    parser.add_argument("tools", nargs="*", metavar="COMMAND", default=list(SUBJECTS))
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
@@ -119,20 +135,9 @@ def main() -> int:
     os.environ.update({"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"})
     with tempfile.TemporaryDirectory(prefix="gotd-fuzz-good-") as name:
         good = Path(name)
-        prepare(given.tool, good)
-        if given.only is not None:
-            folder = Path(tempfile.mkdtemp(prefix="gotd-fuzz-only-"))
-            case, ended, wrong = one(given.tool, given.only, given.seed, good, folder)
-            print(f"{folder}\n{case.line}  # {case.base}\n{ended}\n{wrong or 'as promised'}")
-            return bool(wrong)
-        parts = [range(first, given.count, given.jobs) for first in range(given.jobs)]
-        children = []
-        for numbers in parts:
-            pid = os.fork()
-            if not pid:
-                _part_and_exit(given.tool, numbers, given.seed, good)
-            children.append(pid)
-        return max(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children)
+        said = in_fork(lambda: make_files(good, tokens="ds-train" in given.tools))
+        assert not said, said
+        return max([fuzz(tool, good, given) for tool in SUBJECTS if tool in given.tools])
 
 
 sys.exit(main())

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-_SHAPES = ("(10**15, 64)", "(1000000000000000, 64)", "(-1, 64)", "(-300, -64)", "(300, 0)", "(0, 64)", "(0,)", "()", "(300,)",
-           "(19200,)", "(300, 64, 1)", "(9223372036854775807, 2)", "(18446744073709551616, 64)", "(True, 64)", "('a', 64)",
-           "(300.0, 64)", "(300, 64", "[300, 64]", "(300, 128)", "(150, 128)", "(301, 64)", "(299, 64)", "(1, 10000000000)",
+_SHAPES = ("(10**15, 64)", "(1000000000000000, 64)", "(-1, 64)", "(-300, -64)", "(300, 0)", "(0, 64)", "(0,)", "()",
+           "(300,)", "(19200,)", "(300, 64, 1)", "(9223372036854775807, 2)", "(18446744073709551616, 64)",
+           "(True, 64)", "('a', 64)", "(300.0, 64)", "(300, 64", "[300, 64]", "(300, 128)", "(150, 128)",
+           "(301, 64)", "(299, 64)", "(1, 10000000000)",
            "(2, 4000000000000)", "None", "(300, 1000000000)")
-_DTYPES = ("'<f2'", "'<f4'", "'<f8'", "'>f2'", "'|O'", "'|V2'", "'<U4'", "'|b1'", "'<c8'", "'<M8[s]'", "'<i8'", "'u1'", "'f16'",
-           "[('a', '<f2')]", "'<f2, <f4'", "None", "7", "'nonsense'", "'|S0'", "('<f2', (3,))")
+_DTYPES = ("'<f2'", "'<f4'", "'<f8'", "'>f2'", "'|O'", "'|V2'", "'<U4'", "'|b1'", "'<c8'", "'<M8[s]'", "'<i8'",
+           "'u1'", "'f16'", "[('a', '<f2')]", "'<f2, <f4'", "None", "7", "'nonsense'", "'|S0'", "('<f2', (3,))")
 
 
 def header(shape: str, dtype: str, fortran: str = "False", version: int = 1, extra: str = "") -> bytes:
@@ -46,7 +47,8 @@ def wrong_array(rows: np.ndarray, source: Random) -> bytes:
     if how == 4:
         return _saved(_other_numbers(rows, source))
     if how == 5:
-        return _saved(rows) * source.choice((2, 3)) + source.choice((b"", b"x", _saved(rows[:, :1] if rows.ndim > 1 else rows)))
+        other = _saved(rows[:, :1] if rows.ndim > 1 else rows)
+        return _saved(rows) * source.choice((2, 3)) + source.choice((b"", b"x", other))
     if how == 6:
         out = io.BytesIO()
         np.save(out, np.array([{"a": 1}], dtype=object), allow_pickle=True)
@@ -94,8 +96,9 @@ def _with_payload(data: bytes, start: int, line: bytes) -> bytes:
     return data[: start - 4] + struct.pack("<I", len(line)) + line
 
 
-_ODD: tuple[Any, ...] = (None, True, -1, 0, 7, 1 << 40, 10**30, 0.5, float("nan"), float("inf"), -1e300, "", "x", "got", [], [1],
-                         [[1]], [[-5, "x"]], [[None, None]], [["a", 3]], {}, {"a": {"b": []}}, "\u0000", "9" * 300)
+_ODD: tuple[Any, ...] = (None, True, -1, 0, 7, 1 << 40, 10**30, 0.5, float("nan"), float("inf"), -1e300, "", "x",
+                         "got", [], [1], [[1]],
+                         [[-5, "x"]], [[None, None]], [["a", 3]], {}, {"a": {"b": []}}, "\u0000", "9" * 300)
 
 
 def _change(body: dict[str, Any], source: Random) -> None:
@@ -167,9 +170,12 @@ def _other_member(member: bytes, source: Random) -> bytes:
     array = _loaded(member)
     if array.dtype.kind not in "fiu":
         return _saved(array[:-1])
-    made = source.choice((array[:-1], array[:0], array[None], array.astype("<f4"), array.astype("<f8"), array.astype("<i8"),
-                          array.astype("U8"), array.T, array.reshape(-1), array * np.nan, -array, array * 1e30, array * 0,
-                          np.concatenate([array, array]), np.float64(1.0), np.asfortranarray(array), array.astype(">f8"),
+    made = source.choice((array[:-1], array[:0], array[None], array.astype("<f4"), array.astype("<f8"),
+                                                                                                array.astype("<i8"),
+                          array.astype("U8"), array.T, array.reshape(-1), array * np.nan, -array, array * 1e30,
+                          array * 0,
+                          np.concatenate([array, array]), np.float64(1.0), np.asfortranarray(array),
+                          array.astype(">f8"),
                           array[..., :-1], np.zeros((0, 0)), array.astype(complex)))
     with np.errstate(all="ignore"):
         return _saved(np.asarray(made))

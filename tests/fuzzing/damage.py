@@ -4,8 +4,9 @@ from random import Random
 
 #: Numbers where things break: lengths, counts and sizes are written as these.
 _EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 62, (1 << 64) - 1)
-_TOKENS = (b"\n", b"\r\n", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"{", b"}", b'"', b"\\", b"\\u0000", b"NaN", b"-", b"[[",
-           b"\x28\xb5\x2f\xfd", b"\x5d\x2a\x4d\x18", b"\x1f\x8b", b"\x93NUMPY", b"PK\x03\x04", b'{"gotd":', b"\xe2\x80\xa8")
+_TOKENS = (b"\n", b"\r\n", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"{", b"}", b'"', b"\\", b"\\u0000", b"NaN", b"-",
+           b"[[", b"\x28\xb5\x2f\xfd", b"\x5d\x2a\x4d\x18", b"\x1f\x8b", b"\x93NUMPY", b"PK\x03\x04", b'{"gotd":',
+           b"\xe2\x80\xa8")
 
 
 def damaged(data: bytes, other: bytes, source: Random) -> bytes:

@@ -26,18 +26,22 @@ class Ended(NamedTuple):
     err: str
 
 
-def run(main: Callable[[], NoReturn], arguments: Sequence[str], folder: Path) -> Ended:
-    """What a console script does with these arguments, in that folder; data goes to `out` there."""
+def run(main: Callable[[], NoReturn], arguments: Sequence[str], folder: Path, seconds: int = SECONDS) -> Ended:
+    """What a console script does with these arguments, in that folder; data goes to `out` there.
+
+    seconds : after so many it is ended by a signal
+    """
     out, err = folder / "out", folder / "err"
     pid = os.fork()
     if not pid:
-        _child(main, arguments, folder, out, err)
+        _child(main, arguments, folder, out, err, seconds)
     _, status, usage = os.wait4(pid, 0)
     said = err.read_text(errors="replace")
     return Ended(os.waitstatus_to_exitcode(status), status & 0x7F, usage.ru_maxrss * 1024, said)
 
 
-def _child(main: Callable[[], NoReturn], arguments: Sequence[str], folder: Path, out: Path, err: Path) -> NoReturn:
+def _child(main: Callable[[], NoReturn], arguments: Sequence[str], folder: Path, out: Path, err: Path,
+           seconds: int) -> NoReturn:
     status = 70
     try:
         os.chdir(folder)
@@ -45,13 +49,13 @@ def _child(main: Callable[[], NoReturn], arguments: Sequence[str], folder: Path,
                                     (2, err, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)):
             os.dup2(os.open(path, flags, 0o644), number)
         sys.argv = list(arguments)
-        signal.alarm(SECONDS)
+        signal.alarm(seconds)
         used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         resource.setrlimit(resource.RLIMIT_AS, (used + _SPACE_BYTES, used + _SPACE_BYTES))
         main()
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else 1
-    except BaseException:  # what the interpreter would print
+    except BaseException:  # noqa: BLE001 - what the interpreter would print
         traceback.print_exc()
         status = 1
     finally:
@@ -69,7 +73,7 @@ def in_fork(check: Callable[[], None]) -> str:
         try:
             os.close(reading)
             check()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it is handed on
             lines = traceback.format_exception_only(error) if isinstance(error, AssertionError) else \
                 traceback.format_exception(error)
             os.write(writing, "".join(lines)[-3000:].encode())

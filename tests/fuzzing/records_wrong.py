@@ -11,10 +11,12 @@ import numpy as np
 import zstandard
 
 _VALUES = (
-    b"null", b"true", b"[]", b"{}", b"7", b"-0.0", b"1e999", b"1e39", b"1e-50", b"NaN", b"Infinity", b"-Infinity", b'""',
-    b'" "', b'"\\ud800"', b'"\\u0000"', b'"\\ud83d\\ude00"', b'"\xff"', b'"\xed\xa0\x80"', b"'x'", b'"a\x01b"', b'"a\xe2\x80\xa8b"',
+    b"null", b"true", b"[]", b"{}", b"7", b"-0.0", b"1e999", b"1e39", b"1e-50", b"NaN", b"Infinity", b"-Infinity",
+    b'""', b'" "', b'"\\ud800"', b'"\\u0000"', b'"\\ud83d\\ude00"', b'"\xff"', b'"\xed\xa0\x80"', b"'x'", b'"a\x01b"',
+    b'"a\xe2\x80\xa8b"',
     b"9" * 400, b"9" * 5000, b"-" + b"9" * 20, b"1." + b"1" * 3000, b"[" * 900 + b"]" * 900, b"[" * 1020 + b"]" * 1020,
-    b"[" * 60000 + b"]" * 60000, b'{"a":' * 1000 + b"1" + b"}" * 1000, b'"' + b"word " * 30000 + b'"', b'"' + b"x" * 5000 + b'"',
+    b"[" * 60000 + b"]" * 60000, b'{"a":' * 1000 + b"1" + b"}" * 1000, b'"' + b"word " * 30000 + b'"',
+    b'"' + b"x" * 5000 + b'"',
     b"01", b"+1", b".5", b"0x10", b"undefined", b'{"text":"inner"}', b'"}{"', b'",\\"score\\":1}"', b'"a\\/b\\"c\\\\"',
     b'"\\u0041\\u00e9"', b'"' + "\u00e9\u4e2d\U0001f600".encode() * 300 + b'"', b"{} {}", b'"a" "b"', b"",
 )
@@ -26,7 +28,7 @@ def wrong_lines(lines: list[bytes], source: Random) -> list[bytes]:
     lines = list(lines)
     for _ in range(source.choice((1, 1, 2, 5))):
         place = source.randrange(len(lines)) if lines else 0
-        change = source.choice((_new_value, _new_value, _new_value, _new_field, _new_field, _carried, _whole, _line_list))
+        change = source.choice((*3 * [_new_value], *2 * [_new_field], _carried, _whole, _line_list))
         if change is _line_list or not lines:
             lines = _line_list(lines, source)
         else:
@@ -51,7 +53,7 @@ def _new_field(line: bytes, source: Random) -> bytes:
     return line.rstrip()[:-1] + source.choice((b",", b" , ", b"")) + field + source.choice((b"}", b" }", b""))
 
 
-def _carried(line: bytes, source: Random) -> bytes:
+def _carried(_: bytes, source: Random) -> bytes:
     """An embedding or a score that cannot be one."""
     width = source.choice((64, 64, 63, 65, 0, 1))
     row = np.full(width, source.choice((0.5, np.nan, np.inf, 65504.0, 0.0)), "<f2").tobytes()
@@ -112,7 +114,8 @@ def _strange(plain: bytes, source: Random) -> bytes:
     if source.random() < 0.2:
         return zstandard.ZstdCompressor(level=3).compress(source.choice((b" ", b"\n", b"a")) * (1 << 27))
     body = zstandard.compress(plain)
-    header = source.choice((b"\x00\xf8", b"\x00\xa0", b"\x00\x98", b"\x03\x58\x01\x02\x03\x04", b"\xe0" + b"\xff" * 8, b"\xff"))
+    header = source.choice((b"\x00\xf8", b"\x00\xa0", b"\x00\x98", b"\x03\x58\x01\x02\x03\x04",
+                            b"\xe0" + b"\xff" * 8, b"\xff"))
     return body[:4] + header + body[6:]
 
 

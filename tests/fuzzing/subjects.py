@@ -51,7 +51,7 @@ def main_of(tool: str) -> Callable[[], None]:
 
 def call(line: str, folder: Path) -> None:
     """A command that must succeed."""
-    ended = run(main_of(line.split()[0]), line.split(), folder)
+    ended = run(main_of(line.split()[0]), line.split(), folder, seconds=300)  # it may have to import first
     assert ended.status == 0, f"{line}: {ended.status} {ended.err}"
 
 
@@ -110,7 +110,8 @@ def _vectors(folder: Path, case: Case) -> None:
     rows = rows_of(folder / case.made) if found else np.empty((0, 64))
     assert len(rows) == len(found), "rows were lost"
     if found:
-        assert np.array_equal(rows, rows_of(_again(folder, case, _as_texts(found)))), "other vectors than of these texts"
+        expected = rows_of(_again(folder, case, _as_texts(found)))
+        assert np.array_equal(rows, expected), "other vectors than of these texts"
 
 
 def _fitted(folder: Path, case: Case) -> None:
@@ -143,9 +144,9 @@ def _scored_records(folder: Path, case: Case) -> None:
 
     before, after = records_of(folder / WRONG), records_of(folder / case.made)
     assert len(before) == len(after), "records were lost"
-    rows = np.stack([np.frombuffer(base64.b64decode(each.pop("embedding")), "<f2") for each in before]) if before else None
-    if rows is None:
+    if not before:
         return
+    rows = np.stack([np.frombuffer(base64.b64decode(each.pop("embedding")), "<f2") for each in before])
     _compare(np.array([each.pop("score") for each in after]), folder / "target.npz", rows)
     for each in before:
         each.pop("score", None)
@@ -175,36 +176,35 @@ def _trained(folder: Path, case: Case) -> None:
     assert meta["documents"] + meta["empty"] == len(found), "documents were lost"
 
 
+_STATS = "ds-target-stats -q --threads 1 --no-center -o made.npz"
+_SCORE = "ds-score -q --threads 1"
+_TOPK = "ds-topk -q -k 20 -o made.zst"
+_TRAIN = "ds-train -q --threads 1 --init config.json --tokenizer tokens --objective clm --length 32 --batch 8 --steps 1"
+_POOLS = ("pool.jsonl", "pool.zst")
+#: Those that import least come first.
 SUBJECTS: dict[str, Sequence[Case]] = {
     "ds-chunk": [Case(f"ds-chunk -q --chars 200 {WRONG} -o made.zst", base, "records", "made.zst", _chunks)
-                 for base in ("pool.jsonl", "pool.zst")],
-    "ds-embed": [Case(f"ds-embed -q --threads 1 --dimension 64 {WRONG} -o made.npy", base, "records", "made.npy", _vectors)
-                 for base in ("pool.jsonl", "pool.zst")],
-    "ds-target-stats": [
-        Case(f"ds-target-stats -q --threads 1 --no-center --target target.npy {WRONG} -o made.npz", "pool.npy", "vectors",
-             "made.npz", _fitted),
-        Case(f"ds-target-stats -q --threads 1 --no-center --target {WRONG} pool.npy -o made.npz", "target.npy", "vectors",
-             "made.npz", _fitted),
-        Case(f"ds-target-stats -q --threads 1 --no-center --target target.npy --weights {WRONG} pool.npy -o made.npz",
-             "weights.npy", "weights", "made.npz", _fitted),
+                 for base in _POOLS],
+    "ds-embed": [Case(f"ds-embed -q --threads 1 --dimension 64 {WRONG} -o made.npy", base, "records", "made.npy",
+                      _vectors) for base in _POOLS],
+    "ds-topk": [
+        Case(f"{_TOPK} {WRONG}", "scored.zst", "records", "made.zst", _best_carried),
+        Case(f"{_TOPK} --scores {WRONG} pool.zst", "scores.npy", "scores", "made.zst", _best_of_scores),
+        Case(f"{_TOPK} --scores scores.npy {WRONG}", "pool.zst", "records", "made.zst", _best_of_scores),
     ],
     "ds-score": [
-        *(Case(f"ds-score -q --threads 1 --target {WRONG} pool.npy -o made.npy", base, "target", "made.npy", _scores)
+        *(Case(f"{_SCORE} --target {WRONG} pool.npy -o made.npy", base, "target", "made.npy", _scores)
           for base in ("target.npz", "target.npz", "nearest.npz", "turns.npz", "random.npz")),
-        *2 * [Case(f"ds-score -q --threads 1 --target target.npz {WRONG} -o made.npy", "pool.npy", "vectors", "made.npy",
-                   _scores)],
-        Case(f"ds-score -q --threads 1 --target target.npz {WRONG} -o made.zst", "carried.zst", "records", "made.zst",
+        *2 * [Case(f"{_SCORE} --target target.npz {WRONG} -o made.npy", "pool.npy", "vectors", "made.npy", _scores)],
+        Case(f"{_SCORE} --target target.npz {WRONG} -o made.zst", "carried.zst", "records", "made.zst",
              _scored_records),
     ],
-    "ds-topk": [
-        Case(f"ds-topk -q -k 20 {WRONG} -o made.zst", "scored.zst", "records", "made.zst", _best_carried),
-        Case(f"ds-topk -q -k 20 --scores {WRONG} pool.zst -o made.zst", "scores.npy", "scores", "made.zst",
-             _best_of_scores),
-        Case(f"ds-topk -q -k 20 --scores scores.npy {WRONG} -o made.zst", "pool.zst", "records", "made.zst",
-             _best_of_scores),
+    "ds-target-stats": [
+        Case(f"{_STATS} --target target.npy {WRONG}", "pool.npy", "vectors", "made.npz", _fitted),
+        Case(f"{_STATS} --target {WRONG} pool.npy", "target.npy", "vectors", "made.npz", _fitted),
+        Case(f"{_STATS} --target target.npy --weights {WRONG} pool.npy", "weights.npy", "weights", "made.npz", _fitted),
     ],
-    "ds-train": [Case(f"ds-train -q --threads 1 --init config.json --tokenizer tokens --objective clm --length 32 --batch 8"
-                      f" --steps 1 {WRONG} -o made", base, "records", "made", _trained) for base in ("pool.jsonl", "pool.zst")],
+    "ds-train": [Case(f"{_TRAIN} {WRONG} -o made", base, "records", "made", _trained) for base in _POOLS],
 }
 
 
