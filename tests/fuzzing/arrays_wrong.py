@@ -59,12 +59,14 @@ def wrong_array(rows: np.ndarray, source: Random) -> bytes:
 def _other_numbers(rows: np.ndarray, source: Random) -> np.ndarray:
     rows = rows.copy()
     value = source.choice((np.nan, np.inf, -np.inf, 0.0, 65504.0, -65504.0, 6e-8, -0.0))
+    if rows.dtype.kind != "f":
+        value = 1
     choice = source.randrange(3)
     if choice == 0:
-        rows[source.randrange(len(rows))] = value
+        rows[source.randrange(max(1, len(rows))) :][:1] = value
     elif choice == 1:
         rows[:] = value
-    else:
+    elif rows.size:
         rows.reshape(-1)[source.randrange(rows.size)] = value
     return rows[: source.choice((len(rows), 1, 2))]
 

@@ -66,6 +66,8 @@ def make_files(folder: Path, tokens: bool) -> None:
         "ds-target-stats --no-center --target target.npy pool.npy -o target.npz",
         "ds-target-stats --method nearest --metric cosine --target target.npy pool.npy -o nearest.npz",
         "ds-target-stats --method round-robin --rounds 3 --target target.npy pool.npy -o turns.npz",
+        "ds-target-stats --method classifier --target target.npy pool.npy -o classifier.npz",
+        "ds-target-stats --method dsir --min-words 3 --target target.jsonl pool.jsonl -o dsir.npz",
         "ds-target-stats --method random --target target.npy pool.npy -o random.npz",
         "ds-score --target target.npz pool.npy -o scores.npy",
         "ds-score --target target.npz carried.zst -o scored.zst",
@@ -139,6 +141,10 @@ def _compare(scores: np.ndarray, target: Path, rows: np.ndarray) -> None:
         assert np.allclose(scores, expected, rtol=1e-4, atol=allowed), f"scores are off: {scores[:3]} {expected[:3]}"
 
 
+def _scored_texts(folder: Path, case: Case) -> None:
+    assert len(rows_of(folder / case.made)) == 60, "rows were lost"
+
+
 def _scored_records(folder: Path, case: Case) -> None:
     import base64
 
@@ -195,6 +201,8 @@ SUBJECTS: dict[str, Sequence[Case]] = {
     "ds-score": [
         *(Case(f"{_SCORE} --target {WRONG} pool.npy -o made.npy", base, "target", "made.npy", _scores)
           for base in ("target.npz", "target.npz", "nearest.npz", "turns.npz", "random.npz")),
+        Case(f"{_SCORE} --target {WRONG} pool.npy -o made.npy", "classifier.npz", "target", "made.npy", _scores),
+        Case(f"{_SCORE} --target {WRONG} pool.jsonl -o made.npy", "dsir.npz", "target", "made.npy", _scored_texts),
         *2 * [Case(f"{_SCORE} --target target.npz {WRONG} -o made.npy", "pool.npy", "vectors", "made.npy", _scores)],
         Case(f"{_SCORE} --target target.npz {WRONG} -o made.zst", "carried.zst", "records", "made.zst",
              _scored_records),
