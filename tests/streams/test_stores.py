@@ -1,5 +1,7 @@
 """One object read to its end: connections that stall, and a store of another kind."""
 
+import contextlib
+import io
 from collections.abc import Iterator
 
 import pytest
@@ -65,3 +67,31 @@ def test_a_file_over_http_that_is_cut_is_an_error(near: Proxy) -> None:
     near.faults.append(Fault("GET", "/x", cut=140_000))
     with pytest.raises(GotdError, match="could not be read past byte"):
         whole(url)
+
+
+class Writer:
+    """What smart-open gives to write to a store of another kind: closing it finishes the object."""
+
+    def __init__(self, fails: bool) -> None:
+        self.fails, self.done = fails, ""
+
+    def write(self, _: bytes) -> None:
+        if self.fails:
+            raise OSError("the network is down")
+
+    def close(self) -> None:
+        self.done = "closed"
+
+    def terminate(self) -> None:
+        self.done = "terminated"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_upload_elsewhere_is_finished_only_when_it_is_whole(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    import smart_open
+
+    writer = Writer(fails)
+    monkeypatch.setattr(smart_open, "open", lambda *_, **__: writer)
+    with pytest.raises(GotdError, match="upload failed") if fails else contextlib.nullcontext():
+        stores.upload("gs://bucket/x", io.BytesIO(DATA))
+    assert writer.done == ("terminated" if fails else "closed")
