@@ -1,4 +1,4 @@
-"""python -m faults [--count N] [--seed S] [--jobs J]   (with tests/ in PYTHONPATH)
+"""python -m faults [--count N] [--seed S] [--jobs J] [--only I] [--verbose]   (with tests/ in PYTHONPATH)
 
 Runs stages of the real chain, installed commands in folders of their own, each with one fault at random: kill -9,
 SIGTERM, a full disk, a read error, a cut input, a server that closes the connection. After each: no status 0 with
@@ -106,15 +106,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--only", type=int, metavar="I", help="that run alone")
     given = parser.parse_args()
     with s3_server() as server:
         children = []
-        for first in range(given.jobs):
+        for first in range(1 if given.only is not None else given.jobs):
             pid = os.fork()
             if not pid:
                 status = 3
+                numbers = range(first, given.count, given.jobs)
+                if given.only is not None:
+                    numbers = range(given.only, given.only + 1)
                 try:
-                    status = min(1, part(range(first, given.count, given.jobs), given.seed, server, given.verbose))
+                    status = min(1, part(numbers, given.seed, server, given.verbose))
                 finally:
                     os._exit(status)
             children.append(pid)
