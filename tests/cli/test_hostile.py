@@ -177,3 +177,12 @@ def test_hostile_target_files(chain: Workdir) -> None:
         except AssertionError as error:
             raise AssertionError(f"{kind}: {error}") from error
     assert "made.npy" not in chain.names()
+
+
+@pytest.mark.slow
+def test_a_record_of_sixty_megabytes_is_read(work: Workdir) -> None:
+    text = "market shares of the quarter profit " * 1_700_000
+    work.write("long.jsonl", b'{"id":"a","text":"' + text.encode() + b'"}\n')
+    done = work.ok("ds-chunk long.jsonl -o long.zst && ds-embed long.jsonl -o long.npy")
+    assert all(int(each.split(" ")[0]) < 1024 for each in done.err.split("peak memory ")[1:])
+    assert len(work.ok("zstdcat long.zst").out.splitlines()) > 60_000

@@ -14,18 +14,16 @@ SEPARATOR = "\n\n"
 
 def split(text: str, chars: int) -> list[str]:
     """Pieces of at most `chars` characters and about equal length; only white space at the cuts is lost."""
-    pieces, text = [], text.strip()
-    while len(text) > chars:
-        ideal = math.ceil(len(text) / math.ceil(len(text) / chars))
-        end, start = _cut(text[: chars + 1], ideal, chars)
-        pieces.append(text[:end].rstrip())
-        text = text[start:].lstrip() if len(text) <= 64 * chars else text[start:]
-        if len(text) > 64 * chars:  # a long text loses its head once in 64 pieces, so the work stays linear
-            head, text = text[: 32 * chars], text[32 * chars :]
-            *whole, tail = split(head, chars) or [""]
-            pieces += whole
-            text = tail + text
-    return [piece for piece in (*pieces, text) if piece.strip()]
+    pieces, text, start = [], text.strip(), 0
+    while len(text) - start > chars:
+        left = len(text) - start
+        ideal = math.ceil(left / math.ceil(left / chars))
+        end, following = _cut(text[start : start + chars + 1], ideal, chars)
+        pieces.append(text[start : start + end].rstrip())
+        start += following
+        while start < len(text) and text[start].isspace():
+            start += 1
+    return [piece for piece in (*pieces, text[start:]) if piece.strip()]
 
 
 def _cut(window: str, ideal: int, chars: int) -> tuple[int, int]:
