@@ -168,6 +168,7 @@ def _change_run(members: dict[str, bytes], source: Random) -> None:
     members["run.npy"] = _saved(np.frombuffer(json.dumps(body).encode(), "u1"))
 
 
+@np.errstate(all="ignore")
 def _other_member(member: bytes, source: Random) -> bytes:
     array = _loaded(member)
     if array.dtype.kind not in "fiu":
@@ -179,8 +180,7 @@ def _other_member(member: bytes, source: Random) -> bytes:
                           np.concatenate([array, array]), np.float64(1.0), np.asfortranarray(array),
                           array.astype(">f8"),
                           array[..., :-1], np.zeros((0, 0)), array.astype(complex)))
-    with np.errstate(all="ignore"):
-        return _saved(np.asarray(made))
+    return _saved(np.asarray(made))
 
 
 def _zipped(members: dict[str, bytes], source: Random) -> bytes:

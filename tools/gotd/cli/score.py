@@ -93,14 +93,14 @@ class _Target:
 
     def __init__(self, file: str, arrays: "dict[str, np.ndarray]", summary: dict[str, Any], threads: int,
                  device: str) -> None:
-        self._file, self._arrays, self._summary, self._threads = file, arrays, summary, threads
+        self.file, self._arrays, self._summary, self._threads = file, arrays, summary, threads
         self._device = device
 
     def check(self, verifier: Verifier) -> None:
         """What a stream has said of itself so far: by announcement or by seals, its embedder must be the target's."""
         said = [message for message in (verifier.announced, *verifier.seals) if message]
         for message in said:
-            require_same_embedder(self._summary["embedder"], message.made_by.get("embedder"), self._file, verifier.name)
+            require_same_embedder(self._summary["embedder"], message.made_by.get("embedder"), self.file, verifier.name)
 
     @property
     def dimension(self) -> int:
@@ -118,7 +118,7 @@ class _Target:
         wrong = np.flatnonzero(~np.isfinite(found))
         if len(wrong):
             what = f"row {first + int(wrong[0])} of {name} has a score that is NaN or infinite"
-            raise DataError(self._file, what, "check the numbers in both")
+            raise DataError(self.file, what, "check the numbers in both")
         return found
 
     @cached_property
@@ -139,7 +139,7 @@ def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Target
         for block in reader.blocks():
             ours.check(reader.verifier)
             if block.shape[1] != ours.dimension:
-                what = f"dimension {block.shape[1]}, the target has {ours.dimension}"
+                what = f"dimension {block.shape[1]}, the target has {ours.dimension} ({ours.file})"
                 raise DataError(source.name, what, "embed both alike")
             writer.write(ours.scores(block, source.name, reader.rows - len(block)))
             run.advance(len(block))
