@@ -17,9 +17,12 @@ DATA  ?= ../shared/data
 TASK  ?= chemprot
 K     ?= 5000
 MODEL ?= hash
+JOBS  ?= 2
 WORK  ?= build/real-$(notdir $(MODEL))
-real: $(VENV)/.installed ## choose K from DATA/pool for DATA/tasks/TASK with MODEL, in WORK
-	PATH="$(abspath $(VENV))/bin:$$PATH" sh scripts/real.sh $(DATA) $(TASK) $(K) $(MODEL) $(WORK)
+real: $(VENV)/.installed ## choose K from DATA/pool for DATA/tasks/TASK with MODEL, in WORK, JOBS shards at once
+	+PATH="$(abspath $(VENV))/bin:$$PATH" $(MAKE) --no-print-directory -f scripts/pipeline.mk report \
+	    $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) POOL=$(DATA)/pool TARGET=$(DATA)/tasks/$(TASK)/train.jsonl.zst \
+	    NAME=$(TASK) K=$(K) MODEL=$(MODEL) WORK=$(WORK)
 test: $(VENV)/.test-installed ## the tests, without the slow ones
 	$(VENV)/bin/python -m pytest -m "not slow" -q -n auto
 test-all: $(VENV)/.test-installed ## every test

@@ -1,0 +1,146 @@
+# The whole chain over the shards of a pool, for GNU Make 4.2 or newer:
+#
+#   make -f scripts/pipeline.mk -j8 POOL=pool/ TARGET=task.jsonl K=5000 MODEL=hash WORK=build/task
+#   make -f scripts/pipeline.mk help
+#
+# Each output is made from what stands before it and from a file in made-with/ that holds the options and the names,
+# sizes and times of what is read; that file is rewritten only when they change. So a changed input (even by an older
+# one), option or model rebuilds just what depends on it. The commands let outputs appear whole or not at all, so make
+# can be killed at any moment: the same line goes on. Names must be free of spaces.
+
+define HELP
+pipeline.mk: chunk, embed, fit, score, choose.
+  POOL    folder of records (*.jsonl.zst, .gz, plain), or a list of files or URLs
+  TARGET  records of the task; several files are read one after the other
+  K       how many records to choose (or TOPK="--fraction 0.01")
+  MODEL   of ds-embed; default hash; "hash FOLDER" for both side by side
+  WORK    where outputs go; default build/pipeline
+  NAME    of the target's folder in WORK; default the target's name
+  CHUNK, EMBED, STATS, SCORE, TOPK   more options of the commands, as CHUNK="--chars 500"
+  FIELD   of records, for the goal `report`: its shares in the pool and in the choice; default domain
+WORK/chunks and WORK/emb serve every target; WORK/NAME/selected.jsonl.zst is the choice.
+
+endef
+
+MODEL ?= hash
+WORK  ?= build/pipeline
+FIELD ?= domain
+
+# ---- What is read: names, and for files size and time
+
+SUFFIXES := .jsonl.zst .jsonl.gz .ndjson.zst .ndjson.gz .json.zst .json.gz .jsonl .ndjson .json
+stem   = $(or $(firstword $(foreach s,$(SUFFIXES),$(patsubst %$s,%,$(filter %$s,$(notdir $1))))),$(notdir $1))
+urls   = $(foreach f,$1,$(if $(findstring ://,$f),$f))
+local  = $(filter-out $(call urls,$1),$1)
+#: size.time@@name of files. No character that would take the line through a shell: it may be long.
+seen   = $(if $1,$(shell stat -L -c %s.%.9Y@@%n $1))
+name   = $(lastword $(subst @@, ,$1))
+tree   = $(if $(wildcard $1/.),$(sort $(shell find -L $1 -type f -printf '%s.%T@@@%p\n')))
+
+POOL_FILES := $(sort $(foreach p,$(POOL),$(if $(wildcard $p/.),$(wildcard $(SUFFIXES:%=$p/*%)),$p)))
+POOL_SEEN  := $(call seen,$(call local,$(POOL_FILES))) $(foreach u,$(call urls,$(POOL_FILES)),url@@$u)
+SHARDS     := $(foreach f,$(POOL_FILES),$(call stem,$f))
+NAME       ?= $(call stem,$(firstword $(TARGET)))
+OUT         = $(WORK)/$(NAME)
+
+CHUNKS = $(SHARDS:%=$(WORK)/chunks/%.jsonl.zst)
+EMB    = $(SHARDS:%=$(WORK)/emb/%.npy)
+SCORES = $(SHARDS:%=$(OUT)/scores/%.npy)
+
+# ---- Bad input, before anything is done
+
+ifeq ($(filter help,$(MAKECMDGOALS)),)
+  ifneq ($(filter 3.% 4.0% 4.1%,$(MAKE_VERSION)),)
+    $(error pipeline.mk: GNU Make $(MAKE_VERSION) is too old: 4.2 or newer is wanted)
+  endif
+  MISSING := $(strip $(if $(POOL),,POOL) $(if $(TARGET),,TARGET) $(if $(K)$(TOPK),,K))
+  ifneq ($(MISSING),)
+    $(error pipeline.mk: not set: $(MISSING); see make -f $(firstword $(MAKEFILE_LIST)) help)
+  endif
+  ABSENT := $(strip $(foreach f,$(call local,$(POOL_FILES) $(TARGET)),$(if $(wildcard $f),,$f)))
+  ifneq ($(ABSENT),)
+    $(error pipeline.mk: no such file: $(ABSENT))
+  endif
+  ifeq ($(POOL_FILES),)
+    $(error pipeline.mk: no records in $(POOL): looked for $(SUFFIXES:%=*%))
+  endif
+  TWICE := $(strip $(foreach s,$(sort $(SHARDS)),$(if $(word 2,$(filter $s,$(SHARDS))),$s)))
+  ifneq ($(TWICE),)
+    $(error pipeline.mk: several shards are called $(TWICE); outputs are named after them)
+  endif
+endif
+
+.PHONY: choose report help FORCE
+choose: $(OUT)/selected.jsonl.zst
+	@echo "chosen: $<"
+report: $(OUT)/selected.jsonl.zst
+	@python $(dir $(lastword $(MAKEFILE_LIST)))report.py $(FIELD) $< $$(cat $(OUT)/made-with/chunk-files)
+	@echo "chosen: $<"
+help:
+	$(info $(HELP))@:
+FORCE:
+.SUFFIXES:
+
+# ---- made-with/: $(call made-with,FILE,TEXT) is the rule of a FILE that holds TEXT
+
+same = $(and $(findstring <$1>,<$2>),$(findstring <$2>,<$1>))
+# Make itself writes it: a shell's line holds 128 KiB, and the names of all shards may be more. Not under -n, which
+# expands recipes, too.
+write = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,$(shell mkdir -p $(@D))$(file > $@.new,$(text)))mv $@.new $@
+define made-with-rule
+$1: text := $2
+$1: $(if $(call same,$(file < $1),$2),,FORCE)
+	@$$(write)
+endef
+made-with = $(eval $(call made-with-rule,$1,$(strip $2)))
+
+$(foreach s,$(POOL_SEEN),$(call made-with,$(WORK)/made-with/$(call stem,$(call name,$s)),ds-chunk $(CHUNK) $s))
+$(call made-with,$(WORK)/made-with/embed,ds-embed $(MODEL) $(EMBED) $(foreach m,$(MODEL),$(call tree,$m)))
+$(call made-with,$(OUT)/made-with/target,ds-embed $(TARGET) $(call seen,$(call local,$(TARGET))))
+$(call made-with,$(OUT)/made-with/stats,ds-target-stats $(STATS))
+$(call made-with,$(OUT)/made-with/score,ds-score $(SCORE))
+$(call made-with,$(OUT)/made-with/topk,ds-topk $(K) $(TOPK))
+$(call made-with,$(OUT)/made-with/chunk-files,$(CHUNKS))
+$(call made-with,$(OUT)/made-with/emb-files,$(EMB))
+
+# ---- The chain
+
+# With -jN the commands share the processors out; what runs alone has them all.
+at_once = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),$(if $(filter -j,$(MAKEFLAGS)),$(CPUS),1))
+CPUS   := $(shell nproc)
+ifndef DS_THREADS
+  export DS_THREADS = $(shell expr \( $(CPUS) + $(at_once) - 1 \) / $(at_once))
+  $(OUT)/target.npz: export DS_THREADS = $(CPUS)
+endif
+
+MODELS = $(MODEL:%=--model %)
+# A command leaves an output alone whose seal says that it is this one already: then it is as good as new.
+made = touch -c $@
+folder = @mkdir -p $(@D)
+
+$(foreach f,$(call local,$(POOL_FILES)),$(eval $(WORK)/chunks/$(call stem,$f).jsonl.zst: $f))
+$(foreach f,$(POOL_FILES),$(eval file-of-$(call stem,$f) := $f))
+
+$(WORK)/chunks/%.jsonl.zst: $(WORK)/made-with/%
+	$(folder)
+	ds-chunk $(CHUNK) $(file-of-$*) -o $@ && $(made)
+
+$(WORK)/emb/%.npy: $(WORK)/chunks/%.jsonl.zst $(WORK)/made-with/embed
+	$(folder)
+	ds-embed $(MODELS) $(EMBED) $< -o $@ && $(made)
+
+$(OUT)/target.npy: $(call local,$(TARGET)) $(OUT)/made-with/target $(WORK)/made-with/embed
+	$(folder)
+	ds-embed $(MODELS) $(EMBED) $(TARGET) -o $@ && $(made)
+
+# target.npz arrives last: where it is, its summary is.
+$(OUT)/target.npz: $(OUT)/target.npy $(EMB) $(addprefix $(OUT)/made-with/,stats emb-files)
+	ds-target-stats $(STATS) --target $< $$(cat $(OUT)/made-with/emb-files) -o $(@D)/fitted.npz > $(@D)/fitted.json
+	mv $(@D)/fitted.json $(@D)/summary.json && mv $(@D)/fitted.npz $@
+
+$(OUT)/scores/%.npy: $(WORK)/emb/%.npy $(OUT)/target.npz $(OUT)/made-with/score
+	$(folder)
+	ds-score $(SCORE) --target $(OUT)/target.npz $< -o $@ && $(made)
+
+$(OUT)/selected.jsonl.zst: $(CHUNKS) $(SCORES) $(addprefix $(OUT)/made-with/,topk chunk-files)
+	ds-topk $(if $(K),-k $(K)) $(TOPK) --scores $(@D)/scores/ $$(cat $(OUT)/made-with/chunk-files) -o $@

@@ -1,0 +1,204 @@
+"""scripts/pipeline.mk: what a change rebuilds, what a kill leaves behind, what bad input says."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from workdir import Workdir, records, texts
+
+PIPELINE = Path(__file__).parents[2] / "scripts/pipeline.mk"
+# The quickest rule to fit: which one is fitted is no matter here.
+MAKE = (f"make -f {PIPELINE} POOL=pool/ TARGET=target.jsonl K=20 CHUNK='--chars 200' EMBED='--dimension 64' "
+        "STATS='--method mean' WORK=work")
+SHARDS = ["a", "b", "c"]
+SELECTED = "work/target/selected.jsonl.zst"
+#: Outputs in what make prints; the mv of a summary and a target file comes after their command.
+OUTPUT = re.compile(r"^ds-.* -o work/(\S+)|mv \S+/fitted\.\w+ work/(\S+)", re.MULTILINE)
+
+
+def prepared(work: Workdir) -> Workdir:
+    """A pool of three shards, each compressed in another way, and a target."""
+    (work.path / "pool").mkdir()
+    for number, shard in enumerate(SHARDS):
+        work.write(f"pool/{shard}.jsonl", records(texts(100, seed=number)))
+    work.ok("zstd -q --rm pool/a.jsonl && gzip pool/b.jsonl")
+    work.write("target.jsonl", records(texts(60, seed=9)[::5]))
+    return work
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
+    """The chain, run once; every test leaves it complete."""
+    made = prepared(Workdir(tmp_path_factory.mktemp("built")))
+    made.ok(f"{MAKE} -j2")
+    return made
+
+
+def remade(work: Workdir, line: str) -> list[str]:
+    """The outputs that a run makes again, in one order."""
+    before = times(work)
+    work.ok(line)
+    after = times(work)
+    return sorted(name for name in after if before.get(name) != after[name])
+
+
+def times(work: Workdir) -> dict[str, int]:
+    """When each output was last made."""
+    files = (path for path in (work.path / "work").rglob("*") if path.is_file() and "made-with" not in path.parts)
+    return {path.relative_to(work.path / "work").as_posix(): path.stat().st_mtime_ns for path in files}
+
+
+def would_remake(work: Workdir, line: str) -> list[str]:
+    """The outputs that a run would make again, in the same way."""
+    shown = work.ok(f"{line} -n").out.decode()
+    found = {path for names in OUTPUT.findall(shown) for path in names if path}
+    return sorted(name for name in found if not name.endswith("fitted.npz"))
+
+
+CHUNKS = [f"chunks/{shard}.jsonl.zst" for shard in SHARDS]
+EMB = [f"emb/{shard}.npy" for shard in SHARDS]
+SCORES = [f"target/scores/{shard}.npy" for shard in SHARDS]
+CHOICE = ["target/selected.jsonl.zst"]
+AFTER_EMB = [*SCORES, *CHOICE, "target/summary.json", "target/target.npz"]
+AFTER_MODEL = sorted([*EMB, *AFTER_EMB, "target/target.npy"])
+
+
+def test_the_same_line_again_makes_nothing(built: Workdir) -> None:
+    assert remade(built, MAKE) == []
+    assert f"chosen: {SELECTED}" in built.ok(MAKE).out.decode()
+
+
+def test_a_touched_shard_redoes_that_shard_the_potentials_the_scores_and_the_choice(built: Workdir) -> None:
+    before = built.read(SELECTED)
+    built.ok("touch pool/b.jsonl.gz")
+    expected = ["chunks/b.jsonl.zst", "emb/b.npy", *AFTER_EMB]
+    assert would_remake(built, MAKE) == expected
+    assert remade(built, f"{MAKE} -j2") == expected
+    assert built.read(SELECTED) == before
+
+
+def test_k_is_of_the_choice_alone(built: Workdir) -> None:
+    before = built.read(SELECTED)
+    assert remade(built, f"{MAKE} K=21") == CHOICE
+    assert len(built.ok(f"zstdcat {SELECTED}").out.splitlines()) == 21
+    assert remade(built, MAKE) == CHOICE
+    assert built.read(SELECTED) == before
+
+
+def test_options_and_models_rebuild_what_depends_on_them(built: Workdir) -> None:
+    (built.path / "model").mkdir()
+    built.write("model/config.json", b"{}")
+    assert would_remake(built, f"{MAKE} CHUNK='--chars 300'") == [*CHUNKS, *EMB, *AFTER_EMB]
+    for change in ("EMBED='--dimension 32'", "MODEL=model", "MODEL='hash hash'"):
+        assert would_remake(built, f"{MAKE} {change}") == AFTER_MODEL, change
+    assert would_remake(built, f"{MAKE} STATS='--method random'") == AFTER_EMB
+    assert would_remake(built, f"{MAKE} TOPK='--order input'") == CHOICE
+    # -n does nothing that a later run would see.
+    assert would_remake(built, MAKE) == []
+
+
+def test_a_model_that_changed_in_its_folder_is_another_model(work: Workdir) -> None:
+    prepared(work)
+    (work.path / "model").mkdir()
+    work.write("model/weights", b"1")
+    stamp = f"{MAKE} MODEL=model work/made-with/embed"
+    assert "mv " in work.ok(f"{stamp} -n").out.decode()
+    work.ok(stamp)
+    assert "mv " not in work.ok(f"{stamp} -n").out.decode()
+    work.write("model/weights", b"2")
+    assert "mv " in work.ok(f"{stamp} -n").out.decode()
+
+
+def test_another_target_shares_chunks_and_vectors(built: Workdir) -> None:
+    built.write("other.jsonl", records(texts(60, seed=8)[1::5]))
+    made = would_remake(built, f"{MAKE} TARGET=other.jsonl")
+    assert {name.partition("/")[0] for name in made} == {"other"}, made
+    # In the same place, and older than all outputs.
+    os.utime(built.path / "other.jsonl", (1e9, 1e9))
+    assert would_remake(built, f"{MAKE} TARGET=other.jsonl NAME=target") == sorted([*AFTER_EMB, "target/target.npy"])
+
+
+def test_a_shard_replaced_by_an_older_file_is_seen(built: Workdir) -> None:
+    kept = (built.path / "pool/c.jsonl").stat()
+    os.utime(built.path / "pool/c.jsonl", (1e9, 1e9))  # as rsync -a leaves it
+    assert would_remake(built, MAKE) == ["chunks/c.jsonl.zst", "emb/c.npy", *AFTER_EMB]
+    os.utime(built.path / "pool/c.jsonl", ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    assert would_remake(built, MAKE) == []
+
+
+def test_a_shard_that_goes_away_is_out_of_the_choice(built: Workdir) -> None:
+    before = built.read(SELECTED)
+    built.ok("mv pool/a.jsonl.zst away.jsonl.zst")
+    assert remade(built, f"{MAKE} -j2") == [name for name in AFTER_EMB if name != "target/scores/a.npy"]
+    built.ok("ds-topk -q -k 20 --scores work/target/scores/ work/chunks/b.jsonl.zst work/chunks/c.jsonl.zst -o two.zst")
+    assert built.read(SELECTED) == built.read("two.zst")
+    built.ok("mv away.jsonl.zst pool/a.jsonl.zst")
+    built.ok(f"{MAKE} -j2")
+    assert built.read(SELECTED) == before
+
+
+def test_by_make_and_by_hand_the_same_bytes(built: Workdir) -> None:
+    built.ok("ds-chunk -q --chars 200 pool/*.jsonl* | ds-embed -q --dimension 64 |"
+             " ds-score -q --target work/target/target.npz | ds-topk -q -k 20 -o piped.jsonl.zst")
+    assert built.read("piped.jsonl.zst") == built.read(SELECTED)
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ("POOL= K=", "not set: POOL K"),
+    ("TARGET=", "not set: TARGET"),
+    ("POOL='pool/a.jsonl.zst gone.jsonl' TARGET=away.jsonl", "no such file: gone.jsonl away.jsonl"),
+    ("POOL=empty", "no records in empty"),
+    ("POOL='pool/a.jsonl.zst twice/a.jsonl'", "several shards are called a"),
+])
+def test_bad_input_is_named_before_anything_is_made(built: Workdir, change: str, words: str) -> None:
+    built.ok("mkdir -p empty twice && cp pool/c.jsonl twice/a.jsonl")
+    done = built.run(f"{MAKE} WORK=nothing {change}")
+    assert done.status == 2
+    assert words in done.err
+    assert not (built.path / "nothing").exists()
+
+
+def test_a_command_that_fails_ends_make_and_leaves_no_output(built: Workdir) -> None:
+    built.ok("mkdir -p bad && printf '{\"text\": \"a\"}\\nnot json\\n' > bad/x.jsonl && cp pool/c.jsonl bad/")
+    done = built.run(f"{MAKE} -k POOL=bad WORK=failed")
+    assert done.status == 2
+    assert "bad/x.jsonl:2: " in done.err
+    assert "failed/chunks/x.jsonl.zst" not in built.names()
+    assert "failed/emb/c.npy" in built.names()
+    assert "failed/target/target.npz" not in built.names()
+
+
+def killed(work: Workdir, line: str, after: float, number: signal.Signals) -> None:
+    """Starts a line and kills all of it, make and commands, after so many seconds."""
+    with subprocess.Popen(["bash", "-c", f"exec {line}"], cwd=work.path, env=work.environment, start_new_session=True,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        time.sleep(after)
+        os.killpg(process.pid, number)
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_and_run_again_the_same_bytes(work: Workdir, kills: int) -> None:
+    prepared(work)
+    start = time.monotonic()
+    work.ok(f"{MAKE} -j2 WORK=whole")
+    whole, draw = time.monotonic() - start, random.Random(kills)
+    wanted = outputs(work, "whole")
+    for number in range(kills):
+        kind = draw.choice([signal.SIGKILL, signal.SIGTERM])
+        killed(work, f"{MAKE} -j2 WORK=run-{number}", draw.uniform(0, whole), kind)
+        work.ok(f"{MAKE} -j2 WORK=run-{number}")
+        assert outputs(work, f"run-{number}") == wanted, (number, kind)
+        work.ok(f"rm -r run-{number}")
+
+
+def outputs(work: Workdir, folder: str) -> dict[str, bytes]:
+    """All that is there, but for the names of files, which hold the folder's name."""
+    root = work.path / folder
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*")
+            if path.is_file() and not path.name.endswith("-files")}
