@@ -24,9 +24,9 @@ real: $(VENV)/.installed ## choose K from DATA/pool for DATA/tasks/TASK with MOD
 	    $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) POOL=$(DATA)/pool TARGET=$(DATA)/tasks/$(TASK)/train.jsonl.zst \
 	    NAME=$(TASK) K=$(K) MODEL=$(MODEL) WORK=$(WORK)
 test: $(VENV)/.test-installed ## the tests, without the slow ones
-	$(VENV)/bin/python -m pytest -m "not slow" -q -n auto
+	$(VENV)/bin/python -m pytest -m "not slow" -q -n auto --dist loadgroup
 test-all: $(VENV)/.test-installed ## every test
-	$(VENV)/bin/python -m pytest -q -n auto
+	$(VENV)/bin/python -m pytest -q -n auto --dist loadgroup
 check: $(VENV)/.test-installed ## lint and types
 	$(PIP) ruff mypy
 	$(VENV)/bin/ruff check tools tests scripts

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gotd.cli._frame import Run
 from gotd.errors import UsageError
 from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import STANDARD, is_url
@@ -43,6 +44,15 @@ def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None) -> l
         if any(_same_file(name, job.output) for name in names):
             raise UsageError(f"{job.output} is an input as well: it would be replaced; choose another output")
     return found
+
+
+def has_nothing_to_do(found: Sequence[Job], files: Sequence[str], run: Run) -> bool:
+    """Whether the inputs leave none for this shard, which is then said: an array job may have more tasks than inputs."""
+    if found:
+        return False
+    run.say(f"nothing to do: {len(files)} inputs leave none for this shard")
+    run.close()
+    return True
 
 
 def _one_each(names: list[str], output: str, suffix: str, shard: str | None) -> list[Job]:

@@ -7,7 +7,7 @@ import click
 from gotd.chunking import Chunk, Chunker, Document
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
-from gotd.cli._jobs import jobs, run_jobs
+from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
 from gotd.streams.json_fields import object_line, quoted, raw_fields, text_of
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records
 from gotd.streams.seal import made_by
@@ -38,11 +38,14 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
       zcat reviews.jsonl.gz | ds-chunk --chars 500 -o reviews.jsonl.zst
     """
     run = Run("ds-chunk", quiet)
+    found = jobs(files, output, ".jsonl.zst", shard)
+    if has_nothing_to_do(found, files, run):
+        return
     skipping = Skipping(skip_invalid)
     chunker = Chunker(chars)
     written = complete = 0
     maker = made_by("ds-chunk", {"chars": chars, "text_key": text_key})
-    for job, mine in run_jobs(jobs(files, output, ".jsonl.zst", shard), maker):
+    for job, mine in run_jobs(found, maker):
         if mine is None:
             complete += 1
             continue

@@ -6,7 +6,7 @@ import click
 
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
-from gotd.cli._jobs import is_directory, jobs, run_jobs
+from gotd.cli._jobs import has_nothing_to_do, is_directory, jobs, run_jobs
 from gotd.embedders.loading import load
 from gotd.embedders.protocol import Embedder
 from gotd.streams.arrays import ArrayWriter
@@ -57,6 +57,9 @@ def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimens
       ds-chunk pool.jsonl.zst | ds-embed | ds-score --target target.npz | ds-topk -k 5000 -o best.jsonl.zst
     """
     run = Run("ds-embed", quiet)
+    found = jobs(files, output, ".npy", shard)
+    if has_nothing_to_do(found, files, run):
+        return
     embedder = load(models, device=device, threads=options.thread_count(threads), max_tokens=max_tokens,
                     dimension=dimension, batch_tokens=batch_tokens, dtype=precision)
     skipping = Skipping(skip_invalid)
@@ -64,7 +67,7 @@ def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimens
     vectors = is_directory(output) or output.endswith(".npy")
     maker = made_by("ds-embed", {"text_key": text_key} | ({"dtype": dtype} if vectors else {}),
                     embedder=embedder.identity)
-    for job, mine in run_jobs(jobs(files, output, ".npy", shard), maker):
+    for job, mine in run_jobs(found, maker):
         if mine is None:
             complete += 1
             continue

@@ -8,7 +8,7 @@ import click
 
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
-from gotd.cli._jobs import jobs, run_jobs
+from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
 from gotd.cli._texts import TextTarget, score_texts
 from gotd.errors import DataError, GotdError
 from gotd.methods.contents import check_contents
@@ -55,6 +55,9 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
       ds-embed pool.jsonl.zst | ds-score --target target.npz | ds-topk -k 100 -o best.jsonl.zst
     """
     run = Run("ds-score", quiet)
+    found = jobs(files, output, ".npy", shard)
+    if has_nothing_to_do(found, files, run):
+        return
     from gotd.streams.targets import read_target
 
     arrays, summary, digest = read_target(target)
@@ -69,7 +72,7 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     maker = made_by("ds-score", {}, target=digest, embedder=summary["embedder"])
     skipping = Skipping(skip_invalid)
     complete = 0
-    for job, mine in run_jobs(jobs(files, output, ".npy", shard), maker):
+    for job, mine in run_jobs(found, maker):
         if mine is None:
             complete += 1
             continue

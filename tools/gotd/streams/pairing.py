@@ -9,6 +9,8 @@ from gotd.streams.locations import is_url
 from gotd.streams.seal import Digest, RecordRun
 
 _REMEDY = "score those records again, or give the --skip-invalid they were embedded with"
+#: Missing shards named in one message.
+_LISTED = 20
 _SUFFIXES = (".jsonl.zst", ".jsonl.gz", ".ndjson.zst", ".ndjson.gz", ".json.zst", ".json.gz", ".jsonl", ".ndjson",
              ".json", ".npy", ".zst", ".gz")
 
@@ -38,10 +40,11 @@ def pairs(scores: str, records: Sequence[str]) -> list[Pair]:
     twice = sorted({name for name in stems if stems.count(name) > 1})
     if twice:
         raise GotdError(f"{twice[0]}: two files of records have that name; give them one after the other, apart")
-    missing = [pair.scores for pair in found if not is_url(pair.scores) and not Path(pair.scores).exists()]
+    missing = [file for pair in found for file in (pair.scores, *pair.records)
+               if not is_url(file) and not Path(file).exists()]
     if missing:
-        others = f" ({len(missing)} of {len(found)} are)" if len(missing) > 1 else ""
-        raise GotdError(f"{missing[0]}: missing{others}; score those records first")
+        others = f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
+        raise GotdError(f"missing: {', '.join(missing[:_LISTED])}{others}; make those shards first")
     return found
 
 

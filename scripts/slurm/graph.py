@@ -1,0 +1,130 @@
+"""The chain as Slurm jobs: what waits for what, and how each is asked for."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from settings import Settings
+
+from gotd.errors import GotdError
+
+HERE = Path(__file__).parent
+
+
+class Stage(NamedTuple):
+    """A job, or an array of jobs.
+
+    limits : the settings its limits are in begin with this; after : stages that must have gone well
+    """
+
+    name: str
+    limits: str
+    after: tuple[str, ...] = ()
+    array: bool = False
+
+
+STAGES = (
+    Stage("chunk", "CHUNK", array=True),
+    Stage("embed", "EMBED", ("chunk",), array=True),
+    Stage("target", "EMBED"),
+    Stage("stats", "STATS", ("embed", "target")),
+    Stage("score", "SCORE", ("stats",), array=True),
+    Stage("topk", "TOPK", ("score",)),
+    Stage("train", "TRAIN", ("topk",)),
+)
+
+
+class Job(NamedTuple):
+    """A stage that was submitted. tasks : of an array; 0 for a job alone."""
+
+    stage: str
+    id: str
+    tasks: int
+    after: tuple[str, ...]
+
+    @property
+    def task_ids(self) -> list[str]:
+        """Slurm's names of its tasks."""
+        return [f"{self.id}_{task}" for task in range(self.tasks)] or [self.id]
+
+
+def stages(settings: Settings) -> list[Stage]:
+    """The stages that these settings ask for."""
+    return [stage for stage in STAGES if stage.name != "train" or settings["TRAIN"]]
+
+
+def sbatch(stage: Stage, settings: Settings, run: Path, after: list[str]) -> list[str]:
+    """The line that submits a stage, once the jobs before it have these ids."""
+    limit = {name: settings.get(f"{stage.limits}_{name}", "") for name in ("TIME", "CPUS", "MEMORY", "GPUS", "NODES")}
+    gpus = limit["GPUS"] not in ("", "0")
+    partition = settings["GPU_PARTITION"] if gpus and settings["GPU_PARTITION"] else settings["PARTITION"]
+    at_once = f"%{settings['AT_ONCE']}" if settings["AT_ONCE"] else ""
+    options = {
+        "job-name": f"{settings['NAME']}-{stage.name}",
+        "array": f"0-{int(settings['TASKS']) - 1}{at_once}" if stage.array else "",
+        "dependency": "afterok:" + ":".join(after) if after else "",
+        "kill-on-invalid-dep": "yes" if after else "",
+        "time": limit["TIME"], "cpus-per-task": limit["CPUS"], "mem": limit["MEMORY"],
+        "nodes": limit["NODES"] or "1", "ntasks-per-node": "1", "gpus-per-node": limit["GPUS"] if gpus else "",
+        "partition": partition, "account": settings["ACCOUNT"], "qos": settings["QOS"],
+        "output": str(log(run, stage.name, "%a" if stage.array else "")),
+        "export": f"ALL,RUN={run},SCRIPTS={HERE}",
+    }
+    given = [f"--{name}={value}" for name, value in options.items() if value]
+    return ["sbatch", "--parsable", *given, *settings["SBATCH"].split(), str(HERE / f"{stage.name}.sh")]
+
+
+def log(run: Path, stage: str, task: str) -> Path:
+    """Where a stage, or a task of an array, says what it does."""
+    return run / "logs" / (f"{stage}_{task}.log" if task else f"{stage}.log")
+
+
+def submit(settings: Settings, run: Path) -> list[Job]:
+    """Submits all stages; where one is refused, those before it are taken back.
+
+    Raises: GotdError with what sbatch said.
+    """
+    jobs: list[Job] = []
+    for stage in stages(settings):
+        ids = {job.stage: job.id for job in jobs}
+        line = sbatch(stage, settings, run, [ids[name] for name in stage.after])
+        try:
+            done = subprocess.run(line, capture_output=True, text=True, check=False)
+        except FileNotFoundError as error:
+            raise GotdError("sbatch: no such command; submit runs where Slurm's commands are") from error
+        found = re.match(r"\d+", done.stdout)
+        if done.returncode or not found:
+            if jobs:
+                subprocess.run(["scancel", *ids.values()], check=False)
+            said = " ".join(done.stderr.split())
+            raise GotdError(f"{stage.name}: sbatch refused it, nothing was submitted: {said}")
+        jobs.append(Job(stage.name, found[0], int(settings["TASKS"]) if stage.array else 0, stage.after))
+        remember(run, jobs)
+    return jobs
+
+
+def remember(run: Path, jobs: list[Job]) -> None:
+    """Writes down which jobs were submitted."""
+    lines = (f"{job.stage}\t{job.id}\t{job.tasks}\t{' '.join(job.after)}\n" for job in jobs)
+    (run / "jobs").write_text("".join(lines))
+
+
+def remembered(run: Path) -> list[Job]:
+    """The jobs that were last submitted from this folder."""
+    if not (run / "jobs").is_file():
+        return []
+    fields = (line.split("\t") for line in (run / "jobs").read_text().splitlines())
+    return [Job(stage, number, int(tasks), tuple(after.split())) for stage, number, tasks, after in fields]
+
+
+def drawing(settings: Settings, jobs: list[Job], shards: int) -> str:
+    """The graph as lines: stage, job, tasks, what it waits for."""
+    ids = {job.stage: f"job {job.id}" for job in jobs}
+    tasks = int(settings["TASKS"])
+    lines = []
+    for stage in stages(settings):
+        shared = f"{tasks} tasks for {shards} shards" if stage.array else "1 task"
+        after = f"after {', '.join(stage.after)}" if stage.after else "at once"
+        lines.append(f"{stage.name:8}{ids.get(stage.name, ''):14}{shared:28}{after}")
+    return "\n".join(line.rstrip() for line in lines)

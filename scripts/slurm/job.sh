@@ -1,0 +1,41 @@
+# What every batch script begins with: the settings that submit wrote down, the lists of shards, and `step`.
+# submit exports RUN, the folder where they are.
+set -euo pipefail
+. "$RUN/settings.sh"
+eval "$SETUP"
+mapfile -t pool < "$RUN/pool"
+mapfile -t chunks < "$RUN/chunks"
+mapfile -t emb < "$RUN/emb"
+mapfile -t target < "$RUN/target"
+models=()
+for model in $MODEL; do models+=(--model "$model"); done
+#: This task's part of the shards, for --shard. TASKS, not what Slurm counts: of an array only some may run again.
+part=${SLURM_ARRAY_TASK_ID:-0}/$TASKS
+# Since 22.05 a step no longer has the CPUs of its job unless it asks.
+export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
+out=$WORK/$NAME
+# Logs are added to. submit's report reads from the last of these lines on.
+echo "== job $SLURM_JOB_ID, $(date '+%F %T'), ${SLURMD_NODENAME:-}, part $part" >&2
+
+# Runs a command as a step of the job. When time runs out (USR1, see --signal) the command is told to stop, and the job
+# goes back into the queue: the next try finds what is complete, or the last checkpoint.
+step() {
+    local status=0 warned=
+    srun "$@" &
+    trap "warned=yes; kill -TERM $!" USR1
+    wait $! || status=$?
+    if [ -n "$warned" ]; then  # the trap had interrupted the waiting
+        status=0
+        wait $! || status=$?
+    fi
+    trap - USR1
+    if [ -n "$warned" ] && [ "$status" != 0 ]; then
+        if [ "${SLURM_RESTART_COUNT:-0}" -lt "$REQUEUES" ]; then
+            echo "out of time: back into the queue" >&2
+            scontrol requeue "$SLURM_JOB_ID"
+            sleep 60  # until Slurm ends it
+        fi
+        echo "out of time after $REQUEUES times in the queue; raise the time limit or REQUEUES" >&2
+    fi
+    return "$status"
+}

@@ -1,0 +1,129 @@
+"""The settings file: read by bash, checked before anything is submitted, written down for the jobs."""
+
+import difflib
+import glob
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+from gotd.errors import UsageError
+from gotd.streams.locations import is_url
+from gotd.streams.pairing import stem
+
+TEMPLATE = Path(__file__).with_name("settings.sh")
+_REQUIRED = ("POOL", "TARGET", "WORK")
+_SUFFIXES = tuple(f"{kind}{packed}" for kind in (".jsonl", ".ndjson", ".json") for packed in ("", ".zst", ".gz"))
+#: What a value must look like, by the end of its setting's name.
+_FORMS = {
+    "TIME": (re.compile(r"(\d+-)?\d+(:\d+){0,2}|UNLIMITED"), "a time, as 4:00:00 or 2-0"),
+    "MEMORY": (re.compile(r"\d+[KMGT]?"), "an amount of memory, as 8G"),
+    "CPUS": (re.compile(r"[1-9]\d*"), "a number from 1"),
+    "GPUS": (re.compile(r"\d+"), "a number"),
+    "NODES": (re.compile(r"[1-9]\d*"), "a number from 1"),
+    "TASKS": (re.compile(r"[1-9]\d*"), "a number from 1"),
+    "REQUEUES": (re.compile(r"\d+"), "a number"),
+    "PROCESSES": (re.compile(r"[1-9]\d*|"), "a number from 1, or nothing"),
+    "ONCE": (re.compile(r"[1-9]\d*|"), "a number from 1, or nothing"),
+    "K": (re.compile(r"[1-9]\d*|"), "a number from 1"),
+}
+
+Settings = dict[str, str]
+
+
+def read(file: Path) -> Settings:
+    """All settings of a file, with the template's values where it is silent.
+
+    Raises: UsageError naming every setting that is missing, unknown or malformed.
+    """
+    defaults = _assigned(TEMPLATE)
+    given = _assigned(file)
+    unknown = [name for name in given if name not in defaults and name.isupper()]
+    if unknown:
+        raise UsageError(f"{file}: no such setting: {', '.join(_with_guess(name, defaults) for name in unknown)}")
+    settings = {name: given.get(name, value).strip() for name, value in defaults.items()}
+    missing = [name for name in _REQUIRED if not settings[name]]
+    if not (settings["K"] or settings["TOPK"]):
+        missing.append("K")
+    if missing:
+        raise UsageError(f"{file}: not set: {', '.join(missing)}; {TEMPLATE} says what they are")
+    for name, value in settings.items():
+        form, wanted = _FORMS.get(name.rpartition("_")[2], (None, ""))
+        if form and not form.fullmatch(value):
+            raise UsageError(f"{file}: {name}={value}: wanted {wanted}")
+    return _completed(settings)
+
+
+def _assigned(file: Path) -> Settings:
+    """The variables that a file of shell sets."""
+    if not file.is_file():
+        raise UsageError(f"{file}: No such file; copy {TEMPLATE} and fill it in")
+    # What the environment holds under the name of a setting is none.
+    names = re.findall(r"^([A-Z_]+)=", TEMPLATE.read_text(), re.MULTILINE)
+    around = {name: value for name, value in os.environ.items() if name not in names}
+    line = 'set -euaf; . "$1"; env -0'
+    done = subprocess.run(["bash", "-c", line, "bash", os.path.relpath(file) if "/" in str(file) else f"./{file}"],
+                          env=around, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UsageError(f"{file}: not to be read by bash: {done.stderr.strip()}")
+    found = dict(entry.split("=", 1) for entry in done.stdout.split("\0") if entry)
+    return {name: value for name, value in found.items() if around.get(name) != value and name not in ("_", "SHLVL")}
+
+
+def _with_guess(name: str, known: Settings) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{name} (did you mean {near[0]}?)" if near else name
+
+
+def _completed(settings: Settings) -> Settings:
+    """With what follows from others: absolute names, the target's name, processes."""
+    work = str(Path(settings["WORK"]).absolute())
+    name = settings["NAME"] or stem(settings["TARGET"].split()[0])
+    processes = settings["TRAIN_PROCESSES"] or str(max(1, int(settings["TRAIN_GPUS"])))
+    return settings | {"WORK": work, "NAME": name, "TRAIN_PROCESSES": processes}
+
+
+def shards(settings: Settings) -> tuple[list[str], list[str]]:
+    """The files of the pool and of the target, as they are now: every task must see the same list.
+
+    Raises: UsageError naming what is not there, or an empty pool, or shards of one name.
+    """
+    pool = [file for place in settings["POOL"].split() for file in _expanded(place)]
+    target = settings["TARGET"].split()
+    absent = [file for file in [*pool, *target] if not is_url(file) and not Path(file).is_file()]
+    if absent:
+        raise UsageError(f"no such file: {' '.join(absent)}")
+    if not pool:
+        raise UsageError(f"no records in POOL={settings['POOL']}")
+    names = [stem(file) for file in pool]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"several shards are called {', '.join(twice)}; outputs are named after them")
+    return [_absolute(file) for file in pool], [_absolute(file) for file in target]
+
+
+def _expanded(place: str) -> list[str]:
+    if is_url(place):
+        return [place]
+    if Path(place).is_dir():
+        return sorted(str(file) for file in Path(place).iterdir() if file.name.endswith(_SUFFIXES))
+    if any(mark in place for mark in "*?["):
+        return sorted(glob.glob(place))  # noqa: PTH207 - absolute or not
+    return [place]
+
+
+def _absolute(file: str) -> str:
+    return file if is_url(file) else str(Path(file).absolute())
+
+
+def write_down(run: Path, settings: Settings) -> None:
+    """The folder that the jobs read: settings, and the lists of shards, one name a line."""
+    pool, target = shards(settings)
+    work, names = settings["WORK"], [stem(file) for file in pool]
+    (run / "logs").mkdir(parents=True, exist_ok=True)
+    lists = {"pool": pool, "target": target, "chunks": [f"{work}/chunks/{name}.jsonl.zst" for name in names],
+             "emb": [f"{work}/emb/{name}.npy" for name in names]}
+    for name, files in lists.items():
+        (run / name).write_text("".join(f"{file}\n" for file in files))
+    (run / "settings.sh").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()))

@@ -1,0 +1,152 @@
+"""How the jobs of a graph are doing, by Slurm's own word, and what to say of it."""
+
+import os
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from graph import STAGES, Job, log
+
+DONE, UNKNOWN, NOT_RUN = "COMPLETED", "UNKNOWN", "NOT_RUN"
+#: Waits for somebody to say `scontrol release`.
+HELD = "HELD"
+_UNFINISHED = {"PENDING", HELD, "RUNNING", "CONFIGURING", "COMPLETING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD",
+               "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED", "SUSPENDED"}
+_REMEDIES = {"OUT_OF_MEMORY": "raise {}_MEMORY", "TIMEOUT": "raise {}_TIME",
+             UNKNOWN: "Slurm has forgotten it, and keeps no accounts"}
+_LIMITS = {stage.name: stage.limits for stage in STAGES}
+#: What Slurm writes into a log when a step, not the whole job, was out of memory.
+_OUT_OF_MEMORY = ("oom-kill", "Out Of Memory", "exceeded memory limit")
+_LOG_TAIL_BYTES = 1 << 16
+
+States = dict[str, str]
+
+
+def look(jobs: list[Job], run: Path) -> States:
+    """The state of every task.
+
+    Slurm forgets jobs minutes after their end: then what was seen last is asked for, in `run`, and Slurm's accounts.
+    """
+    file = run / "states"
+    before = dict(line.split() for line in file.read_text().splitlines()) if file.is_file() else {}
+    ids = ",".join(job.id for job in jobs)
+    lines = _lines("squeue", "--noheader", "--array", "--states=all", f"--jobs={ids}", "--format=%i|%T|%r")
+    found = {task: _with_reason(state, reason) for task, state, reason in lines}
+    wanted = [task for job in jobs for task in job.task_ids]
+    ended = {task: state for task, state in before.items() if state not in _UNFINISHED}
+    if any(task not in found and task not in ended for task in wanted):
+        accounts = _lines("sacct", "--noheader", "--parsable2", "--allocations", "--array", f"--jobs={ids}",
+                          "--format=JobID,State")
+        found = {task: state.split()[0] for task, state in accounts} | found
+    states = {task: found.get(task) or ended.get(task) or UNKNOWN for task in wanted}
+    states |= _never_begun(jobs, states)
+    file.write_text("".join(f"{task} {state}\n" for task, state in states.items()))
+    return states
+
+
+def _with_reason(state: str, reason: str) -> str:
+    """Pending tasks that will not begin by themselves are named as what they are."""
+    if reason == "DependencyNeverSatisfied":
+        return NOT_RUN
+    return HELD if state == "PENDING" and "held" in reason.lower() else state
+
+
+def _lines(*command: str) -> list[list[str]]:
+    """What a command of Slurm's prints, in fields; nothing where it has nothing to say."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [line.split("|") for line in done.stdout.splitlines()] if not done.returncode else []
+
+
+def _never_begun(jobs: list[Job], states: States) -> States:
+    """Tasks that Slurm cancelled because a stage before them did not go well."""
+    bad: set[str] = set()
+    found: States = {}
+    for job in jobs:
+        mine = [states[task] for task in job.task_ids]
+        if bad.intersection(job.after):
+            found |= {task: NOT_RUN for task in job.task_ids if states[task] == "CANCELLED"}
+        if any(state != DONE and state not in _UNFINISHED for state in mine):
+            bad.add(job.stage)
+    return found
+
+
+def finished(states: States) -> bool:
+    """Whether no task will change any more."""
+    return not _UNFINISHED.intersection(states.values())
+
+
+def wait(jobs: list[Job], run: Path, seconds: float, say: Callable[[str], None]) -> States:
+    """Looks every so many seconds until all have ended, and says what changed."""
+    told = ""
+    while True:
+        states = look(jobs, run)
+        if (line := progress(jobs, states)) != told:
+            say(f"{time.strftime('%H:%M:%S')} {line}")
+            told = line
+        if finished(states):
+            return states
+        time.sleep(seconds)
+
+
+def progress(jobs: list[Job], states: States) -> str:
+    """One line: the stages that have begun."""
+    parts = []
+    for job in jobs:
+        counts = Counter(states[task].lower() for task in job.task_ids)
+        if set(counts) == {DONE.lower()}:
+            parts.append(f"{job.stage} done")
+        elif set(counts) - {"pending", "not_run"}:
+            parts.append(f"{job.stage} " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
+    return "; ".join(parts) or "waiting for the first job to begin"
+
+
+def report(jobs: list[Job], states: States, run: Path) -> str:
+    """What is done and what failed: a line for each stage, and one for each task that did not end well."""
+    lines = []
+    for job in jobs:
+        done = sum(states[task] == DONE for task in job.task_ids)
+        lines.append(f"{job.stage:8}{_word([states[task] for task in job.task_ids]):10}"
+                     f"{done} of {len(job.task_ids)} done")
+        for task in job.task_ids:
+            if states[task] not in (DONE, NOT_RUN) and states[task] not in _UNFINISHED:
+                lines.append(_failure(job, task, states[task], run))
+    return "\n".join(lines)
+
+
+def _word(states: list[str]) -> str:
+    if all(state == DONE for state in states):
+        return "done"
+    if any(state in _UNFINISHED for state in states):
+        return "going on"
+    return "not run" if all(state in (DONE, NOT_RUN) for state in states) else "FAILED"
+
+
+def _failure(job: Job, task: str, state: str, run: Path) -> str:
+    file = log(run, job.stage, task.partition("_")[2])
+    said = _last_words(file)
+    if any(words in line for line in said for words in _OUT_OF_MEMORY):
+        state = "OUT_OF_MEMORY"
+    remedy = _REMEDIES.get(state, "").format(_LIMITS[job.stage])
+    # The command's own error says more than what srun makes of it, and that more than how srun ends.
+    errors = [line for line in said if ": error: " in line]
+    line = ([line for line in errors if line.startswith("ds-")] or errors or said or ["(nothing)"])[-1]
+    return f"    {file.stem} (job {task}): {state}{'; ' + remedy if remedy else ''}; {file}: {line}"
+
+
+def _last_words(file: Path) -> list[str]:
+    """What a job said since it last began, at most the end of it."""
+    try:
+        with file.open("rb") as opened:
+            opened.seek(max(0, os.fstat(opened.fileno()).st_size - _LOG_TAIL_BYTES))
+            lines = opened.read().decode(errors="replace").splitlines()
+    except OSError as error:
+        return [f"({error.strerror})"]
+    begun = [number for number, line in enumerate(lines) if line.startswith("== job ")]
+    return [line.strip() for line in lines[begun[-1] + 1 if begun else 0 :] if line.strip()]
+
+
+def stages_with(jobs: list[Job], states: States, word: str) -> list[str]:
+    """The stages that `report` calls done, FAILED, not run or going on."""
+    return [job.stage for job in jobs if _word([states[task] for task in job.task_ids]) == word]

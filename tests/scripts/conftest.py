@@ -1,0 +1,67 @@
+"""Slurm for the tests of scripts/slurm, and real text."""
+
+import importlib.util
+import os
+import runpy
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import cluster
+from workdir import Workdir
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[dict[str, str]]:
+    """The environment of a Slurm that runs on this machine."""
+    if missing := cluster.missing_programs():
+        message = f"no {', '.join(missing)} here; apt-get install slurm-wlm munge"
+        if os.environ.get("GOTD_TESTS_NEED_SLURM"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with cluster.running(cluster.kernel_limits_memory()) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def docstrings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of real text: pool/0.jsonl to pool/7.jsonl with 300 docstrings each, and target.jsonl, of another package.
+
+    The demo's own reader, on less than all there is.
+    """
+    folder = tmp_path_factory.mktemp("docstrings")
+    (folder / "pool").mkdir()
+    pool = runpy.run_path(str(SCRIPTS / "demo/pool.py"))
+    library = Path(sysconfig.get_path("stdlib"))
+    modules = [path for part in ("*.py", "asyncio/*.py", "email/*.py", "multiprocessing/*.py")
+               for path in sorted(library.glob(part))]
+    networkx = Path(importlib.util.find_spec("networkx").origin).parent
+    texts = {name: [text for path in paths for text in pool["docstrings"](path, path.name, name)]
+             for name, paths in [("stdlib", modules), ("networkx", sorted(networkx.rglob("a*.py")))]}
+    for number in range(8):
+        pool["write"](folder / f"pool/{number}.jsonl", (texts["stdlib"] + texts["networkx"])[number::8][:300])
+    pool["write"](folder / "target.jsonl", texts["networkx"][:200])
+    return folder
+
+
+@pytest.fixture
+def cluster_work(work: Workdir, slurm: dict[str, str], docstrings: Path) -> Workdir:
+    """A folder where Slurm's commands and submit work, and settings for that text."""
+    work.environment |= slurm
+    work.environment["PATH"] += f":{SCRIPTS / 'slurm'}"
+    work.write("settings.sh", f"""
+POOL={docstrings}/pool
+TARGET={docstrings}/target.jsonl
+K=50
+WORK=work
+NAME=networkx
+STATS="--method mean"
+SETUP='sleep "${{PAUSE:-0}}"'
+EMBED_CPUS=1 STATS_CPUS=2 SCORE_CPUS=1
+CHUNK_MEMORY=1G EMBED_MEMORY=1G STATS_MEMORY=2G SCORE_MEMORY=1G TOPK_MEMORY=1G
+""".encode())
+    return work
