@@ -1,0 +1,118 @@
+"""scripts/slurm/submit without a Slurm: what it refuses, what it would ask for, what it takes back."""
+
+import re
+import shlex
+
+import pytest
+
+from workdir import Workdir, records, texts
+
+from .conftest import SCRIPTS
+
+SETTINGS = """
+POOL=pool
+TARGET=target.jsonl
+K=5
+WORK=work
+PARTITION=cpu
+GPU_PARTITION=gpu
+ACCOUNT=us
+EMBED_GPUS=1
+TASKS=4
+AT_ONCE=2
+TRAIN="--init config.json --objective clm"
+TRAIN_NODES=2 TRAIN_GPUS=8
+SBATCH="--mail-type=FAIL --comment=text"
+SETUP='echo "a b" $HOME; true'
+"""
+
+
+@pytest.fixture
+def ready(work: Workdir) -> Workdir:
+    """A pool, a target, settings; sbatch and its kin only note what they are asked."""
+    (work.path / "pool").mkdir()
+    for name in "ab":
+        work.write(f"pool/{name}.jsonl", records(texts(3)))
+    work.write("target.jsonl", records(texts(3)))
+    work.write("s.sh", SETTINGS.encode())
+    (work.path / "bin").mkdir()
+    script = '#!/bin/sh\necho "$(basename $0) $*" >> calls\n[ "$(basename $0)" = sbatch ] && grep -c ^sbatch calls\n'
+    for name in ("sbatch", "scancel", "squeue", "sacct"):
+        work.write(f"bin/{name}", script.encode())
+        (work.path / "bin" / name).chmod(0o755)
+    work.environment["PATH"] = f"{work.path}/bin:{work.environment['PATH']}:{SCRIPTS / 'slurm'}"
+    return work
+
+
+def test_the_template_names_what_must_be_set(ready: Workdir) -> None:
+    ready.fails(f"submit {SCRIPTS / 'slurm/settings.sh'}", "not set: POOL, TARGET, WORK, K;", status=2)
+    assert {"calls", "work"}.isdisjoint(ready.names())
+
+
+@pytest.mark.parametrize(("line", "words"), [
+    ("EMBED_MEMORI=8G", "no such setting: EMBED_MEMORI (did you mean EMBED_MEMORY?)"),
+    ("TARGET= K=", "not set: TARGET, K;"),
+    ("EMBED_TIME=soon", "EMBED_TIME=soon: wanted a time"),
+    ("STATS_MEMORY=lots", "STATS_MEMORY=lots: wanted an amount of memory"),
+    ("TASKS=0", "TASKS=0: wanted a number from 1"),
+    ("K=-3", "K=-3: wanted a number"),
+    ("POOL='pool gone.jsonl' TARGET=away.jsonl", "no such file: gone.jsonl away.jsonl"),
+    ("POOL=bin", "no records in POOL=bin"),
+    ("POOL='pool pool/a.jsonl'", "several shards are called a"),
+    ("POOL=(", "s.sh: not to be read by bash: "),
+])
+def test_bad_settings_are_named_before_anything_is_submitted(ready: Workdir, line: str, words: str) -> None:
+    ready.ok(f"echo {shlex.quote(line)} >> s.sh")
+    # What the environment says is no setting.
+    ready.fails("submit s.sh", words, status=2, K="7", TARGET="target.jsonl")
+    assert {"calls", "work"}.isdisjoint(ready.names())
+
+
+def test_no_settings_at_all(ready: Workdir) -> None:
+    ready.fails("submit none.sh", "none.sh: No such file", status=2)
+
+
+def test_each_job_is_asked_for_within_its_limits(ready: Workdir) -> None:
+    out = ready.ok("submit s.sh --print").out.decode()
+    assert {"calls", "work"}.isdisjoint(ready.names())
+    lines = {line.rsplit("/", 1)[-1].removesuffix(".sh"): shlex.split(line) for line in out.splitlines()
+             if line.startswith("sbatch ")}
+    assert list(lines) == ["chunk", "embed", "target", "stats", "score", "topk", "train"]
+    for name, line in lines.items():
+        assert ("--array=0-3%2" in line) == (name in ("chunk", "embed", "score")), name
+        gpus = {"embed": "--gpus-per-node=1", "target": "--gpus-per-node=1", "train": "--gpus-per-node=8"}.get(name)
+        assert [word for word in line if word.startswith("--gpus")] == ([gpus] if gpus else [])
+        assert f"--partition={'gpu' if gpus else 'cpu'}" in line
+        assert {"--account=us", "--mail-type=FAIL", "--comment=text"} <= set(line)
+    assert "--dependency=afterok:JOB-OF-embed:JOB-OF-target" in lines["stats"]
+    assert "--nodes=2" in lines["train"]
+    assert "--mem=8G" in lines["embed"]
+    assert "--time=24:00:00" in lines["train"]
+    assert re.search(r"^embed +4 tasks for 2 shards +after chunk$", out, re.MULTILINE)
+
+
+def test_what_is_submitted_is_written_down_for_the_jobs(ready: Workdir) -> None:
+    out = ready.ok("submit s.sh").out.decode()
+    assert re.search(r"^stats +job 4 +1 task +after embed, target$", out, re.MULTILINE)
+    calls = [line for line in ready.read("calls").decode().splitlines() if line.startswith("sbatch")]
+    assert "--dependency=afterok:2:3" in calls[3]
+    run = "work/slurm/target"
+    assert ready.read(f"{run}/pool").decode().split() == [f"{ready.path}/pool/{name}.jsonl" for name in "ab"]
+    assert ready.read(f"{run}/emb").decode().split() == [f"{ready.path}/work/emb/{name}.npy" for name in "ab"]
+    said = ready.ok(f'set -eu; . {run}/settings.sh; eval "$SETUP"; echo $TASKS $NAME $EMBED_TIME $TRAIN_PROCESSES').out
+    assert said.decode().splitlines() == [f"a b {ready.environment['HOME']}", "4 target 8:00:00 8"]
+
+
+def test_where_one_job_is_refused_those_before_it_are_taken_back(ready: Workdir) -> None:
+    refusing = '#!/bin/sh\ncase $* in *stats.sh) echo "sbatch: error: invalid account" >&2; exit 1;; esac\necho 7$#\n'
+    ready.write("bin/sbatch", refusing.encode())
+    ready.fails("submit s.sh", "stats: sbatch refused it, nothing was submitted: sbatch: error: invalid account")
+    cancelled = next(line for line in ready.read("calls").decode().splitlines() if line.startswith("scancel"))
+    assert len(cancelled.split()) == 4  # chunk, embed, target
+
+
+def test_every_setting_of_the_jobs_is_in_the_template() -> None:
+    template = set(re.findall(r"^([A-Z_]+)=", (SCRIPTS / "slurm/settings.sh").read_text(), re.MULTILINE))
+    jobs = "".join(path.read_text() for path in (SCRIPTS / "slurm").glob("*.sh") if path.name != "settings.sh")
+    used = set(re.findall(r"\$\{?([A-Z_]+)", jobs))
+    assert {name for name in used if not name.startswith("SLURM")} <= template | {"RUN", "SCRIPTS"}
