@@ -80,8 +80,9 @@ def running(by_kernel: bool) -> Iterator[dict[str, str]]:
         folder = Path(name)
         environment = os.environ | {"SLURM_CONF": f"{folder}/slurm.conf", "PATH": _path()}
         _write_files(folder, by_kernel)
-        munge = f"munged --foreground --socket {folder}/munge.socket --key-file {folder}/munge.key"
-        lines = [f"{munge} --pid-file {folder}/munge.pid --log-file {folder}/munged.log --seed-file {folder}/munge.seed",
+        files = {"socket": "socket", "key-file": "key", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
+        munge = " ".join(f"--{option} {folder}/munge.{kind}" for option, kind in files.items())
+        lines = [f"munged --foreground {munge}",
                  f"slurmctld -D -c -f {folder}/slurm.conf", f"slurmd -D -f {folder}/slurm.conf"]
         for line in lines:
             log = stack.enter_context((folder / f"{line.split()[0]}.out").open("wb"))

@@ -29,7 +29,7 @@ def slurm() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def docstrings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of real text: pool/0.jsonl to pool/7.jsonl with 300 docstrings each, and target.jsonl, of another package.
+    """A folder of real text: docstrings in pool/0.jsonl to pool/7.jsonl, and of one package in target.jsonl.
 
     The demo's own reader, on less than all there is.
     """

@@ -104,7 +104,8 @@ def test_requeued_killed_and_cancelled_it_ends_in_the_bytes_of_one_process(clust
         out, err = process.communicate(timeout=200)
     assert process.returncode == 1, out + err
     assert "submit: error: embed failed; stats, score, topk not run; submit again" in err
-    assert re.search(rf"^    embed_3 \(job {embed}_3\): FAILED; \S+/logs/embed_3\.log: .*: Killed", out, re.MULTILINE), out
+    failure = rf"^    embed_3 \(job {embed}_3\): FAILED; \S+/logs/embed_3\.log: .*: Killed"
+    assert re.search(failure, out, re.MULTILINE), out
     assert re.search(r"^chunk +done +8 of 8", out, re.MULTILINE)
     with submitted(work) as process:
         assert "ds-embed" not in work.read(f"{RUN}/logs/embed_3.log").decode()
@@ -188,7 +189,7 @@ def test_training_runs_under_torchrun(cluster_work: Workdir) -> None:
     config = '{"model_type": "gpt2", "vocab_size": 300, "n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2}'
     work.write("config.json", config.encode())
     options = f"--init {work.path}/config.json --objective clm --length 32 --batch 8 --steps 4 --device cpu"
-    work.ok(f"printf '%s\\n' 'TRAIN=\"{options}\"' TRAIN_GPUS=0 TRAIN_PROCESSES=2 TRAIN_MEMORY=4G TASKS=2 >> settings.sh")
+    work.ok(f"""cat >> settings.sh <<< 'TRAIN="{options}" TRAIN_GPUS=0 TRAIN_PROCESSES=2 TRAIN_MEMORY=4G TASKS=2'""")
     done = work.run(f"{SUBMIT} --wait")
     log = work.read(f"{RUN}/logs/train.log").decode()
     assert done.status == 0, log

@@ -7,9 +7,9 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -22,6 +22,8 @@ DONE, FAILED, USAGE, INTERRUPTED, READER_GONE, TERMINATED = 0, 1, 2, 130, 141, 1
 class Terminated(BaseException):
     """SIGTERM arrived."""
 
+
+Item = TypeVar("Item")
 
 #: Where nobody watches, progress is a line a minute.
 _SECONDS_BETWEEN_LINES = 60.0
@@ -48,6 +50,15 @@ class Run:
             self._told = now
             self.say(f"{self.rows:,} rows, {self.rows / (now - self._start):,.0f} rows/s")
 
+    def until_enough(self, items: Iterable[Item]) -> Iterable[Item]:
+        """All of them; a dry run takes the first."""
+        return items
+
+    @property
+    def seconds(self) -> float:
+        """Since the command began."""
+        return time.monotonic() - self._start
+
     def note(self, count: int, what: str) -> None:
         """Something counted that must not pass silently."""
         if count:
@@ -64,14 +75,14 @@ class Run:
         """The closing line."""
         if self._bar is not None:
             self._bar.close()
-        seconds = time.monotonic() - self._start
+        seconds = self.seconds
         rate = self.rows / seconds if seconds > 0 else 0.0
         notes = "".join(f"; {note}" for note in self.notes)
-        memory = f"peak memory {_peak_megabytes():.0f} MB"
+        memory = f"peak memory {peak_megabytes():.0f} MB"
         self.say(f"{self.rows:,} rows in {seconds:.1f} s ({rate:,.0f} rows/s), {memory}{notes}")
 
 
-def _peak_megabytes() -> float:
+def peak_megabytes() -> float:
     """Largest resident memory so far. getrusage would count what a large parent held when it started us."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():

@@ -26,8 +26,8 @@ def is_directory(output: str) -> bool:
     return output != STANDARD and (output.endswith("/") or (not is_url(output) and Path(output).is_dir()))
 
 
-def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None) -> list[Job]:
-    """All inputs into one output, or each into its own in a directory, this shard's only.
+def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None, dry: bool = False) -> list[Job]:
+    """All inputs into one output, or each into its own in a directory, this shard's only. `dry` makes no directory.
 
     Raises: UsageError where outputs would meet each other or replace an input.
     """
@@ -36,6 +36,8 @@ def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None) -> l
         raise UsageError("standard input can be read once: give `-` at most once")
     if is_directory(output):
         found = _one_each(names, output, suffix, shard)
+        if not (dry or is_url(output)):
+            Path(output).mkdir(parents=True, exist_ok=True)
     elif shard:
         raise UsageError("--shard needs -o DIR/: one output for each input")
     else:
@@ -47,7 +49,7 @@ def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None) -> l
 
 
 def has_nothing_to_do(found: Sequence[Job], files: Sequence[str], run: Run) -> bool:
-    """Whether the inputs leave none for this shard, which is then said: an array job may have more tasks than inputs."""
+    """Whether the inputs leave none for this shard, which is then said: arrays may have more tasks than inputs."""
     if found:
         return False
     run.say(f"nothing to do: {len(files)} inputs leave none for this shard")
@@ -61,8 +63,6 @@ def _one_each(names: list[str], output: str, suffix: str, shard: str | None) -> 
     if STANDARD in names or twice:
         what = "standard input has no name" if STANDARD in names else f"several inputs are called {twice[0]}"
         raise UsageError(f"{what}: outputs in {output} are named after their inputs")
-    if not is_url(output):
-        Path(output).mkdir(parents=True, exist_ok=True)
     first, step = _shard_of(shard, len(names))
     return [Job([name], f"{output.rstrip('/')}/{stem(name)}{suffix}") for name in names[first::step]]
 

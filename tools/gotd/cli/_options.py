@@ -28,6 +28,8 @@ device = click.option("--device", default="auto", show_default=True, metavar="NA
                       help="cpu, cuda, cuda:1, ...; auto: a GPU where there is one.")
 shard = click.option("--shard", default=None, metavar="I/N",
                      help="Take every N-th input from the I-th (from 0). In a Slurm array: the task's own.")
+dry_run = click.option("--dry-run", is_flag=True,
+                       help="Write nothing: print inputs, outputs, and time, bytes and memory measured on a sample.")
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:

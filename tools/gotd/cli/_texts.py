@@ -76,14 +76,14 @@ def score_texts(sources: Sequence[ByteSource], sink: Sink, arrays_wanted: bool, 
     found = _scored(_windows(sources, ours.text_key, skipping, long_window, digest), ours)
     if arrays_wanted:
         scores = ArrayWriter(sink, "scores", "<f4", None, made_by)
-        for window, values in found:
+        for window, values in run.until_enough(found):
             scores.write(values)
             run.advance(len(window))
         scores.records.append(RecordRun(digest.rows, digest.hexdigest()))
         scores.finish()
     else:
         records = RecordWriter(sink, made_by)
-        for window, values in found:
+        for window, values in run.until_enough(found):
             records.write(with_scores(window, values))
             run.advance(len(window))
         records.finish()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gotd.cli import _options as options
-from gotd.cli._frame import Run, entry_point
-from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
+from gotd.cli._dry_run import report
+from gotd.cli._frame import Run, entry_point, print_text
+from gotd.cli._jobs import Job, has_nothing_to_do, jobs, run_jobs
 from gotd.cli._texts import TextTarget, score_texts
 from gotd.errors import DataError, GotdError
 from gotd.methods.contents import check_contents
@@ -17,8 +18,8 @@ from gotd.streams.arrays import ArrayReader, ArrayWriter
 from gotd.streams.carried import embeddings, require_embedding, with_scores
 from gotd.streams.npy_header import MAGIC
 from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records, windows
-from gotd.streams.seal import RecordRun, Verifier, made_by, require_same_embedder
-from gotd.streams.sinks import open_output
+from gotd.streams.seal import MadeBy, RecordRun, Verifier, made_by, require_same_embedder
+from gotd.streams.sinks import Sink, open_output
 from gotd.streams.sources import ByteSource, open_input
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ _WINDOW = 4096
 @options.long
 @options.threads
 @options.device
+@options.dry_run
 @options.common
 def command(files: tuple[str, ...], target: str, output: str, shard: str | None, skip_invalid: int, long_window: bool,
-            threads: int | None, device: str, quiet: bool) -> None:
+            threads: int | None, device: str, dry_run: bool, quiet: bool) -> None:
     """Score vectors, or records that carry them: how fast the distance to the target falls per mass added there.
 
     Reads .npy vectors and writes .npy scores (float32); reads records with "embedding" and writes them with "score"
@@ -55,7 +57,7 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
       ds-embed pool.jsonl.zst | ds-score --target target.npz | ds-topk -k 100 -o best.jsonl.zst
     """
     run = Run("ds-score", quiet)
-    found = jobs(files, output, ".npy", shard)
+    found = jobs(files, output, ".npy", shard, dry_run)
     if has_nothing_to_do(found, files, run):
         return
     from gotd.streams.targets import read_target
@@ -72,13 +74,10 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     maker = made_by("ds-score", {}, target=digest, embedder=summary["embedder"])
     skipping = Skipping(skip_invalid)
     complete = 0
-    for job, mine in run_jobs(found, maker):
-        if mine is None:
-            complete += 1
-            continue
+
+    def work(job: Job, sink: Sink, mine: MadeBy, run: Run) -> None:
         with ExitStack() as stack:
             sources = [stack.enter_context(open_input(name)) for name in job.inputs]
-            sink = stack.enter_context(open_output(job.output))
             if texts:
                 score_texts(sources, sink, job.output.endswith(".npy"), texts, mine, skipping, long_window, run)
             elif sources[0].peek(len(MAGIC)) == MAGIC:
@@ -86,6 +85,16 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
             else:
                 readers = [RecordReader(source, long_window) for source in sources]
                 _score_records(readers, RecordWriter(sink, mine), ours, skipping, run)
+
+    if dry_run:
+        print_text(report(found, maker, work, len(files), run))
+        return
+    for job, mine in run_jobs(found, maker):
+        if mine is None:
+            complete += 1
+            continue
+        with open_output(job.output) as sink:
+            work(job, sink, mine, run)
     run.note(complete, "outputs were already complete")
     run.note(skipping.skipped, "bad records skipped")
     run.close()
@@ -139,7 +148,7 @@ class _Target:
 def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Target, run: Run) -> None:
     for source in sources:
         reader = ArrayReader(source, "vectors")
-        for block in reader.blocks():
+        for block in run.until_enough(reader.blocks()):
             ours.check(reader.verifier)
             if block.shape[1] != ours.dimension:
                 what = f"dimension {block.shape[1]}, the target has {ours.dimension} ({ours.file})"
@@ -158,7 +167,7 @@ def _score_records(readers: list[RecordReader], writer: RecordWriter, ours: _Tar
                    run: Run) -> None:
     for reader in readers:
         rows = 0
-        for window in windows(read_records(reader, skipping, require_embedding), _WINDOW):
+        for window in run.until_enough(windows(read_records(reader, skipping, require_embedding), _WINDOW)):
             ours.check(reader.verifier)
             scores = ours.scores(embeddings(window, ours.dimension), reader.name, rows)
             rows += len(window)

@@ -1,0 +1,155 @@
+"""--dry-run: what it says is what then happens, and it writes nothing."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gotd.cli import _dry_run, _frame
+from gotd.cli._jobs import Job
+from workdir import Workdir, records, texts
+
+
+def table(out: bytes) -> dict[str, list[str]]:
+    """The lines of the table, by input: rows, bytes, output, state."""
+    lines = [line.split("\t") for line in out.decode().splitlines() if "\t" in line]
+    assert lines[0] == ["input", "rows", "bytes", "output", "state"]
+    return {line[0]: line[1:] for line in lines[1:]}
+
+
+def value(out: bytes, what: str) -> str:
+    """What one of the lines after the table says first."""
+    found = re.search(rf"^{what} +(\S+)", out.decode(), re.MULTILINE)
+    assert found, out
+    return found[1].replace(",", "")
+
+
+@pytest.fixture
+def pool(work: Workdir) -> Workdir:
+    """Two shards with a seal, one without."""
+    for name, count in (("a", 120), ("b", 90)):
+        work.write(f"{name}.jsonl", records(texts(count, words=200)))
+    work.ok("ds-chunk -q a.jsonl b.jsonl -o chunks/ && mv b.jsonl chunks/plain.jsonl && rm a.jsonl")
+    work.ok("ds-embed -q --dimension 64 chunks/a.jsonl.zst -o emb/")
+    return work
+
+
+def test_embed_says_what_is_there_and_what_it_would_make(pool: Workdir) -> None:
+    before = pool.names()
+    line = "ds-embed --dimension 64 chunks/a.jsonl.zst chunks/b.jsonl.zst chunks/plain.jsonl -o emb/"
+    done = pool.ok(f"{line} --dry-run")
+    assert pool.names() == before
+    rows = len(pool.ok("zstdcat chunks/a.jsonl.zst").out.splitlines())
+    found = table(done.out)
+    assert found["chunks/a.jsonl.zst"][::3] == [str(rows), "complete"]
+    assert found["chunks/b.jsonl.zst"][2:] == ["emb/b.npy", "to make"]
+    assert found["chunks/plain.jsonl"][:2] == ["90", str((pool.path / "chunks/plain.jsonl").stat().st_size)]
+    assert "3 of 3 inputs are this shard's; outputs: 1 complete, 2 to make" in done.out.decode()
+    assert int(value(done.out, "rows")) == int(found["chunks/b.jsonl.zst"][0]) + 90
+    assert done.err == ""
+    pool.ok(line)
+    after = pool.ok(f"{line} --dry-run").out
+    assert {entry[3] for entry in table(after).values()} == {"complete"}
+    assert not re.search(r"^time", after.decode(), re.MULTILINE)
+    # Made in another way is not made.
+    other = pool.ok(f"{line} --dry-run --dimension 32").out
+    assert {entry[3] for entry in table(other).values()} == {"to make"}
+
+
+def test_only_this_shards_part(pool: Workdir) -> None:
+    line = "ds-embed --dimension 64 chunks/* -o new/ --dry-run"
+    done = pool.ok(f"{line} --shard 1/2")
+    assert list(table(done.out)) == ["chunks/b.jsonl.zst"]
+    assert "1 of 3 inputs are this shard's; outputs: 0 complete, 1 to make" in done.out.decode()
+    assert "nothing to do: 3 inputs leave none" in pool.ok(f"{line} --shard 5/6").err
+    assert "new" not in pool.names()
+
+
+@pytest.mark.parametrize("output", ["big.npy", "big.jsonl.zst", "big.jsonl"])
+def test_the_bytes_are_the_ones_that_are_written(work: Workdir, output: str) -> None:
+    work.write("pool.jsonl", records(texts(700)))
+    line = f"ds-embed pool.jsonl --dimension 512 -o {output}"
+    said = float(value(work.ok(f"{line} --dry-run").out, "output"))
+    assert output not in work.names()
+    work.ok(line)
+    assert said == pytest.approx((work.path / output).stat().st_size / 1e6, abs=0.06)
+
+
+@pytest.mark.parametrize("inputs", ["pool.npy", "carried.jsonl.zst"])
+def test_score_measures_what_it_would_do(chain: Workdir, inputs: str) -> None:
+    line = f"ds-score --target target.npz {inputs} -o new/"
+    done = chain.ok(f"{line} --dry-run")
+    assert "new" not in chain.names()
+    assert table(done.out)[inputs][::3] == ["300", "to make"]
+    assert float(value(done.out, "memory")) > 50
+    assert value(done.out, "rows") == "300"
+    chain.ok(line)
+    assert table(chain.ok(f"{line} --dry-run").out)[inputs][3] == "complete"
+
+
+def test_a_rule_that_reads_texts_is_measured_too(chain: Workdir) -> None:
+    chain.ok("ds-target-stats -q --method dsir --target target.jsonl pool.jsonl -o dsir.npz")
+    done = chain.ok("ds-score --target dsir.npz pool.jsonl -o new/ --dry-run")
+    assert table(done.out)["pool.jsonl"][::3] == ["300", "to make"]
+    assert "new" not in chain.names()
+
+
+def test_unsealed_vectors_say_their_rows(chain: Workdir) -> None:
+    chain.ok("python -c \"import numpy as np; np.save('theirs.npy', np.load('pool.npy'))\"")
+    assert table(chain.ok("ds-score --target target.npz theirs.npy --dry-run").out)["theirs.npy"][0] == "300"
+
+
+def test_what_cannot_be_looked_at_beforehand_is_refused(chain: Workdir) -> None:
+    chain.fails("ds-embed --dry-run < pool.jsonl", "--dry-run looks at files", status=2)
+    chain.fails("ds-embed --dry-run gone.jsonl -o new/", "gone.jsonl: No such file")
+    chain.write("bad.jsonl", b'{"text": "a"}\nnot json\n')
+    chain.fails("ds-embed --dry-run bad.jsonl -o new/", "bad.jsonl:2: ")
+    assert "new" not in chain.names()
+
+
+@pytest.mark.parametrize("how", ["cat", "gzip -c", "zstd -cq"])
+def test_rows_are_told_from_the_beginning_of_a_large_file(work: Workdir, how: str) -> None:
+    work.write("pool.jsonl", records(texts(20_000, words=40)))
+    work.ok(f"{how} pool.jsonl > packed")
+    size = (work.path / "packed").stat().st_size
+    part = _dry_run._look(str(work.path / "packed"), size // 2)
+    assert not part.exact
+    assert part.rows == pytest.approx(20_000, rel=0.03)
+    assert _dry_run._look(str(work.path / "packed"), size) == (20_000, True, size)
+
+
+class Clock:
+    """A clock that only the work moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(("first", "window", "given"), [(10.0, 0.02, [256, 256, 1536, *[2048] * 60]),
+                                                        (10.0, 8.0, [256, 256, 256])])
+def test_the_estimate_is_of_the_rate_after_the_beginning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: float,
+                                                         window: float, given: list[int]) -> None:
+    """A fake command: ten seconds to begin, then so many seconds a window of 2048 rows."""
+    clock = Clock()
+    monkeypatch.setattr(_frame.time, "monotonic", clock)
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(b'{"text": "a"}\n' * 1000)
+    seen: list[int] = []
+
+    def work(_: Job, __: object, ___: object, run: _frame.Run) -> None:
+        clock.now += first
+        for rows in run.until_enough([[0] * 2048 for _ in range(1000)]):
+            clock.now += window * len(rows) / 2048
+            seen.append(len(rows))
+            run.advance(len(rows))
+
+    run = _frame.Run("ds-embed", quiet=True)
+    clock.now += 5.0  # loading a model
+    out = _dry_run.report([Job([str(source)], str(tmp_path / "out.npy"))], {}, work, 1, run)  # type: ignore[arg-type]
+    rate = 2048 / window
+    assert f"time     {15.0 + 1000 / rate:,.1f} s: 15.0 s to begin, then {rate:,.0f} rows/s" in out
+    assert seen[: len(given)] == given
+    assert sum(seen) < 2048 * 1000
