@@ -43,6 +43,15 @@ def test_fewer_or_more_records_than_scores(sharded: Workdir, change: str) -> Non
     sharded.fails(CHOOSE, "scores/2.npy")
 
 
+def test_shards_that_are_missing_are_all_listed(sharded: Workdir) -> None:
+    sharded.ok("rm scores/0.npy scores/2.npy pool/1.jsonl.zst")
+    line = CHOOSE.replace("pool/*", "pool/0.jsonl.zst pool/1.jsonl.zst pool/2.jsonl.zst")
+    sharded.fails(line, "missing: scores/0.npy, pool/1.jsonl.zst, scores/2.npy; make those shards first")
+    many = " ".join(f"pool/part-{number}.jsonl.zst" for number in range(30))
+    sharded.fails(f"ds-topk -k 5 --scores scores/ {many} -o best.zst", "scores/part-9.npy", "and 40 more; make those")
+    assert "best.zst" not in sharded.names()
+
+
 def test_reordered_shards_under_one_file_of_scores(sharded: Workdir) -> None:
     sharded.ok("ds-score --target t.npz emb/0.npy emb/1.npy emb/2.npy -o all.npy")
     sharded.ok("ds-topk -k 5 --scores all.npy pool/0.jsonl.zst pool/1.jsonl.zst pool/2.jsonl.zst -o best.zst")
