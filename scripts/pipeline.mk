@@ -17,6 +17,7 @@ pipeline.mk: chunk, embed, fit, score, choose.
   WORK    where outputs go; default build/pipeline
   NAME    of the target's folder in WORK; default the target's name
   CHUNK, EMBED, STATS, SCORE, TOPK   more options of the commands, as CHUNK="--chars 500"
+  STATS_SHARDS   so many shards, spread over the pool, are read for the potentials; default all
   FIELD   of records, for the goal `report`: its shares in the pool and in the choice; default domain
 WORK/chunks and WORK/emb serve every target; WORK/NAME/selected.jsonl.zst is the choice.
 
@@ -45,6 +46,10 @@ OUT         = $(WORK)/$(NAME)
 
 CHUNKS = $(SHARDS:%=$(WORK)/chunks/%.jsonl.zst)
 EMB    = $(SHARDS:%=$(WORK)/emb/%.npy)
+# With STATS_SHARDS every n-th of them, from the first.
+FITTED = $(if $(STATS_SHARDS),$(wordlist 1,$(STATS_SHARDS),$(foreach i,$(shell seq 1 $(STEP) $(words $(EMB))),\
+             $(word $i,$(EMB)))),$(EMB))
+STEP   = $(shell expr $(words $(EMB)) / $(STATS_SHARDS) \| 1)
 SCORES = $(SHARDS:%=$(OUT)/scores/%.npy)
 
 # ---- Bad input, before anything is done
@@ -101,7 +106,7 @@ $(call made-with,$(OUT)/made-with/stats,ds-target-stats $(STATS))
 $(call made-with,$(OUT)/made-with/score,ds-score $(SCORE))
 $(call made-with,$(OUT)/made-with/topk,ds-topk $(K) $(TOPK))
 $(call made-with,$(OUT)/made-with/chunk-files,$(CHUNKS))
-$(call made-with,$(OUT)/made-with/emb-files,$(EMB))
+$(call made-with,$(OUT)/made-with/emb-files,$(FITTED))
 
 # ---- The chain
 
@@ -134,7 +139,7 @@ $(OUT)/target.npy: $(call local,$(TARGET)) $(OUT)/made-with/target $(WORK)/made-
 	ds-embed $(MODELS) $(EMBED) $(TARGET) -o $@ && $(made)
 
 # target.npz arrives last: where it is, its summary is.
-$(OUT)/target.npz: $(OUT)/target.npy $(EMB) $(addprefix $(OUT)/made-with/,stats emb-files)
+$(OUT)/target.npz: $(OUT)/target.npy $(FITTED) $(addprefix $(OUT)/made-with/,stats emb-files)
 	ds-target-stats $(STATS) --target $< $$(cat $(OUT)/made-with/emb-files) -o $(@D)/fitted.npz > $(@D)/fitted.json
 	mv $(@D)/fitted.json $(@D)/summary.json && mv $(@D)/fitted.npz $@
 

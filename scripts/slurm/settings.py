@@ -25,6 +25,7 @@ _FORMS = {
     "TASKS": (re.compile(r"[1-9]\d*"), "a number from 1"),
     "REQUEUES": (re.compile(r"\d+"), "a number"),
     "PROCESSES": (re.compile(r"[1-9]\d*|"), "a number from 1, or nothing"),
+    "SHARDS": (re.compile(r"[1-9]\d*|"), "a number from 1, or nothing"),
     "ONCE": (re.compile(r"[1-9]\d*|"), "a number from 1, or nothing"),
     "K": (re.compile(r"[1-9]\d*|"), "a number from 1"),
 }
@@ -117,6 +118,11 @@ def _absolute(file: str) -> str:
     return file if is_url(file) else str(Path(file).absolute())
 
 
+def spread(files: list[str], count: int) -> list[str]:
+    """So many of the files, at even distances; all where there are fewer."""
+    return files[:: max(1, len(files) // count)][:count]
+
+
 def write_down(run: Path, settings: Settings) -> None:
     """The folder that the jobs read: settings, and the lists of shards, one name a line."""
     pool, target = shards(settings)
@@ -124,6 +130,7 @@ def write_down(run: Path, settings: Settings) -> None:
     (run / "logs").mkdir(parents=True, exist_ok=True)
     lists = {"pool": pool, "target": target, "chunks": [f"{work}/chunks/{name}.jsonl.zst" for name in names],
              "emb": [f"{work}/emb/{name}.npy" for name in names]}
+    lists["fitted"] = spread(lists["emb"], int(settings["STATS_SHARDS"] or len(pool)))
     for name, files in lists.items():
         (run / name).write_text("".join(f"{file}\n" for file in files))
     (run / "settings.sh").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()))

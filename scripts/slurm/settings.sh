@@ -33,6 +33,7 @@ EMBED_TIME=8:00:00      # for the target, too
 EMBED_CPUS=4
 EMBED_MEMORY=8G
 EMBED_GPUS=0
+STATS_SHARDS=           # so many shards, spread over the pool, are read for the potentials; empty: all
 STATS_TIME=4:00:00
 STATS_CPUS=8
 STATS_MEMORY=8G

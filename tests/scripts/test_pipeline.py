@@ -99,6 +99,7 @@ def test_options_and_models_rebuild_what_depends_on_them(built: Workdir) -> None
         assert would_remake(built, f"{MAKE} {change}") == AFTER_MODEL, change
     assert would_remake(built, f"{MAKE} STATS='--method random'") == AFTER_EMB
     assert would_remake(built, f"{MAKE} TOPK='--order input'") == CHOICE
+    assert would_remake(built, f"{MAKE} STATS_SHARDS=2") == AFTER_EMB
     # -n does nothing that a later run would see.
     assert would_remake(built, MAKE) == []
 

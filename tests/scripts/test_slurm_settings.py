@@ -54,6 +54,7 @@ def test_the_template_names_what_must_be_set(ready: Workdir) -> None:
     ("TARGET= K=", "not set: TARGET, K;"),
     ("EMBED_TIME=soon", "EMBED_TIME=soon: wanted a time"),
     ("STATS_MEMORY=lots", "STATS_MEMORY=lots: wanted an amount of memory"),
+    ("STATS_SHARDS=few", "STATS_SHARDS=few: wanted a number from 1, or nothing"),
     ("TASKS=0", "TASKS=0: wanted a number from 1"),
     ("K=-3", "K=-3: wanted a number"),
     ("POOL='pool gone.jsonl' TARGET=away.jsonl", "no such file: gone.jsonl away.jsonl"),
@@ -101,6 +102,19 @@ def test_what_is_submitted_is_written_down_for_the_jobs(ready: Workdir) -> None:
     assert ready.read(f"{run}/emb").decode().split() == [f"{ready.path}/work/emb/{name}.npy" for name in "ab"]
     said = ready.ok(f'set -eu; . {run}/settings.sh; eval "$SETUP"; echo $TASKS $NAME $EMBED_TIME $TRAIN_PROCESSES').out
     assert said.decode().splitlines() == [f"a b {ready.environment['HOME']}", "4 target 8:00:00 8"]
+
+
+@pytest.mark.parametrize(("count", "wanted"), [("", "abcdefg"), ("1", "a"), ("2", "ad"), ("3", "ace"),
+                                               ("9", "abcdefg")])
+def test_the_potentials_read_shards_spread_over_the_pool(ready: Workdir, count: str, wanted: str) -> None:
+    for name in "cdefg":
+        ready.ok(f"cp pool/a.jsonl pool/{name}.jsonl")
+    ready.ok(f"echo STATS_SHARDS={count} >> s.sh && submit s.sh")
+    assert ready.read("work/slurm/target/fitted").decode().split() == [f"{ready.path}/work/emb/{n}.npy" for n in wanted]
+    # The same by make.
+    words = f"POOL=pool TARGET=target.jsonl K=1 WORK=made STATS_SHARDS={count}"
+    ready.ok(f"make -f {SCRIPTS}/pipeline.mk {words} made/target/made-with/emb-files")
+    assert ready.read("made/target/made-with/emb-files").decode().split() == [f"made/emb/{n}.npy" for n in wanted]
 
 
 def test_where_one_job_is_refused_those_before_it_are_taken_back(ready: Workdir) -> None:
