@@ -1,8 +1,9 @@
 # What every batch script begins with: the settings that submit wrote down, the lists of shards, and `step`.
 # submit exports RUN, the folder where they are.
-set -euo pipefail
+set -eo pipefail
 . "$RUN/settings.sh"
 eval "$SETUP"
+set -u  # other people's modules and environments are not written for it
 mapfile -t pool < "$RUN/pool"
 mapfile -t chunks < "$RUN/chunks"
 mapfile -t emb < "$RUN/emb"
@@ -33,7 +34,7 @@ step() {
         if [ "${SLURM_RESTART_COUNT:-0}" -lt "$REQUEUES" ]; then
             echo "out of time: back into the queue" >&2
             scontrol requeue "$SLURM_JOB_ID"
-            sleep 60  # until Slurm ends it
+            exec sleep infinity  # until Slurm ends it
         fi
         echo "out of time after $REQUEUES times in the queue; raise the time limit or REQUEUES" >&2
     fi

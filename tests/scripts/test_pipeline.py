@@ -12,6 +12,8 @@ import pytest
 
 from workdir import Workdir, records, texts
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # they share what is built once
+
 PIPELINE = Path(__file__).parents[2] / "scripts/pipeline.mk"
 # The quickest rule to fit: which one is fitted is no matter here.
 MAKE = (f"make -f {PIPELINE} POOL=pool/ TARGET=target.jsonl K=20 CHUNK='--chars 200' EMBED='--dimension 64' "

@@ -1,0 +1,90 @@
+"""scripts/growth.py: what it computes against sums by hand, and that what it measures is of the right kind."""
+
+import json
+
+import pytest
+
+from workdir import Workdir, records, texts
+
+from .conftest import SCRIPTS
+
+ROOT = SCRIPTS.parent
+#: Rates that are easy to reckon with: a millisecond a row, a second of it on CPUs for a thousand rows.
+PLAIN = {"start_seconds": 0.0, "row_seconds": 1e-3, "row_cpu_seconds": 2e-3, "start_cpu_seconds": 0.0, "megabytes": 100}
+RATES = {
+    "machine": {"cpu": "a CPU", "threads": 2, "gpu": None}, "model": "hash", "documents": 100, "chunks": 200,
+    "bytes": {"document": 500.0, "chunk": 300.0, "vector": 2000.0, "score": 4.0},
+    "stages": {"ds-chunk": PLAIN, "ds-embed": PLAIN, "ds-target-stats": PLAIN | {"row_seconds": 1e-4},
+               "ds-score": PLAIN | {"start_seconds": 360.0}, "ds-topk": PLAIN | {"megabytes_a_record": 0.01}},
+}
+
+
+def rows(work: Workdir, rates: dict[str, object], options: str = "") -> dict[str, list[str]]:
+    """The table's rows, by their first cell."""
+    work.write("rates.json", json.dumps(rates).encode())
+    out = work.ok(f"python {SCRIPTS}/growth.py table rates.json {options}").out.decode()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in out.splitlines() if line.startswith("|")]
+    return {row[0]: row[1:] for row in cells}
+
+
+def test_the_table_is_the_sum_done_by_hand(work: Workdir) -> None:
+    found = rows(work, RATES, "--documents 1e6 1e8 --fit-rows 1e6 --choose 100000")
+    assert found["documents"] == ["10^6", "10^8"]
+    assert found["chunks (2.00 a document)"] == ["2.00 million", "200.00 million"]
+    # 2e6 chunks of 300 bytes, vectors of 2000, scores of 4; 1e5 records chosen.
+    assert found["pool, and outputs beside it"][0] == "500.0 MB, 4.6 GB"
+    # Read: pool, chunks, 1e6 vectors, all vectors, scores and chunks; written as above.
+    read = 0.5 + 0.6 + 2.0 + 4.0 + 2 * 0.302 + 0.6 - 0.6
+    total = read + 0.6 + 4.0 + 0.008 + 0.03 + 0.004
+    assert float(found["read and written, all stages"][0].split()[0]) == pytest.approx(total, abs=0.06)
+    # 1e6 documents at a millisecond: 16.7 minutes; 1e8: 27.8 hours, in tasks of an hour at most.
+    assert found["`ds-chunk`"] == ["1 task of 17 min, 100.0 MB", "28 tasks of 60 min, 100.0 MB"]
+    # A task of ds-score takes six minutes to begin: 54 are left for 55.6 hours of rows.
+    assert found["`ds-score`"][1] == "62 tasks of 60 min, 100.0 MB"
+    # One task reads no more vectors than it needs.
+    assert found["`ds-target-stats`"] == ["1 task of 2 min, 100.0 MB"] * 2
+    # A hundred thousand records of 10 kB beside what it holds anyway.
+    assert found["`ds-topk`"] == ["1 task of 33 min, 1.1 GB", "1 task of 55.6 h, 1.1 GB"]
+    # 2 ms for each of 1e6 documents, three times 2e6 chunks and 1e6 vectors.
+    assert found["CPU hours in all"][0] == f"{(1e6 + 3 * 2e6 + 1e6) * 2e-3 / 3600:.1f}"
+    assert "GPU hours in all" not in found
+
+
+def test_gpu_time_is_of_the_commands_that_use_one(work: Workdir) -> None:
+    on_gpu = RATES | {"machine": {"cpu": "a CPU", "threads": 8, "gpu": "a GPU"}}
+    scoring = 2e6 * 1e-3 / 3600
+    assert rows(work, on_gpu, "--documents 1e6")["GPU hours in all"] == [f"{scoring + 0.1:.1f}"]
+    with_model = on_gpu | {"model": "a-network"}
+    assert rows(work, with_model, "--documents 1e6")["GPU hours in all"] == [f"{2 * scoring + 0.1:.1f}"]
+
+
+def test_the_readmes_table_is_of_the_rates_that_are_kept(work: Workdir) -> None:
+    out = work.ok(f"python {SCRIPTS}/growth.py table {SCRIPTS}/growth-2-cores.json").out.decode()
+    assert out.strip() in (ROOT / "README.md").read_text()
+
+
+def test_measured_on_a_sample(work: Workdir) -> None:
+    for number, count in enumerate([50, 150, 300]):
+        work.write(f"{number}.jsonl", records(texts(count, seed=number, words=200)))
+    work.write("target.jsonl", records(texts(40, seed=9)[::5]))
+    line = f"python {SCRIPTS}/growth.py measure --target target.jsonl -k 200 0.jsonl 1.jsonl 2.jsonl"
+    before = work.names()
+    rates = json.loads(work.ok(line).out)
+    assert work.names() == before
+    assert rates["documents"] == 500
+    assert rates["chunks"] > 500  # documents longer than a chunk
+    assert set(rates["stages"]) == set(RATES["stages"])
+    sizes = rates["bytes"]
+    assert sizes["vector"] == pytest.approx(2048, rel=0.01)
+    assert sizes["score"] == pytest.approx(4, rel=0.5)  # the header and the seal weigh more than a few scores
+    assert sizes["document"] == pytest.approx(sum(len(work.read(f"{number}.jsonl")) for number in range(3)) / 500)
+    assert all(rate["megabytes"] > 5 for rate in rates["stages"].values())
+    assert len(rows(work, rates)["`ds-score`"]) == 3
+
+
+def test_one_file_is_too_few_and_a_failing_command_is_named(work: Workdir) -> None:
+    work.write("a.jsonl", records(texts(5)))
+    line = f"python {SCRIPTS}/growth.py measure --target a.jsonl"
+    work.fails(f"{line} a.jsonl", "give several files")
+    work.write("b.jsonl", b'{"no": "text"}\n')
+    assert "ds-chunk ended with 1" in work.run(f"{line} a.jsonl b.jsonl").err
