@@ -13,6 +13,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 COMMANDS = sorted(path.name for path in BIN.glob("ds-*"))
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+#: With options of their own, which they explain in their text.
+SCRIPTS = [ROOT / "scripts/slurm/submit", ROOT / "scripts/growth.py"]
 #: Of other programs the README shows.
 FOREIGN = {"--help", "--nproc-per-node", "--no-python"}
 
@@ -35,7 +37,8 @@ def test_every_command_is_in_the_readme_and_shows_two_examples() -> None:
 
 
 def test_every_option_the_readme_names_exists() -> None:
-    known = {option for text in HELP.values() for option in OPTION.findall(text)} | FOREIGN
+    sources = [*HELP.values(), *(script.read_text() for script in SCRIPTS)]
+    known = {option for text in sources for option in OPTION.findall(text)} | FOREIGN
     assert set(OPTION.findall(README)) <= known
 
 

@@ -2,7 +2,8 @@
 #SBATCH --requeue --open-mode=append --signal=B:USR1@120
 # Training on the choice, on one or more nodes.
 . "$SCRIPTS/job.sh"
-first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -1)
+first=localhost
+[ "$SLURM_JOB_NUM_NODES" = 1 ] || first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -1)
 # Jobs that share a node must not share a port.
 port=$((20000 + SLURM_JOB_ID % 10000))
 step --ntasks-per-node=1 torchrun --nnodes "$SLURM_JOB_NUM_NODES" --nproc-per-node "$TRAIN_PROCESSES" \

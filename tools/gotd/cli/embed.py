@@ -56,6 +56,7 @@ def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimens
     Examples:
       ds-embed pool/*.jsonl.zst -o emb/
       ds-embed target.jsonl -o target.npy
+      ds-embed --dry-run pool/*.jsonl.zst -o emb/
       ds-chunk pool.jsonl.zst | ds-embed | ds-score --target target.npz | ds-topk -k 5000 -o best.jsonl.zst
     """
     run = Run("ds-embed", quiet)

@@ -54,6 +54,7 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     \b
     Examples:
       ds-score --target target.npz emb/*.npy -o scores/
+      ds-score --dry-run --target target.npz emb/*.npy -o scores/
       ds-embed pool.jsonl.zst | ds-score --target target.npz | ds-topk -k 100 -o best.jsonl.zst
     """
     run = Run("ds-score", quiet)
