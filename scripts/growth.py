@@ -4,9 +4,10 @@
     growth.py table rates.json [--documents 1e6 1e8 1e9]
 
 measure runs the commands on a sample, several files of records like those of the pool: each stage once on the first
-file and once on all, so that what it takes to begin and what a row takes come apart. On a machine with a GPU ds-embed
-and ds-score use it, and their time is GPU time. table computes and prints a Markdown table; it measures nothing, so
-the rates may come from another machine.
+file and once on all, so that what it takes to begin and what a row takes come apart. Stages on the CPU run on one
+thread and are counted in CPU seconds, which neighbours on the machine do not change much; on a GPU, which ds-score and
+ds-embed with a model use where there is one, in seconds on the clock. table computes and prints a Markdown table; it
+measures nothing, so the rates may come from another machine.
 """
 
 import argparse
@@ -23,74 +24,88 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 _CLOSING = re.compile(r"^ds-\S+: ([\d,]+) rows in .* peak memory (\d+) MB", re.MULTILINE)
-_CHUNKS = re.compile(r"([\d,]+) chunks")
 
 
 class Ran(NamedTuple):
-    """A command that ran: rows it read, wall and CPU seconds, peak memory, and what it said at its end."""
+    """A command that ran: rows it read, wall and CPU seconds, peak memory."""
 
     rows: int
     wall: float
     cpu: float
     megabytes: int
-    said: str
 
 
-def run(*words: str) -> Ran:
+def run(*words: str, threads: int = 1) -> Ran:
     """Runs a command. CPU seconds are those of all its processes."""
     before, start = os.times(), time.perf_counter()
-    done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
+                          env=os.environ | {"DS_THREADS": str(threads)})
     wall, after = time.perf_counter() - start, os.times()
     closing = _CLOSING.search(done.stderr)
     if done.returncode or not closing:
         sys.exit(f"growth.py: error: {words[0]} ended with {done.returncode}: {done.stderr.strip()}")
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Ran(int(closing[1].replace(",", "")), wall, cpu, int(closing[2]), done.stderr)
+    return Ran(int(closing[1].replace(",", "")), wall, cpu, int(closing[2]))
 
 
-def rates_of(few: Ran, many: Ran) -> dict[str, float]:
+def rates_of(few: Ran, many: Ran, on_gpu: bool) -> dict[str, Any]:
     """Seconds to begin and seconds a row, from a run on few rows and one on many."""
-    more = many.rows - few.rows
-    wall, cpu = max(1e-9, (many.wall - few.wall) / more), max(0.0, (many.cpu - few.cpu) / more)
-    return {"start_seconds": max(0.0, many.wall - wall * many.rows), "row_seconds": wall, "row_cpu_seconds": cpu,
-            "start_cpu_seconds": max(0.0, many.cpu - cpu * many.rows), "megabytes": max(few.megabytes, many.megabytes)}
+    spent, before = (many.wall, few.wall) if on_gpu else (many.cpu, few.cpu)
+    row = max(1e-9, (spent - before) / (many.rows - few.rows))
+    return {"gpu": on_gpu, "start_seconds": max(0.0, spent - row * many.rows), "row_seconds": row,
+            "cpu_seconds": many.cpu / many.rows, "megabytes": max(few.megabytes, many.megabytes)}
+
+
+class Sample:
+    """The commands on a sample, in a folder: what each read and took."""
+
+    def __init__(self, work: Path, gpu: bool, threads: int) -> None:
+        self.work, self.gpu, self.threads = work, gpu, threads
+        self.stages: dict[str, dict[str, Any]] = {}
+        self.ran: dict[str, Ran] = {}
+
+    def stage(self, line: list[str], inputs: list[str], folder: str, suffix: str, gpu: bool = False) -> list[str]:
+        """The outputs of a command with one output for each input."""
+        gpu = gpu and self.gpu
+        few, many = (run(*line, *files, "-o", f"{self.work}/{out}/", threads=self.threads if gpu else 1)
+                     for files, out in ((inputs[:1], f"few-{folder}"), (inputs, folder)))
+        self.ran[line[0]], self.stages[line[0]] = many, rates_of(few, many, gpu)
+        return [str(self.work / folder / (Path(file).name.split(".")[0] + suffix)) for file in inputs]
+
+    def fit(self, vectors: list[str]) -> None:
+        """The potentials, on the CPU."""
+        line = ["ds-target-stats", "--device", "cpu", "--target", f"{self.work}/target.npy"]
+        few = run(*line, vectors[0], "-o", f"{self.work}/few.npz")
+        self.stages[line[0]] = rates_of(few, run(*line, *vectors, "-o", f"{self.work}/target.npz"), False)
+
+    def choose(self, chunks: list[str], k: int) -> None:
+        """The choice, and what a chosen record weighs."""
+        line = ["ds-topk", "--scores", f"{self.work}/scores/", "-o", f"{self.work}/selected.jsonl.zst"]
+        few, many = run(*line, "-k", str(k), chunks[0]), run(*line, "-k", str(k), *chunks)
+        least = run(*line, "-k", "1", *chunks).megabytes
+        self.stages[line[0]] = rates_of(few, many, False) | {
+            "megabytes": least, "megabytes_a_record": max(0, many.megabytes - least) / k}
 
 
 def measure(records: list[str], target: str, model: str, k: int) -> dict[str, Any]:
     """All rates, on this machine."""
     if len(records) < 2:
         sys.exit("growth.py: error: give several files of records: the first alone is the small run")
+    machine = _machine()
     with tempfile.TemporaryDirectory(prefix="gotd-growth-") as name:
-        work = Path(name)
-        stages: dict[str, Any] = {}
-
-        def stage(command: str, options: list[str], inputs: list[str], folder: str, suffix: str) -> list[str]:
-            few = run(command, *options, inputs[0], "-o", f"{work}/few-{folder}/")
-            many = run(command, *options, *inputs, "-o", f"{work}/{folder}/")
-            stages[command] = rates_of(few, many)
-            counts[command] = many
-            return [str(work / folder / (Path(file).name.split(".")[0] + suffix)) for file in inputs]
-
-        counts: dict[str, Ran] = {}
-        chunks = stage("ds-chunk", [], records, "chunks", ".jsonl.zst")
-        vectors = stage("ds-embed", ["--model", model], chunks, "emb", ".npy")
-        run("ds-embed", "--model", model, target, "-o", f"{work}/target.npy")
-        fit = ["ds-target-stats", "--target", f"{work}/target.npy"]
-        few = run(*fit, vectors[0], "-o", f"{work}/few.npz")
-        many = run(*fit, *vectors, "-o", f"{work}/target.npz")
-        stages[fit[0]] = rates_of(few, many)
-        scores = stage("ds-score", ["--target", f"{work}/target.npz"], vectors, "scores", ".npy")
-        choose = ["ds-topk", "--scores", f"{work}/scores/", "-o", f"{work}/selected.jsonl.zst"]
-        stages["ds-topk"] = rates_of(run(*choose, "-k", str(k), chunks[0]), run(*choose, "-k", str(k), *chunks))
-        least = run(*choose, "-k", "1", *chunks)
-        held = max(0, stages["ds-topk"]["megabytes"] - least.megabytes)
-        stages["ds-topk"] |= {"megabytes": least.megabytes, "megabytes_a_record": held / k}
-        documents = counts["ds-chunk"].rows
-        pieces = int((_CHUNKS.search(counts["ds-chunk"].said) or ["", "0"])[1].replace(",", ""))
+        sample = Sample(Path(name), machine["gpu"] is not None, machine["threads"])
+        embed = ["ds-embed", "--model", model]
+        chunks = sample.stage(["ds-chunk"], records, "chunks", ".jsonl.zst")
+        vectors = sample.stage(embed, chunks, "emb", ".npy", gpu=model != "hash")
+        run(*embed, target, "-o", f"{name}/target.npy", threads=machine["threads"])
+        sample.fit(vectors)
+        scores = sample.stage(["ds-score", "--target", f"{name}/target.npz"], vectors, "scores", ".npy", gpu=True)
+        sample.choose(chunks, k)
+        documents, pieces = sample.ran["ds-chunk"].rows, sample.ran["ds-embed"].rows
         sizes = {"document": _bytes(records) / documents, "chunk": _bytes(chunks) / pieces,
                  "vector": _bytes(vectors) / pieces, "score": _bytes(scores) / pieces}
-        return {"machine": _machine(), "model": model, "documents": documents, "chunks": pieces, "bytes": sizes,
-                "stages": stages}
+    return {"machine": machine, "model": model, "documents": documents, "chunks": pieces, "bytes": sizes,
+            "stages": sample.stages}
 
 
 def _bytes(files: list[str]) -> int:
@@ -125,25 +140,23 @@ def plans(rates: dict[str, Any], documents: float, choose: float, fit_rows: floa
     fitted = min(chunks, fit_rows)
     held = choose * rates["stages"]["ds-topk"]["megabytes_a_record"]
     shapes = [
-        # rows, shared out over tasks, on the GPU, bytes read, bytes written, megabytes besides
-        ("ds-chunk", documents, True, False, documents * size["document"], chunks * size["chunk"], 0.0),
-        ("ds-embed", chunks, True, rates["model"] != "hash", chunks * size["chunk"], chunks * size["vector"], 0.0),
-        ("ds-target-stats", fitted, False, False, fitted * size["vector"], 0.0, 0.0),
-        ("ds-score", chunks, True, True, chunks * size["vector"], chunks * size["score"], 0.0),
-        ("ds-topk", chunks, False, False, chunks * (size["score"] + size["chunk"]), choose * size["chunk"], held),
+        # rows, whether tasks share them out, bytes read, bytes written, megabytes besides
+        ("ds-chunk", documents, True, documents * size["document"], chunks * size["chunk"], 0.0),
+        ("ds-embed", chunks, True, chunks * size["chunk"], chunks * size["vector"], 0.0),
+        ("ds-target-stats", fitted, False, fitted * size["vector"], 0.0, 0.0),
+        ("ds-score", chunks, True, chunks * size["vector"], chunks * size["score"], 0.0),
+        ("ds-topk", chunks, False, chunks * (size["score"] + size["chunk"]), choose * size["chunk"], held),
     ]
-    return [_plan(rates, *shape, task_hours) for shape in shapes]
+    return [_plan(rates["stages"][shape[0]], *shape, task_hours) for shape in shapes]
 
 
-def _plan(rates: dict[str, Any], name: str, rows: float, shared: bool, on_gpu: bool, read: float, written: float,
-          besides: float, task_hours: float) -> Plan:
-    rate = rates["stages"][name]
-    hours = rows * rate["row_seconds"] / 3600
-    room = max(task_hours - rate["start_seconds"] / 3600, task_hours / 2)
-    tasks = max(1, math.ceil(hours / room)) if shared else 1
-    wall = hours / tasks + rate["start_seconds"] / 3600
-    cpu = (rows * rate["row_cpu_seconds"] + tasks * rate["start_cpu_seconds"]) / 3600
-    gpu = tasks * wall if on_gpu and rates["machine"]["gpu"] else 0.0
+def _plan(rate: dict[str, Any], name: str, rows: float, shared: bool, read: float, written: float, besides: float,
+          task_hours: float) -> Plan:
+    hours, start = rows * rate["row_seconds"] / 3600, rate["start_seconds"] / 3600
+    tasks = max(1, math.ceil(hours / max(task_hours - start, task_hours / 2))) if shared else 1
+    wall = hours / tasks + start
+    cpu = rows * rate["cpu_seconds"] / 3600 if rate["gpu"] else tasks * wall
+    gpu = tasks * wall if rate["gpu"] else 0.0
     return Plan(name, tasks, wall, cpu, gpu, (rate["megabytes"] + besides) * 1e6, read, written)
 
 
@@ -151,7 +164,7 @@ def table(rates: dict[str, Any], sizes: list[float], choose: float, fit_rows: fl
     """A column for each size."""
     columns = [plans(rates, size, choose, fit_rows, task_hours) for size in sizes]
     machine, share = rates["machine"], rates["chunks"] / rates["documents"]
-    where = f"{machine['threads']} threads of {machine['cpu']}, {machine['gpu'] or 'no GPU'}"
+    where = f"one thread of {machine['cpu']}" + (f" and one {machine['gpu']}" if machine["gpu"] else "")
     rows = [["documents", *(f"10^{math.log10(size):g}" for size in sizes)],
             ["---"] * (len(sizes) + 1),
             [f"chunks ({share:.2f} a document)", *(_count(size * share) for size in sizes)]]

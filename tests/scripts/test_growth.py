@@ -9,8 +9,8 @@ from workdir import Workdir, records, texts
 from .conftest import SCRIPTS
 
 ROOT = SCRIPTS.parent
-#: Rates that are easy to reckon with: a millisecond a row, a second of it on CPUs for a thousand rows.
-PLAIN = {"start_seconds": 0.0, "row_seconds": 1e-3, "row_cpu_seconds": 2e-3, "start_cpu_seconds": 0.0, "megabytes": 100}
+#: Rates that are easy to reckon with: a millisecond a row.
+PLAIN = {"gpu": False, "start_seconds": 0.0, "row_seconds": 1e-3, "cpu_seconds": 1e-3, "megabytes": 100}
 RATES = {
     "machine": {"cpu": "a CPU", "threads": 2, "gpu": None}, "model": "hash", "documents": 100, "chunks": 200,
     "bytes": {"document": 500.0, "chunk": 300.0, "vector": 2000.0, "score": 4.0},
@@ -45,17 +45,17 @@ def test_the_table_is_the_sum_done_by_hand(work: Workdir) -> None:
     assert found["`ds-target-stats`"] == ["1 task of 2 min, 100.0 MB"] * 2
     # A hundred thousand records of 10 kB beside what it holds anyway.
     assert found["`ds-topk`"] == ["1 task of 33 min, 1.1 GB", "1 task of 55.6 h, 1.1 GB"]
-    # 2 ms for each of 1e6 documents, three times 2e6 chunks and 1e6 vectors.
-    assert found["CPU hours in all"][0] == f"{(1e6 + 3 * 2e6 + 1e6) * 2e-3 / 3600:.1f}"
+    # A millisecond for each of 1e6 documents and three times 2e6 chunks, a tenth for 1e6 vectors; 6 minutes to begin.
+    assert found["CPU hours in all"][0] == f"{(1e6 + 3 * 2e6 + 1e5) * 1e-3 / 3600 + 0.1:.1f}"
     assert "GPU hours in all" not in found
 
 
-def test_gpu_time_is_of_the_commands_that_use_one(work: Workdir) -> None:
+def test_gpu_time_is_of_the_stages_that_ran_on_one(work: Workdir) -> None:
     on_gpu = RATES | {"machine": {"cpu": "a CPU", "threads": 8, "gpu": "a GPU"}}
-    scoring = 2e6 * 1e-3 / 3600
-    assert rows(work, on_gpu, "--documents 1e6")["GPU hours in all"] == [f"{scoring + 0.1:.1f}"]
-    with_model = on_gpu | {"model": "a-network"}
-    assert rows(work, with_model, "--documents 1e6")["GPU hours in all"] == [f"{2 * scoring + 0.1:.1f}"]
+    on_gpu["stages"] = RATES["stages"] | {"ds-embed": PLAIN | {"gpu": True, "cpu_seconds": 4e-3}}
+    found = rows(work, on_gpu, "--documents 1e6 --fit-rows 1e6")
+    assert found["GPU hours in all"] == [f"{2e6 * 1e-3 / 3600:.1f}"]
+    assert found["CPU hours in all"] == [f"{(1e6 + 2 * 2e6 + 1e5 + 4 * 2e6) * 1e-3 / 3600 + 0.1:.1f}"]
 
 
 def test_the_readmes_table_is_of_the_rates_that_are_kept(work: Workdir) -> None:
@@ -76,7 +76,7 @@ def test_measured_on_a_sample(work: Workdir) -> None:
     assert set(rates["stages"]) == set(RATES["stages"])
     sizes = rates["bytes"]
     assert sizes["vector"] == pytest.approx(2048, rel=0.01)
-    assert sizes["score"] == pytest.approx(4, rel=0.5)  # the header and the seal weigh more than a few scores
+    assert 4 < sizes["score"] < 8  # beside so few, the header and the seal weigh something
     assert sizes["document"] == pytest.approx(sum(len(work.read(f"{number}.jsonl")) for number in range(3)) / 500)
     assert all(rate["megabytes"] > 5 for rate in rates["stages"].values())
     assert len(rows(work, rates)["`ds-score`"]) == 3
