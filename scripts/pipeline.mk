@@ -58,6 +58,9 @@ ifeq ($(filter help,$(MAKECMDGOALS)),)
   ifneq ($(filter 3.% 4.0% 4.1%,$(MAKE_VERSION)),)
     $(error pipeline.mk: GNU Make $(MAKE_VERSION) is too old: 4.2 or newer is wanted)
   endif
+  ifneq ($(call urls,$(WORK)),)
+    $(error pipeline.mk: WORK=$(WORK): wanted a folder on a disk)
+  endif
   MISSING := $(strip $(if $(POOL),,POOL) $(if $(TARGET),,TARGET) $(if $(K)$(TOPK),,K))
   ifneq ($(MISSING),)
     $(error pipeline.mk: not set: $(MISSING); see make -f $(firstword $(MAKEFILE_LIST)) help)

@@ -11,6 +11,7 @@ from pathlib import Path
 from gotd.errors import UsageError
 from gotd.streams.locations import is_url
 from gotd.streams.pairing import stem
+from gotd.streams.sources import with_objects
 
 TEMPLATE = Path(__file__).with_name("settings.sh")
 _REQUIRED = ("POOL", "TARGET", "WORK")
@@ -53,6 +54,8 @@ def read(file: Path) -> Settings:
         form, wanted = _FORMS.get(name.rpartition("_")[2], (None, ""))
         if form and not form.fullmatch(value):
             raise UsageError(f"{file}: {name}={value}: wanted {wanted}")
+    if is_url(settings["WORK"]):
+        raise UsageError(f"{file}: WORK={settings['WORK']}: wanted a folder on a disk that every node sees")
     return _completed(settings)
 
 
@@ -106,7 +109,7 @@ def shards(settings: Settings) -> tuple[list[str], list[str]]:
 
 def _expanded(place: str) -> list[str]:
     if is_url(place):
-        return [place]
+        return with_objects([place])
     if Path(place).is_dir():
         return sorted(str(file) for file in Path(place).iterdir() if file.name.endswith(_SUFFIXES))
     if any(mark in place for mark in "*?["):

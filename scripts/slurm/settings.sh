@@ -1,7 +1,7 @@
 # What is chosen and with which limits, for scripts/slurm/submit. Copy it, fill it in, `submit COPY`. It is read by bash.
 
 # ---- What: the first four must be set
-POOL=                   # folder of records (*.jsonl.zst, .gz, plain), or a list of files
+POOL=                   # folder of records (*.jsonl.zst, .gz, plain) or of objects (s3://BUCKET/FOLDER/), or a list
 TARGET=                 # records of the task
 K=                      # how many records to choose; or leave it empty and say TOPK="--fraction 0.01"
 WORK=                   # folder for all outputs, on a disk that every node sees

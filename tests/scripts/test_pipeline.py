@@ -155,16 +155,18 @@ def test_by_make_and_by_hand_the_same_bytes(built: Workdir) -> None:
 @pytest.mark.parametrize(("change", "words"), [
     ("POOL= K=", "not set: POOL K"),
     ("TARGET=", "not set: TARGET"),
+    ("WORK=s3://bucket/work", "WORK=s3://bucket/work: wanted a folder on a disk"),
     ("POOL='pool/a.jsonl.zst gone.jsonl' TARGET=away.jsonl", "no such file: gone.jsonl away.jsonl"),
     ("POOL=empty", "no records in empty"),
     ("POOL='pool/a.jsonl.zst twice/a.jsonl'", "several shards are called a"),
 ])
 def test_bad_input_is_named_before_anything_is_made(built: Workdir, change: str, words: str) -> None:
+    before = times(built)
     built.ok("mkdir -p empty twice && cp pool/c.jsonl twice/a.jsonl")
-    done = built.run(f"{MAKE} WORK=nothing {change}")
+    done = built.run(f"{MAKE} {change}")
     assert done.status == 2
     assert words in done.err
-    assert not (built.path / "nothing").exists()
+    assert times(built) == before
 
 
 def test_a_command_that_fails_ends_make_and_leaves_no_output(built: Workdir) -> None:

@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 
+from object_store import Bucket, s3_server, use_store
 from workdir import Workdir, records, texts
 
 from .conftest import SCRIPTS
@@ -55,6 +56,7 @@ def test_the_template_names_what_must_be_set(ready: Workdir) -> None:
     ("EMBED_TIME=soon", "EMBED_TIME=soon: wanted a time"),
     ("STATS_MEMORY=lots", "STATS_MEMORY=lots: wanted an amount of memory"),
     ("STATS_SHARDS=few", "STATS_SHARDS=few: wanted a number from 1, or nothing"),
+    ("WORK=s3://bucket/work", "WORK=s3://bucket/work: wanted a folder on a disk"),
     ("TASKS=0", "TASKS=0: wanted a number from 1"),
     ("K=-3", "K=-3: wanted a number"),
     ("POOL='pool gone.jsonl' TARGET=away.jsonl", "no such file: gone.jsonl away.jsonl"),
@@ -102,6 +104,21 @@ def test_what_is_submitted_is_written_down_for_the_jobs(ready: Workdir) -> None:
     assert ready.read(f"{run}/emb").decode().split() == [f"{ready.path}/work/emb/{name}.npy" for name in "ab"]
     said = ready.ok(f'set -eu; . {run}/settings.sh; eval "$SETUP"; echo $TASKS $NAME $EMBED_TIME $TRAIN_PROCESSES').out
     assert said.decode().splitlines() == [f"a b {ready.environment['HOME']}", "4 target 8:00:00 8"]
+
+
+def test_a_pool_in_a_bucket_by_slurm_and_by_make(ready: Workdir) -> None:
+    with s3_server() as url:
+        bucket = Bucket(url, "shards")
+        for name in "ab":
+            bucket.put(f"pool/{name}.jsonl", ready.read(f"pool/{name}.jsonl"))
+        use_store(ready, url)
+        ready.ok("echo POOL=s3://shards/pool/ >> s.sh && submit s.sh")
+        assert ready.read("work/slurm/target/pool").decode().split() == [f"s3://shards/pool/{n}.jsonl" for n in "ab"]
+        pool = "s3://shards/pool/a.jsonl s3://shards/pool/b.jsonl"
+        make = f"make -f {SCRIPTS}/pipeline.mk POOL='{pool}' TARGET=target.jsonl K=1 WORK=made"
+        ready.ok(f"{make} made/chunks/b.jsonl.zst && ds-chunk -q pool/b.jsonl -o here.jsonl.zst")
+        assert ready.ok("zstdcat made/chunks/b.jsonl.zst").out == ready.ok("zstdcat here.jsonl.zst").out
+        assert "is up to date" in ready.ok(f"{make} made/chunks/b.jsonl.zst").out.decode()
 
 
 @pytest.mark.parametrize(("count", "wanted"), [("", "abcdefg"), ("1", "a"), ("2", "ad"), ("3", "ace"),

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, TypeVar
 from gotd.cli._frame import Run, peak_megabytes
 from gotd.cli._jobs import Job, is_done, with_inputs
 from gotd.errors import DataError, UsageError
-from gotd.streams.arrays import MAGIC
 from gotd.streams.compression import Marker, decompressed
 from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import STANDARD
+from gotd.streams.npy_header import MAGIC
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource, open_input
 
@@ -165,13 +165,11 @@ def _look(name: str, limit: int) -> _Input:
 
 def _array_rows(start: bytes) -> int | None:
     """Rows that the header of an .npy array promises; whoever reads it will say what is wrong with it."""
-    import numpy as np
+    from gotd.streams.npy_header import length_bytes, parse
 
-    opened = io.BytesIO(start)
     try:
-        version = np.lib.format.read_magic(opened)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        return int(read(opened)[0][0])
+        line = 8 + length_bytes(start[6])
+        return parse(start[6], start[8:line], start[line:]).shape[0]
     except (ValueError, IndexError):
         return None
 

@@ -81,11 +81,8 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
             sources = [stack.enter_context(open_input(name)) for name in job.inputs]
             if texts:
                 score_texts(sources, sink, job.output.endswith(".npy"), texts, mine, skipping, long_window, run)
-            elif sources[0].peek(len(MAGIC)) == MAGIC:
-                _score_vectors(sources, ArrayWriter(sink, "scores", "<f4", None, mine), ours, run)
             else:
-                readers = [RecordReader(source, long_window) for source in sources]
-                _score_records(readers, RecordWriter(sink, mine), ours, skipping, run)
+                _score(sources, sink, ours, mine, skipping, long_window, run)
 
     if dry_run:
         print_text(report(found, maker, work, len(files), run))
@@ -144,6 +141,16 @@ class _Target:
         device = find_device(self._device)
         found: RowScorer = how.Scorer(self._arrays, self._summary, Workers(self._threads), device)
         return found
+
+
+def _score(sources: list[ByteSource], sink: Sink, ours: _Target, mine: MadeBy, skipping: Skipping, long_window: bool,
+           run: Run) -> None:
+    """Vectors, or records that carry them, by their first bytes."""
+    if sources[0].peek(len(MAGIC)) == MAGIC:
+        _score_vectors(sources, ArrayWriter(sink, "scores", "<f4", None, mine), ours, run)
+    else:
+        readers = [RecordReader(source, long_window) for source in sources]
+        _score_records(readers, RecordWriter(sink, mine), ours, skipping, run)
 
 
 def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Target, run: Run) -> None:
