@@ -61,14 +61,7 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     found = jobs(files, output, ".npy", shard, dry_run)
     if has_nothing_to_do(found, files, run):
         return
-    from gotd.streams.targets import read_target
-
-    arrays, summary, digest = read_target(target)
-    try:
-        reads = rule(summary["method"]).reads
-        check_contents(summary["method"], arrays, summary)
-    except (GotdError, ValueError) as error:
-        raise DataError(target, str(error), "make it again with ds-target-stats") from error
+    arrays, summary, digest, reads = _fitted(target)
     cpus = options.thread_count(threads)
     ours = _Target(target, arrays, summary, cpus, device)
     texts = TextTarget(arrays, summary, cpus) if reads == "texts" else None
@@ -96,6 +89,22 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     run.note(complete, "outputs were already complete")
     run.note(skipping.skipped, "bad records skipped")
     run.close()
+
+
+def _fitted(target: str) -> "tuple[dict[str, np.ndarray], dict[str, Any], str, str]":
+    """The arrays, summary and digest of a target file, and what its rule reads.
+
+    Raises: DataError where it holds something else than its rule wants.
+    """
+    from gotd.streams.targets import read_target
+
+    arrays, summary, digest = read_target(target)
+    try:
+        reads = rule(summary["method"]).reads
+        check_contents(summary["method"], arrays, summary)
+    except (GotdError, ValueError) as error:
+        raise DataError(target, str(error), "make it again with ds-target-stats") from error
+    return arrays, summary, digest, reads
 
 
 class _Target:
