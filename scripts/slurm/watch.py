@@ -94,21 +94,26 @@ def progress(jobs: list[Job], states: States) -> str:
     """One line: the stages that have begun."""
     parts = []
     for job in jobs:
-        counts = Counter(states[task].lower() for task in job.task_ids)
-        if set(counts) == {DONE.lower()}:
+        counts = Counter(states[task] for task in job.task_ids)
+        if set(counts) == {DONE}:
             parts.append(f"{job.stage} done")
-        elif set(counts) - {"pending", "not_run"}:
-            parts.append(f"{job.stage} " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
+        elif set(counts) - {"PENDING", NOT_RUN}:
+            parts.append(f"{job.stage} {_counted(counts)}")
     return "; ".join(parts) or "waiting for the first job to begin"
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {state.lower()}" for state, count in sorted(counts.items()))
 
 
 def report(jobs: list[Job], states: States, run: Path) -> str:
     """What is done and what failed: a line for each stage, and one for each task that did not end well."""
     lines = []
     for job in jobs:
-        done = sum(states[task] == DONE for task in job.task_ids)
-        lines.append(f"{job.stage:8}{_word([states[task] for task in job.task_ids]):10}"
-                     f"{done} of {len(job.task_ids)} done")
+        counts = Counter(states[task] for task in job.task_ids)
+        going = Counter({state: count for state, count in counts.items() if state in _UNFINISHED})
+        lines.append(f"{job.stage:8}{_word(list(counts)):10}{counts[DONE]} of {len(job.task_ids)} done"
+                     + (f"; {_counted(going)}" if going else ""))
         for task in job.task_ids:
             if states[task] not in (DONE, NOT_RUN) and states[task] not in _UNFINISHED:
                 lines.append(_failure(job, task, states[task], run))

@@ -134,6 +134,50 @@ def test_the_potentials_read_shards_spread_over_the_pool(ready: Workdir, count: 
     assert ready.read("made/target/made-with/emb-files").decode().split() == [f"made/emb/{n}.npy" for n in wanted]
 
 
+def says(work: Workdir, command: str, lines: list[str]) -> None:
+    """From now on a command of Slurm's prints these lines."""
+    work.write(f"{command}-says", "".join(f"{line}\n" for line in lines).encode())
+    work.write(f"bin/{command}", f"#!/bin/sh\ncat {work.path}/{command}-says\n".encode())
+
+
+def test_the_report_when_slurm_has_forgotten(ready: Workdir) -> None:
+    ready.ok("echo TRAIN= TASKS=2 >> s.sh && submit s.sh")
+    tasks = ["1_0", "1_1", "2_0", "2_1", "3", "4", "5_0", "5_1", "6"]
+    says(ready, "squeue", [f"{task}|COMPLETED|None" for task in tasks])
+    whole = ready.ok("submit s.sh --report").out.decode()
+    assert [line.split()[:2] for line in whole.splitlines()] == [
+        [stage, "done"] for stage in ("chunk", "embed", "target", "stats", "score", "topk")]
+    # It remembers what it has seen.
+    says(ready, "squeue", [])
+    assert ready.ok("submit s.sh --report").out.decode() == whole
+    # What it has not seen, Slurm's accounts know.
+    ready.ok("rm work/slurm/target/states")
+    ended = dict.fromkeys(tasks, "COMPLETED") | {"2_1": "OUT_OF_MEMORY", "1_1": "TIMEOUT", "4": "CANCELLED by 0"}
+    says(ready, "sacct", [f"{task}|{state}" for task, state in ended.items()])
+    done = ready.run("submit s.sh --report")
+    out = done.out.decode()
+    assert done.status == 1
+    assert "    embed_1 (job 2_1): OUT_OF_MEMORY; raise EMBED_MEMORY; " in out
+    assert "    chunk_1 (job 1_1): TIMEOUT; raise CHUNK_TIME; " in out
+    assert "submit: error: chunk, embed failed; stats not run; submit again" in done.err
+    # And where there are none, it says that it does not know.
+    ready.ok("rm work/slurm/target/states")
+    says(ready, "sacct", [])
+    done = ready.run("submit s.sh --report")
+    assert done.status == 1
+    assert "topk (job 6): UNKNOWN; Slurm has forgotten it" in done.out.decode()
+
+
+def test_what_is_held_waits_for_somebody_and_that_is_said(ready: Workdir) -> None:
+    ready.ok("echo TRAIN= TASKS=2 >> s.sh && submit s.sh")
+    rest = [f"{task}|PENDING|Dependency" for task in ("2_0", "2_1", "4", "5_0", "5_1", "6")]
+    says(ready, "squeue", ["1_0|PENDING|launch failed requeued held", "1_1|RUNNING|None", "3|COMPLETED|None", *rest])
+    out = ready.ok("submit s.sh --report").out.decode()
+    assert re.search(r"^chunk +going on +0 of 2 done; 1 held, 1 running$", out, re.MULTILINE), out
+    assert re.search(r"^embed +going on +0 of 2 done; 2 pending$", out, re.MULTILINE), out
+    ready.fails("submit s.sh", "jobs 1, 2, 4, 5, 6 of", "still at work")
+
+
 def test_where_one_job_is_refused_those_before_it_are_taken_back(ready: Workdir) -> None:
     refusing = '#!/bin/sh\ncase $* in *stats.sh) echo "sbatch: error: invalid account" >&2; exit 1;; esac\necho 7$#\n'
     ready.write("bin/sbatch", refusing.encode())
