@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from gotd.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,14 +22,14 @@ _MARGIN_TOKENS = 128
 class Tokens(NamedTuple):
     """A text as its model reads it.
 
-    ids, types : token ids and segment ids, special tokens included
+    ids, types : token ids and segment ids, special tokens included, int32 (tokens,)
     content : how many of them are the text's own
     left_out : tokens after them that the model does not read
     unread : characters after those, not even tokenised
     """
 
-    ids: list[int]
-    types: list[int]
+    ids: npt.NDArray[np.int32]
+    types: npt.NDArray[np.int32]
     content: int
     left_out: int
     unread: int
@@ -71,7 +74,7 @@ class TextTokenizer:
                 unread = len(texts[index]) - len(cut)
                 if not unread or left_out > _MARGIN_TOKENS:
                     content = max(0, _content(encoding) - self._prompt_tokens)
-                    found[index] = Tokens(encoding.ids, encoding.type_ids, content, left_out, unread)
+                    found[index] = Tokens(_array(encoding.ids), _array(encoding.type_ids), content, left_out, unread)
             waiting = [index for index in waiting if index not in found]
             limit *= _GROWTH
         return [found[index] for index in range(len(texts))]
@@ -96,3 +99,7 @@ def _lower_case(tokenizer: "Tokenizer") -> None:
 def _content(encoding: "Encoding") -> int:
     """How many tokens are not special."""
     return int(encoding.special_tokens_mask.count(0))
+
+
+def _array(ids: list[int]) -> npt.NDArray[np.int32]:
+    return np.array(ids, dtype=np.int32)
