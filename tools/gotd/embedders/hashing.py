@@ -20,7 +20,7 @@ from gotd.errors import UsageError
 
 DEFAULT_DIMENSION = 1024
 #: Changes whenever the vectors do.
-ALGORITHM = "1"
+ALGORITHM = "2"
 #: Whole numbers, so that sums are exact and do not depend on their order. A stem weighs more than a word: with equal
 #: weights a text of one word could cancel itself.
 _WORD_WEIGHT, _STEM_WEIGHT, _PAIR_WEIGHT = 4, 8, 1
@@ -95,9 +95,10 @@ class HashEmbedder(Embedder):
             sums += more
             words += count
         # The length of the vector of roots is the root of the sum of magnitudes.
-        magnitudes = np.abs(sums)
-        magnitudes /= np.maximum(magnitudes.sum(axis=1, keepdims=True), 1.0)
-        np.copysign(np.sqrt(magnitudes, out=magnitudes), sums, out=out, casting="same_kind")
+        signed = sums.astype(np.float32)
+        magnitudes = np.abs(signed)
+        magnitudes /= np.maximum(magnitudes.sum(axis=1, keepdims=True), np.float32(1))
+        np.copysign(np.sqrt(magnitudes, out=magnitudes), signed, out=out)
         return words
 
     def _project(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float64], Int64s]:

@@ -12,7 +12,7 @@ MAX_PIECES = 1 << (_BITS - 1)
 
 
 class PieceTable:
-    """Hash to token ids, by open addressing: a piece's slot is the one its hash's top bits name, or the next free one."""
+    """Hash to token ids, by open addressing: a piece has the slot its hash's top bits name, or the next free one."""
 
     def __init__(self) -> None:
         self.clear()

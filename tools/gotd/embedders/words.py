@@ -104,7 +104,9 @@ def find_words(texts: Sequence[str]) -> Words:
     starts, lengths = _find_runs(folded, breaks)
     text_starts = np.cumsum([1] + [len(text) + 1 for text in encoded])
     per_text = np.diff(np.searchsorted(starts, text_starts))
-    hashes, stems = hash_runs(folded, starts, lengths), _hash_stems(folded, starts, lengths)
+    heads = _heads(folded, starts)
+    hashes = _hash_heads(folded, heads, starts, lengths)
+    stems = mix(_first_bytes(heads, lengths, STEM_BYTES) ^ _STEM_SALT)
     return Words(hashes, stems, lengths, np.repeat(np.arange(len(texts)), per_text))
 
 
@@ -158,27 +160,30 @@ def hash_runs(folded: _Bytes, starts: Int64s, lengths: Int64s) -> UInt64s:
 
     folded : at least STRIDE bytes stand behind every run's start
     """
-    hashes = mix(_heads(folded, starts, lengths, STRIDE))
+    return _hash_heads(folded, _heads(folded, starts), starts, lengths)
+
+
+def _hash_heads(folded: _Bytes, heads: UInt64s, starts: Int64s, lengths: Int64s) -> UInt64s:
+    hashes = mix(_first_bytes(heads, lengths, STRIDE))
     for offset in range(STRIDE, MAX_WORD_BYTES, STRIDE):
         longer = np.flatnonzero(lengths > offset)
         if not len(longer):
             break
-        hashes[longer] = join(hashes[longer], _heads(folded, starts[longer] + offset, lengths[longer] - offset, STRIDE))
+        tails = _first_bytes(_heads(folded, starts[longer] + offset), lengths[longer] - offset, STRIDE)
+        hashes[longer] = join(hashes[longer], tails)
     return hashes
 
 
-def _hash_stems(folded: _Bytes, starts: Int64s, lengths: Int64s) -> UInt64s:
-    """Hashes of the first STEM_BYTES of words; other ones than those of words of these bytes."""
-    return mix(_heads(folded, starts, lengths, STEM_BYTES) ^ _STEM_SALT)
-
-
-def _heads(folded: _Bytes, starts: Int64s, lengths: Int64s, most: int) -> UInt64s:
-    """The first `most` bytes at most of each run as one number, uint64 (w,)."""
-    # One 8-byte number at every byte offset; little-endian whatever the machine, so that hashes travel.
+def _heads(folded: _Bytes, starts: Int64s) -> UInt64s:
+    """The eight bytes that begin at each place as one number, uint64 (w,)."""
+    # One number at every byte offset; little-endian whatever the machine, so that hashes travel.
     numbers = np.ndarray((len(folded) - STRIDE + 1,), dtype="<u8", buffer=folded, strides=(1,))
-    heads = numbers[starts].astype(np.uint64, copy=False)
-    heads &= _LOW_BYTES[: most + 1].take(lengths, mode="clip")
-    return heads
+    return numbers[starts].astype(np.uint64, copy=False)
+
+
+def _first_bytes(numbers: UInt64s, lengths: Int64s, most: int) -> UInt64s:
+    """Of each number its first bytes, as many as `lengths` says and `most` at most."""
+    return numbers & _LOW_BYTES[: most + 1].take(lengths, mode="clip")
 
 
 def join(first: UInt64s, second: UInt64s) -> UInt64s:
