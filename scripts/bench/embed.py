@@ -154,7 +154,7 @@ def take_turns(peer: Callable[..., Any], given: argparse.Namespace, texts: list[
         wall, used = contestant.medians()
         print(f"{name:24}{len(texts) / wall:9.1f}{wall:9.2f}{used:13.2f}{contestant.about['peak']:9}")
     theirs, mine = both.values()
-    walls, useds = zip(*([a[i] / b[i] for i in (0, 1)] for a, b in zip(theirs.runs, mine.runs, strict=True)), strict=True)
+    walls, useds = ([a[i] / b[i] for a, b in zip(theirs.runs, mine.runs, strict=True)] for i in (0, 1))
     print(f"ratio: wall {statistics.median(walls):.2f} ({min(walls):.2f} to {max(walls):.2f}), "
           f"processor {statistics.median(useds):.2f} ({min(useds):.2f} to {max(useds):.2f})")
     lengths = [np.maximum(np.linalg.norm(each.vectors, axis=1), 1e-30) for each in (theirs, mine)]

@@ -1,4 +1,4 @@
-"""What do a transformer's own matrix products reach on this machine? The ceiling that scripts/bench/embed.py divides by.
+"""What do a transformer's own matrix products reach on this machine? It is the ceiling of scripts/bench/embed.py.
 
     python matrix_rate.py FOLDER [--device cpu] [--precision float32] [--threads 2]
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from gotd.embedders.devices import PRECISIONS, cpu_layout, find_devices, find_precision
+from gotd.embedders.hardware import PRECISIONS, cpu_layout, find_devices, find_precision
 from gotd.embedders.network import load_network
 from gotd.embedders.sentence_transformers_config import read_sentence_config
 from gotd.embedders.text_tokens import TextTokenizer

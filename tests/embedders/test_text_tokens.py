@@ -55,6 +55,13 @@ def test_of_a_very_long_text_most_is_not_tokenised(wordpiece: Tokenizer) -> None
     assert len(found.ids) == LIMIT
 
 
+@pytest.mark.parametrize("text", ["x" * 3_000_000, " " * 3_000_000, "🧬" * 1_000_000])
+def test_what_gives_hardly_any_tokens_is_not_read_to_its_end(wordpiece: Tokenizer, text: str) -> None:
+    found = encode(wordpiece, text)
+    assert len(text) - found.unread in ((1 << 17) - 1, 1 << 17)  # a cut is made before a space
+    assert found.ids.tolist() == whole(wordpiece, text[: 1 << 17])
+
+
 def test_special_tokens_are_not_content(wordpiece: Tokenizer) -> None:
     assert [encode(wordpiece, text).content for text in ("", "  ", "cat", "cat " * 50)] == [0, 0, 1, LIMIT - 2]
 

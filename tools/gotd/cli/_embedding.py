@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from gotd.cli._frame import Run
@@ -66,7 +67,7 @@ def embed_all(jobs: Sequence[Job], made_by: Mapping[str, Any], embedder: Embedde
             if isinstance(writer, ArrayWriter):
                 digest = part.output.digest
                 writer.records.append(RecordRun(digest.rows, digest.hexdigest()))
-            writer.notes |= own.of_texts() | ({"precision": embedder.precision} if embedder.precision else {})
+            writer.notes |= asdict(own) | ({"precision": embedder.precision} if embedder.precision else {})
             writer.finish()
         counts += own
     return len(there), counts

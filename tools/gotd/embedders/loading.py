@@ -42,6 +42,8 @@ def load(
         raise UsageError(f"a dimension of {dimension} can only be chosen for hash; {models[0]} has its own")
     if max_tokens is not None and set(models) == {HASH}:
         raise UsageError(f"at most {max_tokens} tokens: hash has no tokens and reads every word; leave the limit out")
+    if pooling is not None and set(models) == {HASH}:
+        raise UsageError(f"{pooling} pooling: hash has no tokens to pool; leave it out")
     if threads < 1:
         raise UsageError(f"{threads} threads: at least 1")
     # Read when tokenizers first works in parallel.
@@ -53,6 +55,8 @@ def load(
             return HashEmbedder(DEFAULT_DIMENSION if dimension is None else dimension, threads)
         folder = find_folder(model)
         if is_static(folder):
+            if pooling is not None and len(models) == 1:
+                raise UsageError(f"{pooling} pooling: {model} is a static model, of which the mean is taken; leave it out")
             return StaticEmbedder(folder, max_tokens, threads)
         try:
             from gotd.embedders.transformer import TransformerEmbedder

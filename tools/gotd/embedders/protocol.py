@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -35,10 +35,6 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(one + another for one, another in zip(astuple(self), astuple(other), strict=True)))
-
-    def of_texts(self) -> dict[str, int]:
-        """The counts that depend on the texts alone, by name."""
-        return {name: count for name, count in asdict(self).items() if name != "padding"}
 
 
 class Embedded(NamedTuple):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from gotd.embedders.batches import plan
-from gotd.embedders.devices import PRECISIONS, cpu_layout, find_devices, find_precision
+from gotd.embedders.hardware import PRECISIONS, cpu_layout, find_devices, find_precision
 from gotd.embedders.model_folder import digest
 from gotd.embedders.network import Network, is_causal, load_network, load_step
 from gotd.embedders.pooling import PADDED_MEAN, POOLINGS
@@ -180,7 +180,7 @@ def _count(tokens: Sequence[Tokens], places: int) -> Counts:
     return Counts(
         documents=len(tokens),
         empty=sum(not text.content for text in tokens),
-        truncated=sum(text.left_out > 0 for text in tokens),
+        truncated=sum(text.left_out > 0 or text.unread > 0 for text in tokens),
         tokens=read,
         truncated_tokens=sum(text.left_out for text in tokens),
         unread_characters=sum(text.unread for text in tokens),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 
-from gotd.errors import GotdError
+from gotd.devices import find_device
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 #: What Linux calls the instructions that multiply matrices of bfloat16 (x86: two kinds; ARM).
@@ -35,20 +35,9 @@ def find_devices(names: str) -> list[torch.device]:
     Raises:
         GotdError: a device that is not there.
     """
-    if names != "auto":
-        return [_find(name) for name in names.split(",")]
-    if torch.cuda.is_available():
+    if names == "auto" and torch.cuda.is_available():
         return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
-    return [torch.device("cpu")]
-
-
-def _find(name: str) -> torch.device:
-    try:
-        # Only using it shows whether it is there.
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise GotdError(f"{name}: no such device here ({reason}); use cpu") from error
+    return [find_device(name) for name in names.split(",")]
 
 
 def find_precision(name: str, devices: list[torch.device]) -> str:
