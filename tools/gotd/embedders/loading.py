@@ -56,7 +56,7 @@ def load(
         folder = find_folder(model)
         if is_static(folder):
             if pooling is not None and len(models) == 1:
-                raise UsageError(f"{pooling} pooling: {model} is a static model, of which the mean is taken; leave it out")
+                raise UsageError(f"{pooling} pooling: {model} is a static model: of its tokens the mean; leave it out")
             return StaticEmbedder(folder, max_tokens, threads)
         try:
             from gotd.embedders.transformer import TransformerEmbedder
