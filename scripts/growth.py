@@ -73,13 +73,14 @@ class Sample:
         return [str(self.work / folder / (Path(file).name.split(".")[0] + suffix)) for file in inputs]
 
     def fit(self, vectors: list[str]) -> None:
-        """The potentials, on the CPU. They are solved on a sample: a row more is read, and a larger sample is no row's."""
-        line = ["ds-target-stats", "--device", "cpu", "--target", f"{self.work}/target.npy", "-o", f"{self.work}/target.npz"]
+        """The potentials, on the CPU. They are solved on a sample of given size, so that a row more is only read."""
+        line = ["ds-target-stats", "--device", "cpu", "--target", f"{self.work}/target.npy",
+                "-o", f"{self.work}/target.npz"]
         few = run(*line, vectors[0])
-        alike = run(*line, "--pool-sample", str(few.rows), *vectors)
-        row = rates_of(few, alike, False)["row_seconds"]
+        row = rates_of(few, run(*line, "--pool-sample", str(few.rows), *vectors), False)["row_seconds"]
         usual = run(*line, *vectors)
-        self.stages[line[0]] = {"gpu": False, "start_seconds": max(0.0, usual.cpu - row * usual.rows), "row_seconds": row,
+        start = max(0.0, usual.cpu - row * usual.rows)
+        self.stages[line[0]] = {"gpu": False, "start_seconds": start, "row_seconds": row,
                                 "cpu_seconds": usual.cpu / usual.rows, "megabytes": usual.megabytes}
 
     def choose(self, chunks: list[str], k: int) -> None:

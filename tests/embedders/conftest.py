@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -123,6 +124,15 @@ def tiny(tmp_path: Path, wordpiece: Tokenizer, byte_pairs: Tokenizer) -> Tiny:
         return folder
 
     return make
+
+
+@pytest.fixture
+def static(tmp_path: Path, wordpiece: Tokenizer) -> Path:
+    """The folder of a model2vec model."""
+    vectors = np.random.default_rng(0).normal(size=(wordpiece.get_vocab_size(), 16)).astype(np.float32)
+    model = pytest.importorskip("model2vec").StaticModel(vectors, wordpiece, normalize=True)
+    model.save_pretrained(tmp_path / "static")
+    return tmp_path / "static"
 
 
 @pytest.fixture

@@ -187,7 +187,8 @@ def test_a_tokenizer_of_another_model_is_an_error(tiny: Folder) -> None:
         ({"threads": 0}, "0 threads: at least 1"),
         ({"max_tokens": 65}, "reads at most 64"),
         ({"max_tokens": 2}, "at least 3"),
-        ({"dtype": "float8"}, "not a precision"),
+        ({"precision": "float8"}, "not a precision"),
+        ({"pooling": "median"}, "not a way of pooling"),
     ],
 )
 def test_options_that_cannot_work_are_usage_errors(tiny: Folder, options: dict[str, Any], message: str) -> None:

@@ -61,6 +61,6 @@ def test_an_empty_text_is_zero(ours: Ours) -> None:
 
 
 def test_half_precision_gives_nearly_the_same(minilm: Path) -> None:
-    half = load([str(minilm)], device="cpu", threads=2, dtype="bfloat16", max_tokens=64)
+    half = load([str(minilm)], device="cpu", threads=2, precision="bfloat16", max_tokens=64)
     exact = load([str(minilm)], device="cpu", threads=2, max_tokens=64)
     assert (exact.embed(TEXTS) * half.embed(TEXTS)).sum(axis=1).min() > 0.999

@@ -8,7 +8,7 @@ import pytest
 
 from gotd.embedders.hashing import HashEmbedder
 from gotd.embedders.loading import load
-from gotd.embedders.protocol import JSON, Counts, Vectors
+from gotd.embedders.protocol import JSON, Counts, Embedded, Embedder, Vectors
 from gotd.embedders.side_by_side import SideBySide
 
 Folder = Callable[..., Path]
@@ -21,18 +21,17 @@ def unit(vectors: Vectors) -> Vectors:
     return np.divide(vectors, np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
-class Given:
+class Given(Embedder):
     """An embedder of vectors made beforehand."""
 
     def __init__(self, vectors: list[list[float]]) -> None:
+        super().__init__()
         self._vectors = np.array(vectors, dtype=np.float32)
         self.dimension = self._vectors.shape[1]
-        self.counts = Counts()
         self.identity: dict[str, JSON] = {"name": "given"}
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        self.counts.truncated += 1
-        return self._vectors[: len(texts)]
+    def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
+        return lambda: Embedded(self._vectors[: len(texts)], Counts(truncated=1))
 
 
 def test_parts_are_the_models_unit_vectors_in_order(tiny: Folder) -> None:

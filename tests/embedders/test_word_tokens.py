@@ -1,14 +1,17 @@
-"""Remembered words: the ids that the tokenizer itself gives the whole text."""
+"""Remembered pieces: the ids that the tokenizer itself gives the whole text."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
 
-from gotd.embedders import word_tokens
+from gotd.embedders import piece_table, word_tokens
+from gotd.embedders.piece_table import PieceTable
 from gotd.embedders.word_tokens import WordTokens
 
 #: Letters, spaces of every sort, punctuation, marks, control characters, ideographs, pieces of special tokens.
@@ -28,6 +31,12 @@ CHANGES: dict[str, Callable[[Tokenizer], Any]] = {
 }
 
 
+def ids_of(tokens: WordTokens, texts: list[str]) -> list[list[int]]:
+    found = tokens.encode(texts)
+    assert len(found.counts) == len(texts)
+    return [ids.tolist() for ids in found.of_texts()]
+
+
 def changed(tokenizer: Tokenizer, change: str) -> Tokenizer:
     copy = Tokenizer.from_str(tokenizer.to_str())
     CHANGES[change](copy)
@@ -40,27 +49,56 @@ def changed(tokenizer: Tokenizer, change: str) -> Tokenizer:
 def test_ids_are_those_of_the_whole_text(wordpiece: Tokenizer, change: str, texts: list[str]) -> None:
     tokenizer = changed(wordpiece, change)
     expected = [encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
-    assert WordTokens(tokenizer).encode(texts) == expected
+    assert ids_of(WordTokens(tokenizer), texts) == expected
 
 
 @pytest.mark.parametrize("kind", ["byte_pairs", "unigram"])
 def test_other_tokenizers_see_the_whole_text(request: pytest.FixtureRequest, kind: str) -> None:
     tokenizer = request.getfixturevalue(kind)
     text = "The quick  brown fox\njumps over "
-    assert WordTokens(tokenizer).encode([text]) == [tokenizer.encode(text, add_special_tokens=False).ids]
+    assert ids_of(WordTokens(tokenizer), [text]) == [tokenizer.encode(text, add_special_tokens=False).ids]
 
 
 def test_forgetting_changes_nothing(wordpiece: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["a cat sat", "the lazy dog " + "long" * 40, "a cat", "brown fox in vivo"]
-    expected = WordTokens(wordpiece).encode(texts)
-    monkeypatch.setattr(word_tokens, "_MAX_WORDS", 3)
+    expected = ids_of(WordTokens(wordpiece), texts)
+    monkeypatch.setattr(piece_table, "MAX_PIECES", 9)
     forgetful = WordTokens(wordpiece)
-    assert [forgetful.encode([text])[0] for text in texts] == expected
-    assert forgetful.encode(texts) == expected
-    assert len(forgetful._known) <= 10
+    assert [ids_of(forgetful, [text])[0] for text in texts] == expected
+    assert ids_of(forgetful, texts) == expected
+    assert len(forgetful._table) <= 9
 
 
-def test_long_words_are_not_remembered(wordpiece: Tokenizer) -> None:
+def test_overlong_pieces_are_not_remembered(wordpiece: Tokenizer) -> None:
     tokens = WordTokens(wordpiece)
-    tokens.encode(["cat " + "x" * 65])
-    assert set(tokens._known) == {"cat"}
+    tokens.encode(["cat", "dog " + "x" * 65])
+    assert len(tokens._table) == 1
+
+
+def test_long_texts_are_divided_at_spaces(wordpiece: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["a cat sat on the mat " * 30, "x" * 70, "the lazy dog, in vivo " * 9, "y" * 70 + " a cat " * 9, ""]
+    expected = ids_of(WordTokens(wordpiece), texts)
+    monkeypatch.setattr(word_tokens, "_BLOCK_CHARACTERS", 32)
+    assert ids_of(WordTokens(wordpiece), texts) == expected
+
+
+def test_threads_learn_together(wordpiece: Tokenizer) -> None:
+    texts = [f"cat {number} dog{number % 7}, the fox {number * number}" for number in range(2000)]
+    expected = ids_of(WordTokens(wordpiece), texts)
+    shared = WordTokens(wordpiece)
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda begin: ids_of(shared, texts[begin : begin + 50]), range(0, 2000, 50))
+    assert [ids for block in found for ids in block] == expected
+
+
+def test_hashes_that_meet_in_a_slot_are_told_apart() -> None:
+    """A slot is named by the top bits: here a hundred hashes want each of three."""
+    hashes = np.array([(slot << 62) + number for number in range(2, 102) for slot in (0, 2, 3)], dtype=np.uint64)
+    ids = [[number] * (number % 4) for number in range(300)]
+    table = PieceTable()
+    table.add(hashes[:150], ids[:150])
+    assert (table.find(hashes[150:]) == -1).all()
+    table.add(hashes[150:], ids[150:])
+    found, counts = table.ids(table.find(hashes[::-1]))
+    assert counts.tolist() == [len(each) for each in ids[::-1]]
+    assert found.tolist() == [token for each in ids[::-1] for token in each]

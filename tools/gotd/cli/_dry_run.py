@@ -60,7 +60,8 @@ class _Sampling(Run):
             before, end = self.last, len(item) if self.quick else start + _FEW_ROWS
             yield item[start:end]
             start = end
-            self.quick = self.last - before < _QUICK_SECONDS
+            # Where windows are read ahead, nothing is known before the first is through.
+            self.quick = self.first is not None and self.last - before < _QUICK_SECONDS
 
     @property
     def rows_per_second(self) -> float:

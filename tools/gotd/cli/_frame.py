@@ -35,6 +35,7 @@ class Run:
     def __init__(self, tool: str, quiet: bool) -> None:
         self.rows = 0
         self.notes: list[str] = []
+        self._rates: list[tuple[int, str]] = []
         self._tool, self._quiet = tool, quiet
         self._start = self._told = time.monotonic()
         self._bar = _bar(tool) if not quiet and sys.stderr is not None and sys.stderr.isatty() else None
@@ -64,6 +65,16 @@ class Run:
         if count:
             self.notes.append(f"{count:,} {what}")
 
+    def rate(self, count: int, what: str) -> None:
+        """Something beside rows of which many are done in a second."""
+        if count:
+            self._rates.append((count, what))
+
+    def share(self, part: int, whole: int, what: str) -> None:
+        """How much of a whole something takes."""
+        if part:
+            self.notes.append(f"{part / whole:.1%} {what}")
+
     def say(self, message: str) -> None:
         """A line on stderr, unless quiet."""
         if not self._quiet:
@@ -76,10 +87,11 @@ class Run:
         if self._bar is not None:
             self._bar.close()
         seconds = self.seconds
-        rate = self.rows / seconds if seconds > 0 else 0.0
+        rates = ", ".join(f"{count / max(seconds, 1e-9):,.0f} {what}/s"
+                          for count, what in [(self.rows, "rows"), *self._rates])
         notes = "".join(f"; {note}" for note in self.notes)
         memory = f"peak memory {peak_megabytes():.0f} MB"
-        self.say(f"{self.rows:,} rows in {seconds:.1f} s ({rate:,.0f} rows/s), {memory}{notes}")
+        self.say(f"{self.rows:,} rows in {seconds:.1f} s ({rates}), {memory}{notes}")
 
 
 def peak_megabytes() -> float:

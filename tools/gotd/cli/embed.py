@@ -1,25 +1,18 @@
 """ds-embed: records to vectors, or to records that carry them."""
 
-from collections.abc import Iterator
-
 import click
 
 from gotd.cli import _options as options
 from gotd.cli._dry_run import report
+from gotd.cli._embedding import Reading, embed_all, embed_into
 from gotd.cli._frame import Run, entry_point, print_text
-from gotd.cli._jobs import Job, has_nothing_to_do, is_directory, jobs, run_jobs
+from gotd.cli._jobs import Job, has_nothing_to_do, is_directory, jobs
 from gotd.embedders.loading import load
-from gotd.embedders.protocol import Embedder
-from gotd.streams.arrays import ArrayWriter
-from gotd.streams.carried import with_embeddings
-from gotd.streams.json_fields import text_of
-from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
-from gotd.streams.seal import Digest, MadeBy, RecordRun, made_by
-from gotd.streams.sinks import Sink, open_output
-from gotd.streams.sources import open_input
+from gotd.streams.records import Skipping
+from gotd.streams.seal import MadeBy, made_by
+from gotd.streams.sinks import Sink
 
-#: Texts given to the embedder at once.
-_WINDOW = 2048
+_DTYPES = {"float16": "<f2", "float32": "<f4"}
 
 
 @click.command("ds-embed")
@@ -30,9 +23,13 @@ _WINDOW = 2048
 @click.option("--dimension", type=click.IntRange(2), default=None, help="Of hash; default 1024.")
 @click.option("--max-tokens", type=click.IntRange(1), default=None, help="Of a text; default: the model's own.")
 @click.option("--batch-tokens", type=click.IntRange(1), default=None, help="Tokens in a transformer's batch.")
-@click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32",
-              show_default=True, help="Of a transformer's network; pooling is in float32.")
-@options.device
+@click.option("--pooling", default=None, metavar="NAME",
+              help="From a transformer's tokens to a vector, in place of the model's own way and without what it does "
+                   "after: mean, weightedmean, cls, lasttoken, max, mean_sqrt_len_tokens, padded-mean.")
+@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto",
+              show_default=True, help="Of a transformer's network; auto: bfloat16 where the device is fast in it.")
+@click.option("--device", default="auto", show_default=True,
+              help="Of a transformer: cpu, cuda, cuda:1; several with commas; auto: all GPUs, or the CPU.")
 @click.option("--dtype", type=click.Choice(["float16", "float32"]), default="float16", show_default=True,
               help="Of vectors in files; safe in half precision.")
 @options.shard
@@ -43,13 +40,14 @@ _WINDOW = 2048
 @options.dry_run
 @options.common
 def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimension: int | None,
-            max_tokens: int | None, batch_tokens: int | None, precision: str, device: str, dtype: str,
-            shard: str | None, text_key: str, skip_invalid: int, long_window: bool, threads: int | None,
+            max_tokens: int | None, batch_tokens: int | None, pooling: str | None, precision: str, device: str,
+            dtype: str, shard: str | None, text_key: str, skip_invalid: int, long_window: bool, threads: int | None,
             dry_run: bool, quiet: bool) -> None:
     """Turn records into vectors.
 
     Reads JSON Lines (zstd, gzip, plain). Writes one .npy for -o FILE.npy, one for each input for -o DIR/, and
-    records with an "embedding" field (base64 of float16) to a pipe. Holds the model and a window of 2048 texts.
+    records with an "embedding" field (base64 of float16) to a pipe. Holds the model and three windows of 2048 texts
+    or 8 MiB (8192 texts for each GPU).
     Row i belongs to record i; finished outputs are recognised by their seal and not made again.
 
     \b
@@ -63,63 +61,30 @@ def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimens
     found = jobs(files, output, ".npy", shard, dry_run)
     if has_nothing_to_do(found, files, run):
         return
-    embedder = load(models, device=device, threads=options.thread_count(threads), max_tokens=max_tokens,
-                    dimension=dimension, batch_tokens=batch_tokens, dtype=precision)
-    skipping = Skipping(skip_invalid)
-    complete = 0
-    vectors = is_directory(output) or output.endswith(".npy")
-    maker = made_by("ds-embed", {"text_key": text_key} | ({"dtype": dtype} if vectors else {}),
-                    embedder=embedder.identity)
+    is_vectors = is_directory(output) or output.endswith(".npy")
+    written = _DTYPES[dtype] if is_vectors else None
+    reading = Reading(text_key, Skipping(skip_invalid), long_window)
+    with load(models, device=device, threads=options.thread_count(threads), max_tokens=max_tokens, dimension=dimension,
+              batch_tokens=batch_tokens, precision=precision, pooling=pooling) as embedder:
+        maker = made_by("ds-embed", {"text_key": text_key} | ({"dtype": dtype} if is_vectors else {}),
+                        embedder=embedder.identity)
 
-    def work(job: Job, sink: Sink, mine: MadeBy, run: Run) -> None:
-        digest = Digest()
-        texts = windows(_records(job.inputs, text_key, skipping, long_window, digest), _WINDOW)
-        if vectors:
-            writer = ArrayWriter(sink, "vectors", "<f2" if dtype == "float16" else "<f4", embedder.dimension, mine)
-            _write_vectors(texts, embedder, writer, text_key, digest, run)
-        else:
-            _write_records(texts, embedder, RecordWriter(sink, mine), text_key, run)
+        def work(job: Job, sink: Sink, mine: MadeBy, run: Run) -> None:
+            embed_into(sink, job, mine, embedder, reading, written, run)
 
-    if dry_run:
-        print_text(report(found, maker, work, len(files), run))
-        return
-    for job, mine in run_jobs(found, maker):
-        if mine is None:
-            complete += 1
-            continue
-        with open_output(job.output) as sink:
-            work(job, sink, mine, run)
+        if dry_run:
+            print_text(report(found, maker, work, len(files), run))
+            return
+        complete, counts = embed_all(found, maker, embedder, reading, written, run)
     run.note(complete, "outputs were already complete")
-    run.note(skipping.skipped, "bad records skipped")
-    run.note(embedder.counts.empty, "empty texts")
-    run.note(embedder.counts.truncated, "texts truncated")
+    run.note(reading.skipping.skipped, "bad records skipped")
+    run.note(counts.empty, "empty texts")
+    run.note(counts.truncated, "texts truncated")
+    run.note(counts.truncated_tokens, "tokens cut off")
+    run.note(counts.unread_characters, "characters not even tokenised")
+    run.rate(counts.tokens, "tokens")
+    run.share(counts.padding, counts.padding + counts.tokens, "padding")
     run.close()
-
-
-def _records(names: list[str], text_key: str, skipping: Skipping, long_window: bool,
-             digest: Digest) -> Iterator[list[Record]]:
-    """Records of all inputs in order."""
-    for name in names:
-        with open_input(name) as source:
-            reader = RecordReader(source, long_window)
-            yield from read_records(reader, skipping, lambda fields: text_of(fields, text_key), digest)
-
-
-def _write_vectors(texts: Iterator[list[Record]], embedder: Embedder, writer: ArrayWriter, text_key: str,
-                   digest: Digest, run: Run) -> None:
-    for window in run.until_enough(texts):
-        writer.write(embedder.embed([record.fields[text_key] for record in window]))
-        run.advance(len(window))
-    writer.records.append(RecordRun(digest.rows, digest.hexdigest()))
-    writer.finish()
-
-
-def _write_records(texts: Iterator[list[Record]], embedder: Embedder, writer: RecordWriter, text_key: str,
-                   run: Run) -> None:
-    for window in run.until_enough(texts):
-        writer.write(with_embeddings(window, embedder.embed([record.fields[text_key] for record in window])))
-        run.advance(len(window))
-    writer.finish()
 
 
 main = entry_point(command)

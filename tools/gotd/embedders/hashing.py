@@ -8,19 +8,19 @@ say little about the subject; and of every coordinate's sum the square root is t
 less than the first.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 
-from gotd.embedders.protocol import JSON, Counts, Vectors
+from gotd.embedders.protocol import JSON, Counts, Embedded, Embedder, Vectors
 from gotd.embedders.words import Int64s, UInt64s, find_words, join
 from gotd.errors import UsageError
 
 DEFAULT_DIMENSION = 1024
 #: Changes whenever the vectors do.
-ALGORITHM = "1"
+ALGORITHM = "2"
 #: Whole numbers, so that sums are exact and do not depend on their order. A stem weighs more than a word: with equal
 #: weights a text of one word could cancel itself.
 _WORD_WEIGHT, _STEM_WEIGHT, _PAIR_WEIGHT = 4, 8, 1
@@ -29,9 +29,11 @@ _MAX_LENGTH_WEIGHT = 8
 #: divides counts as two. It depends on the text alone, never on its neighbours.
 _BLOCK_CHARACTERS = 1 << 18
 _BLOCK_COORDINATES = 1 << 19
+#: A hash's top bit is the sign of its weight, and the top bit of a float64 is its sign.
+_SIGN = np.uint64(1 << 63)
 
 
-class HashEmbedder:
+class HashEmbedder(Embedder):
     """Word 1- and 2-grams and stems, hashed and sign-projected; unit length; the same bytes on any machine.
 
     dimension : at least 2; collisions fade as it grows
@@ -41,8 +43,8 @@ class HashEmbedder:
     def __init__(self, dimension: int = DEFAULT_DIMENSION, threads: int = 1) -> None:
         if dimension < 2:
             raise UsageError(f"{dimension} dimensions for hash: it needs at least 2")
+        super().__init__()
         self.dimension = dimension
-        self.counts = Counts()
         self.identity: dict[str, JSON] = {
             "name": "hash",
             "revision": ALGORITHM,
@@ -51,20 +53,27 @@ class HashEmbedder:
             "normalised": True,
             "dimension": dimension,
         }
-        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, "hash")
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """float32 (n, dimension) of unit length; zero for a text without a word."""
+    def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
+        """Vectors of unit length; zero for a text without a word."""
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        bounds = list(self._blocks(texts))
-        with ThreadPoolExecutor(self._threads) as pool:
-            # Bounded: the results go straight into `vectors`, only counts come back.
-            words = pool.map(lambda bound: self._embed_block(texts[slice(*bound)], vectors[slice(*bound)]), bounds)
-            per_text = np.concatenate([np.zeros(0, dtype=np.int64), *words])
-        self.counts.documents += len(texts)
-        self.counts.empty += int(np.count_nonzero(per_text == 0))
-        self.counts.tokens += int(per_text.sum())
-        return vectors
+        # The results go straight into `vectors`, only counts come back.
+        work = [
+            self._pool.submit(self._embed_block, texts[begin:end], vectors[begin:end])
+            for begin, end in self._blocks(texts)
+        ]
+
+        def finish() -> Embedded:
+            words = np.concatenate([np.zeros(0, dtype=np.int64), *(block.result() for block in work)])
+            empty = int(np.count_nonzero(words == 0))
+            return Embedded(vectors, Counts(documents=len(texts), empty=empty, tokens=int(words.sum())))
+
+        return finish
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._pool.shutdown(cancel_futures=True)
 
     def _blocks(self, texts: Sequence[str]) -> Iterator[tuple[int, int]]:
         """Consecutive texts, begin and end; a text longer than a block comes alone."""
@@ -80,34 +89,44 @@ class HashEmbedder:
 
     def _embed_block(self, texts: Sequence[str], out: Vectors) -> Int64s:
         """Vectors of a block into `out`, float32 (n, dimension); words of each text returned, int64 (n,)."""
-        sums = np.zeros((len(texts), self.dimension))
-        words = np.zeros(len(texts), dtype=np.int64)
-        for part in _parts(texts):
-            add, count = self._project(part)
-            sums += add
+        sums, words = self._project(next(pieces := _pieces(texts)))
+        for piece in pieces:
+            more, count = self._project(piece)
+            sums += more
             words += count
         # The length of the vector of roots is the root of the sum of magnitudes.
-        totals = np.maximum(np.abs(sums).sum(axis=1, keepdims=True), 1.0)
-        np.copysign(np.sqrt(np.abs(sums) / totals), sums, out=out, casting="same_kind")
+        signed = sums.astype(np.float32)
+        magnitudes = np.abs(signed)
+        magnitudes /= np.maximum(magnitudes.sum(axis=1, keepdims=True), np.float32(1))
+        np.copysign(np.sqrt(magnitudes, out=magnitudes), signed, out=out)
         return words
 
     def _project(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float64], Int64s]:
         """Signed sums of the weights at each coordinate, float64 (n, dimension), and words per text, int64 (n,)."""
         words = find_words(texts)
-        weights = np.minimum(words.lengths, _MAX_LENGTH_WEIGHT)
-        left = np.flatnonzero(words.texts[1:] == words.texts[:-1])
-        pairs = join(words.hashes[left], words.hashes[left + 1])
-        pair_weights = np.minimum(weights[left], weights[left + 1])
-        hashes = np.concatenate([words.hashes, words.stems, pairs])
-        rows = np.concatenate([words.texts, words.texts, words.texts[left]])
-        worth = np.concatenate([_WORD_WEIGHT * weights, _STEM_WEIGHT * weights, _PAIR_WEIGHT * pair_weights])
-        cells = rows * self.dimension + _coordinates(hashes, self.dimension)
+        count = len(words.hashes)
+        pairs = max(count - 1, 0)
+        cells = np.empty(2 * count + pairs, dtype=np.uint64)
+        worth = np.empty(len(cells), dtype=np.float64)
+        weights = np.minimum(words.lengths, _MAX_LENGTH_WEIGHT).astype(np.float64)
+        rows = words.texts.astype(np.uint64) * np.uint64(self.dimension)
+        # Every word but the last with the one after it; pairs across two texts weigh nothing.
+        pair_weights = np.minimum(weights[:-1], weights[1:])
+        pair_weights[words.texts[:-1] != words.texts[1:]] = 0
+        features = (
+            (slice(count), words.hashes, rows, _WORD_WEIGHT * weights),
+            (slice(count, 2 * count), words.stems, rows, _STEM_WEIGHT * weights),
+            (slice(2 * count, None), join(words.hashes[:-1], words.hashes[1:]), rows[:-1], _PAIR_WEIGHT * pair_weights),
+        )
+        for place, hashes, row, weight in features:
+            np.add(_coordinates(hashes, self.dimension), row, out=cells[place])
+            np.bitwise_xor(weight.view(np.uint64), hashes & _SIGN, out=worth[place].view(np.uint64))
         shape = (len(texts), self.dimension)
-        sums = np.bincount(cells, weights=_signed(hashes, worth), minlength=shape[0] * shape[1]).reshape(shape)
+        sums = np.bincount(cells.view(np.int64), weights=worth, minlength=shape[0] * shape[1]).reshape(shape)
         return sums.astype(np.float64, copy=False), np.bincount(words.texts, minlength=len(texts))
 
 
-def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+def _pieces(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     """A block as it is, or the pieces of a text that is too long for one."""
     if len(texts) == 1 and len(texts[0]) > _BLOCK_CHARACTERS:
         for begin in range(0, len(texts[0]), _BLOCK_CHARACTERS):
@@ -116,11 +135,9 @@ def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         yield texts
 
 
-def _coordinates(hashes: UInt64s, dimension: int) -> Int64s:
-    """A coordinate for each hash, int64 (w,): its low 32 bits scaled down, which is cheaper than a remainder."""
-    return ((hashes & np.uint64(0xFFFFFFFF)) * np.uint64(dimension) >> np.uint64(32)).astype(np.int64)
-
-
-def _signed(hashes: UInt64s, weights: Int64s) -> npt.NDArray[np.float64]:
-    """Each weight with the sign that the hash's top bit gives it."""
-    return np.where(hashes >> np.uint64(63), -weights, weights).astype(np.float64)
+def _coordinates(hashes: UInt64s, dimension: int) -> UInt64s:
+    """A coordinate for each hash, uint64 (w,): its low 32 bits scaled down, which is cheaper than a remainder."""
+    scaled = hashes & np.uint64(0xFFFFFFFF)
+    scaled *= np.uint64(dimension)
+    scaled >>= np.uint64(32)
+    return scaled

@@ -21,12 +21,13 @@ def load(
     max_tokens: int | None = None,
     dimension: int | None = None,
     batch_tokens: int | None = None,
-    dtype: str = "float32",
+    precision: str = "auto",
+    pooling: str | None = None,
 ) -> Embedder:
     """The embedder of one model, or of several side by side.
 
     models : each `hash`, a folder (model2vec's, transformers', sentence-transformers'), or a name on a hub
-    device, batch_tokens, dtype : for transformers, see `TransformerEmbedder`
+    device, batch_tokens, precision, pooling : for transformers, see `TransformerEmbedder`
     threads : for the whole process
     max_tokens : how much of a text the models read; None leaves it to them
     dimension : of `hash`
@@ -41,6 +42,8 @@ def load(
         raise UsageError(f"a dimension of {dimension} can only be chosen for hash; {models[0]} has its own")
     if max_tokens is not None and set(models) == {HASH}:
         raise UsageError(f"at most {max_tokens} tokens: hash has no tokens and reads every word; leave the limit out")
+    if pooling is not None and set(models) == {HASH}:
+        raise UsageError(f"{pooling} pooling: hash has no tokens to pool; leave it out")
     if threads < 1:
         raise UsageError(f"{threads} threads: at least 1")
     # Read when tokenizers first works in parallel.
@@ -52,15 +55,15 @@ def load(
             return HashEmbedder(DEFAULT_DIMENSION if dimension is None else dimension, threads)
         folder = find_folder(model)
         if is_static(folder):
-            return StaticEmbedder(folder, max_tokens)
+            if pooling is not None and len(models) == 1:
+                raise UsageError(f"{pooling} pooling: {model} is a static model: of its tokens the mean; leave it out")
+            return StaticEmbedder(folder, max_tokens, threads)
         try:
-            import torch
-
             from gotd.embedders.transformer import TransformerEmbedder
         except ImportError as error:
             raise GotdError(f"{model}: {error}; {EXTRA_REMEDY}") from error
-        torch.set_num_threads(threads)
-        return TransformerEmbedder(folder, device=device, max_tokens=max_tokens, batch_tokens=batch_tokens, dtype=dtype)
+        return TransformerEmbedder(folder, device=device, threads=threads, max_tokens=max_tokens,
+                                   batch_tokens=batch_tokens, precision=precision, pooling=pooling)
 
     embedders = [load_one(model) for model in models]
     return embedders[0] if len(embedders) == 1 else SideBySide(embedders)

@@ -28,6 +28,7 @@ _ACTIVATIONS = ("Identity", "Tanh", "ReLU", "GELU", "SiLU", "Sigmoid")
 class Network(NamedTuple):
     """A transformer ready to run.
 
+    folder : where it came from, for messages
     module : takes input_ids, attention_mask (and token_type_ids), gives last_hidden_state
     kind : its architecture's name
     tokenizer : the tokenizer's own engine
@@ -37,6 +38,7 @@ class Network(NamedTuple):
     most_tokens : the most it can read; None where positions are relative
     """
 
+    folder: Path
     module: nn.Module
     kind: str
     tokenizer: "Tokenizer"
@@ -46,8 +48,8 @@ class Network(NamedTuple):
     most_tokens: int | None
 
 
-def load_network(folder: Path, device: torch.device, dtype: torch.dtype) -> Network:
-    """The transformer in a folder, in evaluation mode.
+def load_network(folder: Path, dtype: torch.dtype) -> Network:
+    """The transformer in a folder, in evaluation mode, on the CPU.
 
     Raises:
         GotdError: what is missing in the folder, or what cannot be read.
@@ -63,7 +65,8 @@ def load_network(folder: Path, device: torch.device, dtype: torch.dtype) -> Netw
     most = _most_tokens(module, config)
     inputs = set(tokenizer.model_input_names) & set(inspect.signature(module.forward).parameters)
     return Network(
-        module=_in_precision(module, dtype).to(device).eval().requires_grad_(False),
+        folder=folder,
+        module=_in_precision(module, dtype).eval().requires_grad_(False),
         kind=str(config.model_type),
         tokenizer=tokenizer.backend_tokenizer,
         pad=_padding_id(tokenizer, config),
@@ -174,6 +177,20 @@ def _max_tokens(tokenizer: Any, most: int | None) -> int:
     """The smaller of the tokenizer's and the network's limits."""
     limits = (int(tokenizer.model_max_length), most)
     return min((limit for limit in limits if limit and 0 < limit < _NO_LIMIT), default=_DEFAULT_MAX_TOKENS)
+
+
+def is_causal(network: Network) -> bool:
+    """Whether a token's hidden state knows nothing of the tokens after it, as in decoders: found by trying.
+
+    Architectures' names do not tell: some decoders were made into encoders, and BERT can be configured as a decoder.
+    """
+    rows = int(network.module.get_input_embeddings().num_embeddings)  # type: ignore[operator]
+    first, *others = [token for token in range(rows) if token != network.pad][:3]
+    with torch.inference_mode():
+        hidden = [network.module(input_ids=torch.tensor([[first, other]])) for other in others]
+    states = [getattr(each, "last_hidden_state", None) for each in hidden]
+    before = [state[0, 0] for state in states if state is not None]
+    return len(before) == len(others) and all(torch.equal(before[0], state) for state in before)
 
 
 def load_step(step: Step, device: torch.device) -> Callable[[Tensor], Tensor]:

@@ -58,3 +58,7 @@ POOLINGS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "weightedmean": _position_weighted_mean,
     "lasttoken": _last,
 }
+
+#: The mean over all places of a text, padding's too, every text padded to as many: what the paper's code does. Short
+#: texts are drawn towards what the network makes of padding.
+PADDED_MEAN = "padded-mean"

@@ -1,8 +1,9 @@
 """What every embedder offers, whatever turns its texts into vectors."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 
 @dataclass
 class Counts:
-    """What an embedder has seen so far.
+    """What an embedder has seen.
 
     documents : texts embedded
     empty : texts without a single token; their vectors are zero
@@ -21,6 +22,7 @@ class Counts:
     tokens : tokens (words for `hash`) that entered the vectors
     truncated_tokens : tokens of the truncated texts that were left out
     unread_characters : what of very long texts was not even tokenised, so that its tokens are in neither number
+    padding : places in batches that no token took; it depends on the batches, all else on the texts alone
     """
 
     documents: int = 0
@@ -29,26 +31,62 @@ class Counts:
     tokens: int = 0
     truncated_tokens: int = 0
     unread_characters: int = 0
+    padding: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(one + another for one, another in zip(astuple(self), astuple(other), strict=True)))
 
 
-class Embedder(Protocol):
-    """Texts in, vectors out.
+class Embedded(NamedTuple):
+    """Texts as vectors.
+
+    vectors : float32 (n, dimension), never NaN; zero for a text without tokens
+    counts : of these n texts
+    """
+
+    vectors: Vectors
+    counts: Counts
+
+
+class Embedder(ABC):
+    """Texts in, vectors out. A context: leaving it ends its threads.
 
     A text's vector depends on the text and on `identity`, never on its neighbours (transformers: within a cosine of
     0.9999, since matrix products round by shape).
+
+    dimension : length of a vector
+    identity : all that the vectors depend on: pool and target must have been embedded with equal identities
+    precision : of a network's weights ("float32", ...); None where there is no choice
+    window : how many texts are best given at once; memory grows with it
+    counts : over all calls of `embed`
     """
 
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
+    dimension: int
+    identity: dict[str, JSON]
+    precision: str | None = None
+    window: int = 2048
 
-    @property
-    def identity(self) -> dict[str, JSON]:
-        """All that the vectors depend on: pool and target must have been embedded with equal identities."""
+    def __init__(self) -> None:
+        self.counts = Counts()
 
-    @property
-    def counts(self) -> Counts:
-        """Running counts over all calls of `embed`."""
+    @abstractmethod
+    def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
+        """Starts on the texts and returns at once; what it returns waits for the vectors.
+
+        The caller reads the next texts meanwhile, and may begin on them, too: they are worked on in order.
+        """
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """float32 (n, dimension), never NaN; zero for a text without tokens."""
+        embedded = self.begin(texts)()
+        self.counts += embedded.counts
+        return embedded.vectors
+
+    def close(self) -> None:  # noqa: B027 - not all have threads
+        """Ends the threads; what was begun and not waited for is dropped."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

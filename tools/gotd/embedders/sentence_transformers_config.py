@@ -1,6 +1,6 @@
 """What a sentence-transformers folder says about the way from text to vector, in the layouts of versions 2 to 6.
 
-A folder without modules.json is a bare transformer: the mean over its tokens is taken.
+A folder without modules.json is a bare transformer, of which nothing is said.
 """
 
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class SentenceConfig:
     max_tokens : None leaves it to the tokenizer and the transformer
     lower_case : texts are folded before the tokenizer sees them
     prompt : stands before every text
-    pooling : names in `pooling.POOLINGS`
+    pooling : names in `pooling.POOLINGS`; empty where nothing is said
     steps : what follows pooling, in order
     dimension : how much of the vector is kept after all steps; None keeps it whole
     """
@@ -65,7 +65,7 @@ class SentenceConfig:
     max_tokens: int | None = None
     lower_case: bool = False
     prompt: str = ""
-    pooling: tuple[str, ...] = ("mean",)
+    pooling: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     dimension: int | None = None
 

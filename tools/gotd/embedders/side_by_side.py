@@ -1,13 +1,14 @@
 """Several embedders' vectors of a text, one after the other in one vector."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from gotd.embedders.protocol import JSON, Counts, Embedder, Vectors
+from gotd.embedders.protocol import JSON, Counts, Embedded, Embedder, Vectors
 
 
-class SideBySide:
+class SideBySide(Embedder):
     """Each embedder's vector scaled to unit length, all of them in a row, the whole scaled to unit length.
 
     So each has the same say: the inner product of two texts is the mean of their cosines. Where a text is empty for one
@@ -15,10 +16,12 @@ class SideBySide:
     """
 
     def __init__(self, embedders: Sequence[Embedder]) -> None:
+        super().__init__()
         self._embedders = list(embedders)
-        self._documents = 0
-        self._empty = 0
         self.dimension = sum(embedder.dimension for embedder in embedders)
+        self.window = min(embedder.window for embedder in embedders)
+        precisions = {embedder.precision for embedder in embedders} - {None}
+        self.precision = precisions.pop() if precisions else None  # one device and one option: one precision
         self.identity: dict[str, JSON] = {
             "name": "side by side",
             "models": [embedder.identity for embedder in embedders],
@@ -26,25 +29,26 @@ class SideBySide:
             "dimension": self.dimension,
         }
 
-    @property
-    def counts(self) -> Counts:
-        """Texts are counted once, and empty where they are so for all; the other numbers are sums over the models."""
-        counts = [embedder.counts for embedder in self._embedders]
-        return Counts(
-            documents=self._documents,
-            empty=self._empty,
-            truncated=sum(each.truncated for each in counts),
-            tokens=sum(each.tokens for each in counts),
-            truncated_tokens=sum(each.truncated_tokens for each in counts),
-            unread_characters=sum(each.unread_characters for each in counts),
-        )
+    def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
+        """Vectors of unit length; zero for a text that is empty for every model.
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """float32 (n, dimension) of unit length; zero for a text that is empty for every model."""
-        vectors = _unit(np.hstack([_unit(embedder.embed(texts)) for embedder in self._embedders]))
-        self._documents += len(texts)
-        self._empty += int(np.count_nonzero(~vectors.any(axis=1)))
-        return vectors
+        Texts are counted once, and empty where they are so for all; the other counts are sums over the models.
+        """
+        waiting = [embedder.begin(texts) for embedder in self._embedders]
+
+        def finish() -> Embedded:
+            parts = [wait() for wait in waiting]
+            vectors = _unit(np.hstack([_unit(part.vectors) for part in parts]))
+            counts = sum((part.counts for part in parts), Counts())
+            empty = int(np.count_nonzero(~vectors.any(axis=1)))
+            return Embedded(vectors, replace(counts, documents=len(texts), empty=empty))
+
+        return finish
+
+    def close(self) -> None:
+        """Ends the threads of all."""
+        for embedder in self._embedders:
+            embedder.close()
 
 
 def _unit(vectors: Vectors) -> Vectors:

@@ -5,7 +5,8 @@ Source: model2vec 0.10, model.py (`StaticModel`) and persistence/persistence.py.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotd.embedders.model_folder import EXTRA_REMEDY, digest, read_json
-from gotd.embedders.protocol import JSON, Counts, Vectors
+from gotd.embedders.protocol import JSON, Counts, Embedded, Embedder, Vectors
 from gotd.embedders.word_tokens import WordTokens
 from gotd.errors import DataError, GotdError, UsageError
 
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 #: What model2vec reads of a text where the model does not say.
 _DEFAULT_MAX_TOKENS = 512
-#: Texts tokenised at a time: the tokens of so many are held.
-_BLOCK_TEXTS = 1024
+#: Texts that a thread works on at a time.
+_BLOCK_TEXTS = 128
+#: Tokens whose vectors are summed at a time.
+_BLOCK_TOKENS = 1 << 14
 
 
 def is_static(folder: Path) -> bool:
@@ -33,13 +36,15 @@ def is_static(folder: Path) -> bool:
     return all(file.is_file() for file in files) and "embeddings" in _tensor_names(weights)
 
 
-class StaticEmbedder:
+class StaticEmbedder(Embedder):
     """A model2vec folder; the same bytes for any batches and threads.
 
     max_tokens : how much of a text is read; None leaves it to the model
+    threads : how many blocks of texts are worked on at once
     """
 
-    def __init__(self, folder: Path, max_tokens: int | None = None) -> None:
+    def __init__(self, folder: Path, max_tokens: int | None = None, threads: int = 1) -> None:
+        super().__init__()
         if max_tokens is not None and max_tokens < 1:
             raise UsageError(f"{max_tokens} tokens of a text: at least 1")
         config = read_json(folder / "config.json")
@@ -57,7 +62,7 @@ class StaticEmbedder:
         self._characters_per_token = int(np.median([len(token) for token in tokenizer.get_vocab()]))
         self._tokens = WordTokens(tokenizer)
         self.dimension = int(self._table.shape[1])
-        self.counts = Counts()
+        self._pool = ThreadPoolExecutor(threads, "static")
         self.identity: dict[str, JSON] = {
             "name": "model2vec",
             "revision": digest(folder),
@@ -67,37 +72,47 @@ class StaticEmbedder:
             "dimension": self.dimension,
         }
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """float32 (n, dimension); zero for a text without tokens that the model knows."""
+    def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
+        """Vectors of the texts; zero for one without tokens that the model knows."""
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        for begin in range(0, len(texts), _BLOCK_TEXTS):
-            block = texts[begin : begin + _BLOCK_TEXTS]
-            for row, ids in enumerate(self._token_ids(block), start=begin):
-                if len(ids):
-                    # One text at a time, its tokens in their order: neighbours cannot change its sum.
-                    vectors[row] = self._rows(ids).sum(axis=0) / np.float32(len(ids))
-        if self._normalise:
-            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True) + np.float32(1e-32)
-        return vectors
+        # The results go straight into `vectors`, only counts come back.
+        work = [
+            self._pool.submit(self._embed_block, texts[begin : begin + _BLOCK_TEXTS], vectors[begin:])
+            for begin in range(0, len(texts), _BLOCK_TEXTS)
+        ]
+        return lambda: Embedded(vectors, sum((block.result() for block in work), Counts()))
 
-    def _token_ids(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-        """Known tokens of each text, cut and counted."""
+    def close(self) -> None:
+        """Ends the threads."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _embed_block(self, texts: Sequence[str], out: Vectors) -> Counts:
+        """Vectors of the texts into the first rows of `out`."""
         cut = texts
         if self._max_tokens is not None:
             limit = self._max_tokens * self._characters_per_token
             cut = [text[:limit] for text in texts]
-        known = []
-        for text, read, ids in zip(texts, cut, self._tokens.encode(cut), strict=True):
+        tokens = self._tokens.encode(cut)
+        counts = Counts(documents=len(texts))
+        for row, (text, read, ids) in enumerate(zip(texts, cut, tokens.of_texts(), strict=True)):
             kept = ids[: self._max_tokens]
-            self.counts.truncated += len(read) < len(text) or len(kept) < len(ids)
-            self.counts.truncated_tokens += len(ids) - len(kept)
-            self.counts.unread_characters += len(text) - len(read)
-            array = np.array(kept, dtype=np.int64)
-            known.append(array if self._unknown is None else array[array != self._unknown])
-        self.counts.documents += len(texts)
-        self.counts.empty += sum(not len(ids) for ids in known)
-        self.counts.tokens += sum(len(ids) for ids in known)
-        return known
+            known = kept if self._unknown is None else kept[kept != self._unknown]
+            counts.truncated += len(read) < len(text) or len(kept) < len(ids)
+            counts.truncated_tokens += len(ids) - len(kept)
+            counts.unread_characters += len(text) - len(read)
+            counts.tokens += len(known)
+            counts.empty += not len(known)
+            if len(known):
+                out[row] = self._sum(known) / np.float32(len(known))
+        if self._normalise:
+            out[: len(texts)] /= np.linalg.norm(out[: len(texts)], axis=1, keepdims=True) + np.float32(1e-32)
+        return counts
+
+    def _sum(self, ids: npt.NDArray[np.int64]) -> Vectors:
+        """float32 (dimension,): one text at a time, its tokens in their order, so that neighbours cannot change it."""
+        parts = [self._rows(ids[begin : begin + _BLOCK_TOKENS]) for begin in range(0, len(ids), _BLOCK_TOKENS)]
+        whole: Vectors = sum((part.sum(axis=0) for part in parts[1:]), parts[0].sum(axis=0))
+        return whole
 
     def _rows(self, ids: npt.NDArray[np.int64]) -> Vectors:
         """Vectors of tokens, float32 (tokens, dimension)."""

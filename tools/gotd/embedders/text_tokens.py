@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from gotd.errors import UsageError
 
 if TYPE_CHECKING:
@@ -11,6 +14,9 @@ if TYPE_CHECKING:
 #: How much of a long text is tokenised at first; English has four or five characters to a token.
 _CHARACTERS_PER_TOKEN = 6
 _GROWTH = 4
+#: Where characters give hardly any tokens (a word without end, spaces alone) a text is read so far and no further: to
+#: this many times what is tokenised at first, or this many characters if that is more.
+_MOST_TIMES, _MOST_CHARACTERS = 16, 1 << 17
 #: Tokens beside the cut that the cut may have changed: a divided word has at most 100 in BERT's tokenizers, for which a
 #: longer one is unknown.
 _MARGIN_TOKENS = 128
@@ -19,14 +25,14 @@ _MARGIN_TOKENS = 128
 class Tokens(NamedTuple):
     """A text as its model reads it.
 
-    ids, types : token ids and segment ids, special tokens included
+    ids, types : token ids and segment ids, special tokens included, int32 (tokens,)
     content : how many of them are the text's own
     left_out : tokens after them that the model does not read
     unread : characters after those, not even tokenised
     """
 
-    ids: list[int]
-    types: list[int]
+    ids: npt.NDArray[np.int32]
+    types: npt.NDArray[np.int32]
     content: int
     left_out: int
     unread: int
@@ -57,23 +63,25 @@ class TextTokenizer:
     def encode(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens that the whole text would give, up to the model's limit.
 
-        Of a long text a beginning is tokenised, and a longer one where it gave too few tokens. A cut changes only
-        tokens beside it: it is made at white space where there is some, and tokens near it are not used.
+        Of a long text a beginning is tokenised, and a longer one where it gave too few tokens, but never more than
+        `_MOST_CHARACTERS` or so. A cut changes only tokens beside it: it is made at white space where there is some,
+        and tokens near it are not used.
         """
         found: dict[int, Tokens] = {}
         waiting = list(range(len(texts)))
         limit = (self._max_tokens + _MARGIN_TOKENS) * _CHARACTERS_PER_TOKEN
+        most = max(_MOST_TIMES * limit, _MOST_CHARACTERS)
         while waiting:
             cuts = [_cut(texts[index], limit) for index in waiting]
             encodings = self._tokenizer.encode_batch_fast([self._prompt + cut for cut in cuts])
             for index, cut, encoding in zip(waiting, cuts, encodings, strict=True):
                 left_out = sum(map(_content, encoding.overflowing))
                 unread = len(texts[index]) - len(cut)
-                if not unread or left_out > _MARGIN_TOKENS:
+                if not unread or left_out > _MARGIN_TOKENS or limit == most:
                     content = max(0, _content(encoding) - self._prompt_tokens)
-                    found[index] = Tokens(encoding.ids, encoding.type_ids, content, left_out, unread)
+                    found[index] = Tokens(_array(encoding.ids), _array(encoding.type_ids), content, left_out, unread)
             waiting = [index for index in waiting if index not in found]
-            limit *= _GROWTH
+            limit = min(limit * _GROWTH, most)
         return [found[index] for index in range(len(texts))]
 
 
@@ -96,3 +104,7 @@ def _lower_case(tokenizer: "Tokenizer") -> None:
 def _content(encoding: "Encoding") -> int:
     """How many tokens are not special."""
     return int(encoding.special_tokens_mask.count(0))
+
+
+def _array(ids: list[int]) -> npt.NDArray[np.int32]:
+    return np.array(ids, dtype=np.int32)

@@ -1,34 +1,64 @@
 """Hugging Face encoders and decoders: a network's hidden states, pooled as the model's own configuration says."""
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from gotd.devices import find_device
+from gotd.embedders.batches import plan
+from gotd.embedders.hardware import PRECISIONS, cpu_layout, find_devices, find_precision
 from gotd.embedders.model_folder import digest
-from gotd.embedders.network import Network, load_network, load_step
-from gotd.embedders.pooling import pool
-from gotd.embedders.protocol import JSON, Counts, Vectors
-from gotd.embedders.sentence_transformers_config import read_sentence_config
+from gotd.embedders.network import Network, is_causal, load_network, load_step
+from gotd.embedders.pooling import PADDED_MEAN, POOLINGS
+from gotd.embedders.protocol import JSON, Counts, Embedded, Embedder, Vectors
+from gotd.embedders.replica import Head, Replica
+from gotd.embedders.sentence_transformers_config import SentenceConfig, read_sentence_config
 from gotd.embedders.text_tokens import TextTokenizer, Tokens
+from gotd.embedders.workers import Waits, Workers
 from gotd.errors import GotdError, UsageError
 
-#: Tokens in a batch, padding included: enough to keep two cores or a GPU busy, few enough for their caches or memory.
-CPU_BATCH_TOKENS = 1 << 12
+#: Tokens in a batch, padding included. A CPU's caches hold the activations of so many (measured with MiniLM: 512 and
+#: 4096 are slower); a GPU's matrix units are busy with so many.
+CPU_BATCH_TOKENS = 1 << 10
 GPU_BATCH_TOKENS = 1 << 16
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+#: Texts in a window, for each GPU: some tens of batches.
+_GPU_WINDOW = 1 << 13
+#: Where a folder does not say: the mean over the tokens, in which those of a decoder weigh more the more they have seen
+#: (RDS+, arXiv 2503.01807).
+_USUAL, _CAUSAL = "mean", "weightedmean"
+#: One computes while the other prepares.
+_WORKERS_PER_GPU = 2
 
 
-class TransformerEmbedder:
+class Window(NamedTuple):
+    """Texts whose batches are on their way.
+
+    rows : of each batch, in the window
+    waits : for the vectors of each batch
+    """
+
+    texts: int
+    counts: Counts
+    rows: "list[npt.NDArray[np.int64]]"
+    waits: "list[Future[Waits]]"
+
+
+class TransformerEmbedder(Embedder):
     """A transformer folder.
 
-    device : "cpu", "cuda", "cuda:1", ... or "auto", which is a GPU where there is one
+    device : "cpu", "cuda", "cuda:1", several with commas between them, or "auto": every GPU, else the CPU
+    threads : of the CPU, for networks on it
     max_tokens : how much of a text is read, special tokens included; None leaves it to the model
     batch_tokens : tokens in a batch, padding included; halved whenever memory runs out
-    dtype : precision of the network; pooling is in float32 always
+    precision : of the network; "auto" is bfloat16 where the devices are fast in it; pooling is in float32 always
+    pooling : from tokens to a vector, in place of the model's own way and of what follows it there (dense layers, unit
+        length); a name in `pooling.POOLINGS` or `padded-mean`; None leaves it to the model
     """
 
     def __init__(
@@ -36,109 +66,103 @@ class TransformerEmbedder:
         folder: Path,
         *,
         device: str = "auto",
+        threads: int = 1,
         max_tokens: int | None = None,
         batch_tokens: int | None = None,
-        dtype: str = "float32",
+        precision: str = "auto",
+        pooling: str | None = None,
     ) -> None:
-        if dtype not in _DTYPES:
-            raise UsageError(f"{dtype}: not a precision for a network; known are {', '.join(_DTYPES)}")
-        self._device = find_device(device)
-        self._batch_tokens = batch_tokens or (CPU_BATCH_TOKENS if self._device.type == "cpu" else GPU_BATCH_TOKENS)
-        self._config = read_sentence_config(folder)
-        self._network = load_network(self._config.transformer, self._device, _DTYPES[dtype])
-        self._steps = [load_step(step, self._device) for step in self._config.steps]
-        reads = _readable(max_tokens, self._config.max_tokens, self._network)
-        self._tokenizer = TextTokenizer(
-            self._network.tokenizer, reads, self._config.prompt, lower_case=self._config.lower_case
-        )
-        self.counts = Counts()
+        super().__init__()
+        if precision not in ("auto", *PRECISIONS):
+            raise UsageError(f"{precision}: not a precision for a network; known are auto, {', '.join(PRECISIONS)}")
+        devices = find_devices(device)
+        self.precision = find_precision(precision, devices)
+        config = read_sentence_config(folder)
+        self._network = network = load_network(config.transformer, PRECISIONS[self.precision])
+        reads = _readable(max_tokens, config.max_tokens, network)
+        config = _pooled(config, pooling, network)
+        self._tokenizer = TextTokenizer(network.tokenizer, reads, config.prompt, lower_case=config.lower_case)
+        self._padded_to = reads if PADDED_MEAN in config.pooling else None
+        replicas = _replicas(network, config, devices, threads, self._padded_to)
+        on_gpu = devices[0].type != "cpu"
+        self._workers = Workers(replicas, batch_tokens or (GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS))
+        self._ahead = ThreadPoolExecutor(1, "tokenizer")
+        self.window = _GPU_WINDOW * len(devices) if on_gpu else self.window
         # One token through all of it shows that it works, and how long its vectors are.
-        probe = Tokens(ids=[self._network.pad], types=[0], content=1, left_out=0, unread=0)
-        self.dimension = int(self._run([probe]).shape[1])
+        probe = Tokens(np.array([network.pad]), np.array([0]), content=1, left_out=0, unread=0)
+        self.dimension = int(_wait(self._workers.submit([probe])).shape[1])
         self.identity: dict[str, JSON] = {
-            "name": self._network.kind,
+            "name": network.kind,
             "revision": digest(folder),
-            "pooling": "+".join(self._config.pooling),
+            "pooling": "+".join(config.pooling),
             "max_tokens": reads,
-            "normalised": self._config.unit_length,
+            "normalised": config.unit_length,
             "dimension": self.dimension,
         }
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """float32 (n, dimension); zero for a text without tokens of its own.
+    def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
+        """Vectors of the texts; zero for one without tokens of its own.
 
-        All n texts are tokenised and sorted by length: n is the caller's window.
+        A thread tokenises all n texts, sorts them by length and hands on batches: n is the caller's window.
         """
+        window = self._ahead.submit(self._send, texts)
+        return lambda: self._collect(window.result())
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._ahead.shutdown(cancel_futures=True)
+        self._workers.close()
+
+    def _send(self, texts: Sequence[str]) -> Window:
         tokens = self._tokenizer.encode(texts)
-        self._count(tokens)
-        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        order = sorted((row for row, text in enumerate(tokens) if text.content), key=lambda row: -len(tokens[row].ids))
-        for rows, batch in self._batches(order, tokens):
-            vectors[rows] = batch
+        lengths = [(self._padded_to or len(text.ids)) if text.content else 0 for text in tokens]
+        rows = list(plan(lengths, self._workers.batch_tokens))
+        waits = [self._workers.submit([tokens[row] for row in batch]) for batch in rows]
+        places = sum(len(batch) * lengths[batch[0]] for batch in rows)
+        return Window(len(texts), _count(tokens, places), rows, waits)
+
+    def _collect(self, window: Window) -> Embedded:
+        vectors = np.zeros((window.texts, self.dimension), dtype=np.float32)
+        for rows, waits in zip(window.rows, window.waits, strict=True):
+            vectors[rows] = _wait(waits)
         if not np.isfinite(vectors).all():
             row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
-            raise GotdError(f"text {row} of {len(texts)}: the network gave NaN or infinite values; use float32")
-        return vectors
+            what = f"text {row} of {window.texts}: the network gave NaN or infinite values"
+            raise GotdError(f"{what}; use --precision float32")
+        return Embedded(vectors, window.counts)
 
-    def _batches(self, order: list[int], tokens: list[Tokens]) -> Iterator[tuple[list[int], Vectors]]:
-        """Rows and their vectors, longest texts first, so that memory runs out at once or never."""
-        begin = 0
-        while begin < len(order):
-            size = max(1, self._batch_tokens // len(tokens[order[begin]].ids))
-            rows = order[begin : begin + size]
-            try:
-                vectors = self._run([tokens[row] for row in rows])
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
-                    raise
-                self._shrink(len(rows), len(tokens[rows[0]].ids), error)
-                continue
-            yield rows, vectors
-            begin += len(rows)
 
-    def _shrink(self, texts: int, longest: int, error: RuntimeError) -> None:
-        """Smaller batches from now on."""
-        if texts == 1:
-            raise GotdError(
-                f"{self._device}: out of memory with a single text of {longest} tokens; read fewer (--max-tokens)"
-            ) from error
-        self._batch_tokens = texts * longest // 2
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+def _wait(waits: "Future[Waits]") -> Vectors:
+    """float32 (texts, dimension) of one batch."""
+    return np.concatenate([wait() for wait in waits.result()])
 
-    @torch.inference_mode()
-    def _run(self, batch: Sequence[Tokens]) -> Vectors:
-        """float32 (texts, dimension), from one pass through the network.
 
-        Padding stands right, where a decoder's tokens do not see it.
-        """
-        longest = max(len(text.ids) for text in batch)
-        lengths = torch.tensor([len(text.ids) for text in batch])
-        mask = (torch.arange(longest) < lengths.unsqueeze(1)).long().to(self._device)
-        inputs = {"input_ids": self._padded([text.ids for text in batch], self._network.pad), "attention_mask": mask}
-        if self._network.takes_types:
-            inputs["token_type_ids"] = self._padded([text.types for text in batch], 0)
-        hidden = getattr(self._network.module(**inputs), "last_hidden_state", None)
-        if hidden is None:
-            raise GotdError(f"{self._config.transformer}: {self._network.kind} gives no hidden states of tokens")
-        pooled = pool(hidden, mask, self._config.pooling)
-        for step in self._steps:
-            pooled = step(pooled)
-        vectors: Vectors = pooled[:, : self._config.dimension].cpu().numpy()
-        return vectors
+def _replicas(
+    network: Network, config: SentenceConfig, devices: Sequence[torch.device], threads: int, length: int | None
+) -> list[Replica]:
+    """One for each worker; those of a device share its weights."""
+    found: list[Replica] = []
+    layout = cpu_layout(threads)
+    torch.set_num_threads(layout.threads)
+    for number, device in enumerate(devices):
+        last = number == len(devices) - 1
+        module = network.module if last else copy.deepcopy(network.module)
+        moved = network._replace(module=module.to(device))
+        steps = [load_step(step, device) for step in config.steps]
+        head = Head(config.pooling, steps, config.dimension, length)
+        workers = _WORKERS_PER_GPU if device.type == "cuda" else layout.workers if device.type == "cpu" else 1
+        found += [Replica(moved, head, device) for _ in range(workers)]
+    return found
 
-    def _padded(self, rows: Sequence[list[int]], value: int) -> Tensor:
-        """int64 (texts, longest)"""
-        longest = max(map(len, rows))
-        return torch.tensor([row + [value] * (longest - len(row)) for row in rows]).to(self._device)
 
-    def _count(self, tokens: Sequence[Tokens]) -> None:
-        self.counts.documents += len(tokens)
-        self.counts.empty += sum(not text.content for text in tokens)
-        self.counts.tokens += sum(len(text.ids) for text in tokens if text.content)
-        self.counts.truncated += sum(text.left_out > 0 for text in tokens)
-        self.counts.truncated_tokens += sum(text.left_out for text in tokens)
-        self.counts.unread_characters += sum(text.unread for text in tokens)
+def _pooled(config: SentenceConfig, asked: str | None, network: Network) -> SentenceConfig:
+    """The configuration with the pooling that was asked for, or, where it has none, the one that suits the network."""
+    if asked is None:
+        return config if config.pooling else replace(config, pooling=(_CAUSAL if is_causal(network) else _USUAL,))
+    if asked not in (*POOLINGS, PADDED_MEAN):
+        known = ", ".join((*POOLINGS, PADDED_MEAN))
+        raise UsageError(f"{asked}: not a way of pooling; known are {known}")
+    return replace(config, pooling=(asked,), steps=(), dimension=None)
 
 
 def _readable(asked: int | None, configured: int | None, network: Network) -> int:
@@ -150,6 +174,15 @@ def _readable(asked: int | None, configured: int | None, network: Network) -> in
     return reads if most is None else min(reads, most)
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """CUDA has its own exception, the CPU's allocator a message."""
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+def _count(tokens: Sequence[Tokens], places: int) -> Counts:
+    """places : in all batches, padding included"""
+    read = sum(len(text.ids) for text in tokens if text.content)
+    return Counts(
+        documents=len(tokens),
+        empty=sum(not text.content for text in tokens),
+        truncated=sum(text.left_out > 0 or text.unread > 0 for text in tokens),
+        tokens=read,
+        truncated_tokens=sum(text.left_out for text in tokens),
+        unread_characters=sum(text.unread for text in tokens),
+        padding=places - read,
+    )

@@ -1,25 +1,53 @@
-"""Token ids of many texts, each distinct word tokenised once.
+"""Token ids of many texts, each distinct piece of text tokenised once.
 
-Tokenising is nearly all the work of a static embedding, and natural text repeats its words. Where a tokenizer treats
-what stands between spaces on its own, as BERT's do, remembering words gives the same ids several times faster.
+Tokenising is nearly all the work of a static embedding, and natural text repeats its words. BERT's tokenizers treat
+what stands between spaces and ASCII punctuation on its own; so such pieces are found with numpy, as `words` finds
+words, and those met before are looked up by their hash. Two pieces of the same hash would be taken for one: with 64
+bits and a quarter of a million pieces, one chance in five hundred million.
 """
 
 import json
-from collections.abc import Sequence
-from itertools import chain
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gotd.embedders import piece_table
+from gotd.embedders.piece_table import PieceTable
+from gotd.embedders.words import MAX_WORD_BYTES, STRIDE, Int64s, UInt64s, hash_runs, join
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-#: Words remembered; when there are so many, they are forgotten and gathered anew.
-_MAX_WORDS = 1 << 19
-#: A longer word is hardly met twice.
-_MAX_WORD_CHARACTERS = 64
+#: Texts are worked on in blocks of about so many characters; a longer text in parts, divided at spaces. A block has
+#: fewer pieces than are remembered.
+_BLOCK_CHARACTERS = 1 << 17
+_SPACE, _LETTER, _ALONE = 0, 1, 2
+#: What the bytes of UTF-8 are: only what BERT takes for space and punctuation, too, and ASCII alone.
+_KINDS = np.array(
+    [_SPACE if chr(byte) in " \t\n\r" else _LETTER if byte >= 0x7F or byte < 0x20 or chr(byte).isalnum() else _ALONE
+     for byte in range(256)], dtype=np.uint8)
+_LOWER = bytes(ord(chr(byte).lower()) if byte < 0x80 else byte for byte in range(256))
+
+
+class TokenIds(NamedTuple):
+    """Tokens of n texts in a row. ids : int64 (t,); counts : of each text, int64 (n,)"""
+
+    ids: Int64s
+    counts: Int64s
+
+    def of_texts(self) -> Iterator[Int64s]:
+        """Ids of each text."""
+        begin = 0
+        for count in self.counts.tolist():
+            yield self.ids[begin : begin + count]
+            begin += count
 
 
 class WordTokens:
-    """Token ids of texts, without special tokens and without truncation.
+    """Token ids of texts, without special tokens and without truncation. Threads may share it, and what it has learnt.
 
     tokenizer : its padding and truncation are switched off
     """
@@ -28,44 +56,161 @@ class WordTokens:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self._tokenizer = tokenizer
-        self._by_word = _splits_at_spaces(tokenizer)
-        self._known: dict[str, list[int]] = {}
+        pipeline = json.loads(tokenizer.to_str())
+        self._by_piece = _splits_at_pieces(pipeline)
+        self._fold = _LOWER if (pipeline["normalizer"] or {}).get("lowercase") else None
+        # Found wherever they stand, also across pieces.
+        self._added = [token["content"].encode() for token in pipeline["added_tokens"]]
+        self._table = PieceTable()
+        self._lock = threading.Lock()  # of the table
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode(self, texts: Sequence[str]) -> TokenIds:
         """Ids of each text."""
-        if not self._by_word:
-            return self._tokenise(texts)
-        # Only what a BERT normaliser also takes for space. Doubled spaces leave empty words, which have no tokens.
-        split = [text.replace("\n", " ").replace("\t", " ").replace("\r", " ").split(" ") for text in texts]
-        known = self._learn(set().union(*split))
-        return [list(chain.from_iterable(map(known.__getitem__, words))) for words in split]
+        if not self._by_piece:
+            return _in_a_row(self._tokenise(texts))
+        found, owners = [], []
+        for block, owner in _blocks(texts):
+            found.append(self._encode_block(block))
+            owners.append(owner)
+        if not found:
+            return _in_a_row([])
+        counts = np.concatenate([each.counts for each in found])
+        of_texts = np.bincount(np.concatenate(owners), weights=counts, minlength=len(texts)).astype(np.int64)
+        return TokenIds(np.concatenate([each.ids for each in found]), of_texts)
 
-    def _learn(self, words: set[str]) -> dict[str, list[int]]:
-        """Ids of at least these words."""
-        new = list(words.difference(self._known))
-        if len(self._known) + len(new) > _MAX_WORDS:
-            self._known = {}
-            new = list(words)
-        ids = dict(zip(new, self._tokenise(new), strict=True))
-        long = {word: tokens for word, tokens in ids.items() if len(word) > _MAX_WORD_CHARACTERS}
-        if not long:
-            self._known |= ids
-            return self._known
-        self._known |= {word: tokens for word, tokens in ids.items() if word not in long}
-        return self._known | long
+    def _encode_block(self, texts: Sequence[str]) -> TokenIds:
+        encoded = [text.encode("utf-8", "replace") for text in texts]
+        pieces = _find_pieces(encoded, self._fold)
+        whole = self._as_wholes(texts, encoded, pieces)
+        pieces = pieces.of(~whole[pieces.texts])
+        ids, per_piece = self._ids_of(pieces)
+        counts = np.bincount(pieces.texts, weights=per_piece, minlength=len(texts)).astype(np.int64)
+        return self._with_wholes(TokenIds(ids, counts), texts, np.flatnonzero(whole))
+
+    def _ids_of(self, pieces: "_Pieces") -> tuple[Int64s, Int64s]:
+        """As `PieceTable.ids`; what is not known is learnt."""
+        with self._lock:
+            numbers = self._table.find(pieces.hashes)
+            if numbers.min(initial=0) >= 0:
+                return self._table.ids(numbers)
+        unknown = np.flatnonzero(numbers < 0)
+        new, first = np.unique(pieces.hashes[unknown], return_index=True)
+        ids = self._tokenise([pieces.word(place) for place in unknown[first]])
+        with self._lock:
+            if len(self._table) + len(new) <= piece_table.MAX_PIECES:
+                # Another thread may have learnt some of them meanwhile.
+                absent = np.flatnonzero(self._table.find(new) < 0)
+                self._table.add(new[absent], [ids[place] for place in absent])
+                return self._table.ids(self._table.find(pieces.hashes))
+            self._table.clear()
+        return self._ids_of(pieces)
+
+    def _as_wholes(
+        self, texts: Sequence[str], encoded: Sequence[bytes], pieces: "_Pieces"
+    ) -> npt.NDArray[np.bool_]:
+        """Which texts the tokenizer must see as they are, bool (n,): those of overlong pieces or with added tokens."""
+        whole = np.zeros(len(texts), dtype=np.bool_)
+        whole[pieces.texts[pieces.lengths > MAX_WORD_BYTES]] = True
+        for token in self._added:
+            if token in pieces.raw:
+                whole |= np.array([token in text for text in encoded])
+        return whole
+
+    def _with_wholes(self, found: TokenIds, texts: Sequence[str], rows: Int64s) -> TokenIds:
+        """The same with those texts' tokens in their place, of which there are none yet."""
+        if not len(rows):
+            return found
+        extra = self._tokenise([texts[row] for row in rows])
+        places = np.concatenate([[0], np.cumsum(found.counts)])[rows]
+        counts = found.counts.copy()
+        counts[rows] = [len(ids) for ids in extra]
+        return TokenIds(np.insert(found.ids, np.repeat(places, counts[rows]), _in_a_row(extra).ids), counts)
 
     def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
 
-def _splits_at_spaces(tokenizer: "Tokenizer") -> bool:
-    """Whether a text's tokens are those of its space-separated words in a row: known of BERT's pipeline alone."""
-    pipeline = json.loads(tokenizer.to_str())
+class _Pieces(NamedTuple):
+    """Pieces of some texts. raw : the texts, a space between; hashes, starts, lengths (bytes), texts : of each piece"""
+
+    raw: bytes
+    hashes: UInt64s
+    starts: Int64s
+    lengths: Int64s
+    texts: Int64s
+
+    def of(self, wanted: npt.NDArray[np.bool_]) -> "_Pieces":
+        """Some of them."""
+        if wanted.all():
+            return self
+        return _Pieces(self.raw, self.hashes[wanted], self.starts[wanted], self.lengths[wanted], self.texts[wanted])
+
+    def word(self, number: int) -> str:
+        """A piece as text."""
+        start = int(self.starts[number])
+        return self.raw[start : start + int(self.lengths[number])].decode()
+
+
+def _find_pieces(encoded: Sequence[bytes], fold: bytes | None) -> _Pieces:
+    """What stands between spaces, divided at ASCII punctuation, of which each character is a piece."""
+    raw = b" " + b" ".join(encoded) + b" " * STRIDE
+    folded = np.frombuffer(bytearray(raw.translate(fold)), dtype=np.uint8)
+    kinds = _KINDS[folded]
+    inside = (kinds[1:] == _LETTER) & (kinds[:-1] == _LETTER)
+    starts = np.flatnonzero((kinds[1:] != _SPACE) & ~inside) + 1
+    lengths = np.flatnonzero((kinds[:-1] != _SPACE) & ~inside) + 1 - starts
+    text_starts = np.cumsum([1] + [len(text) + 1 for text in encoded])
+    per_text = np.diff(np.searchsorted(starts, text_starts))
+    # The length beside the bytes: a zero byte at a piece's end is no padding.
+    hashes = join(hash_runs(folded, starts, lengths), lengths.view(np.uint64))
+    return _Pieces(raw, hashes, starts, lengths, np.repeat(np.arange(len(encoded)), per_text))
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[tuple[list[str], list[int]]]:
+    """Texts or parts of them, and which text each belongs to."""
+    block: list[str] = []
+    owners: list[int] = []
+    characters = 0
+    for number, text in enumerate(texts):
+        for part in _parts(text):
+            if block and characters + len(part) > _BLOCK_CHARACTERS:
+                yield block, owners
+                block, owners, characters = [], [], 0
+            block.append(part)
+            owners.append(number)
+            characters += len(part)
+    if block:
+        yield block, owners
+
+
+def _parts(text: str) -> Iterator[str]:
+    """A text in parts of at most a block, divided at spaces; longer where there are none."""
+    begin = 0
+    while len(text) - begin > _BLOCK_CHARACTERS:
+        end = text.rfind(" ", begin + 1, begin + _BLOCK_CHARACTERS)
+        end = end if end > 0 else text.find(" ", begin + _BLOCK_CHARACTERS)
+        if end < 0:
+            break
+        yield text[begin:end]
+        begin = end
+    yield text[begin:]
+
+
+def _in_a_row(ids: Sequence[Sequence[int]]) -> TokenIds:
+    counts = np.array([len(each) for each in ids], dtype=np.int64)
+    return TokenIds(np.fromiter((token for each in ids for token in each), np.int64, int(counts.sum())), counts)
+
+
+def _splits_at_pieces(pipeline: Any) -> bool:
+    """Whether a text's tokens are those of its pieces in a row: known of BERT's pipeline alone.
+
+    Added tokens that are looked for after normalising could hide in any text.
+    """
     normalizer = pipeline["normalizer"] or {"type": None}
     pre_tokenizer = pipeline["pre_tokenizer"] or {"type": None}
     return (
         normalizer["type"] in (None, "BertNormalizer", "Lowercase")
         and pre_tokenizer["type"] == "BertPreTokenizer"
         and pipeline["model"]["type"] == "WordPiece"
-        and not any(set(" \t\r\n") & set(token["content"]) for token in pipeline["added_tokens"])
+        and not any(token["normalized"] for token in pipeline["added_tokens"])
     )

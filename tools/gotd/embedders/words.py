@@ -19,7 +19,8 @@ _Flags: TypeAlias = npt.NDArray[np.bool_]
 MAX_WORD_BYTES = 64
 #: The stem is what the forms of a word share, crudely: its first bytes.
 STEM_BYTES = 6
-_STRIDE = 8
+#: Words are hashed so many bytes at a time.
+STRIDE = 8
 
 _SEPARATOR, _LETTER, _ALONE = 0, 1, 2
 #: What the characters from each code point on are, up to the next one (Unicode blocks; ASCII is in `_FOLD`).
@@ -68,8 +69,9 @@ _CLASS_KINDS = np.array([kind for _, kind in _CLASSES], dtype=np.uint8)
 
 #: ASCII letters to lower case, digits and UTF-8's bytes as they are, all else to zero, which separates words.
 _FOLD = bytes(byte if byte >= 0x80 else ord(chr(byte).lower()) if chr(byte).isalnum() else 0 for byte in range(256))
+_ASCII = bytes(range(128))
 #: Keeps the low n bytes of a word of eight.
-_LOW_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(_STRIDE + 1)], dtype=np.uint64)
+_LOW_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(STRIDE + 1)], dtype=np.uint64)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _STEM_SALT = np.uint64(0xD6E8FEB86659FD93)
 
@@ -94,21 +96,35 @@ def find_words(texts: Sequence[str]) -> Words:
 
     Memory: some ten times the bytes of the texts.
     """
-    # Half a surrogate pair has no UTF-8, but must not stop a pool; it separates.
-    encoded = [(text if text.isascii() else text.lower()).encode("utf-8", "surrogatepass") for text in texts]
+    encoded = [_encode(text) for text in texts]
     # The zeros at the end let eight bytes be read at every word, four at every character.
-    joined = b"\0" + b"\0".join(encoded) + bytes(_STRIDE)
+    joined = b"\0" + b"\0".join(encoded) + bytes(STRIDE)
     folded = np.frombuffer(bytearray(joined.translate(_FOLD)), dtype=np.uint8)
     breaks = None if joined.isascii() else _mark_characters(folded)
     starts, lengths = _find_runs(folded, breaks)
     text_starts = np.cumsum([1] + [len(text) + 1 for text in encoded])
     per_text = np.diff(np.searchsorted(starts, text_starts))
-    hashes, stems = _hash_runs(folded, starts, lengths)
+    heads = _heads(folded, starts)
+    hashes = _hash_heads(folded, heads, starts, lengths)
+    stems = mix(_first_bytes(heads, lengths, STEM_BYTES) ^ _STEM_SALT)
     return Words(hashes, stems, lengths, np.repeat(np.arange(len(texts)), per_text))
 
 
-def _mark_characters(folded: _Bytes) -> _Flags:
-    """Separators beyond ASCII set to zero in place; True where a word begins although none ended."""
+def _encode(text: str) -> bytes:
+    """UTF-8 in lower case but for ASCII's letters, which `_FOLD` folds.
+
+    Folding is slow; whether a text needs it is seen from its few characters beyond ASCII. Half a surrogate pair has no
+    UTF-8, but must not stop a pool; it separates.
+    """
+    encoded = text.encode("utf-8", "surrogatepass")
+    if text.isascii():
+        return encoded
+    others = encoded.translate(None, _ASCII).decode("utf-8", "surrogatepass")
+    return encoded if others.lower() == others else text.lower().encode("utf-8", "surrogatepass")
+
+
+def _mark_characters(folded: _Bytes) -> _Flags | None:
+    """Separators beyond ASCII set to zero in place; True where a word begins although none ended, if anywhere."""
     leads = np.flatnonzero(folded >= 0xC2)
     first = folded[leads]
     sizes = 2 + (first >= 0xE0).astype(np.int64) + (first >= 0xF0)
@@ -119,8 +135,10 @@ def _mark_characters(folded: _Bytes) -> _Flags:
     kinds = _CLASS_KINDS[np.searchsorted(_CLASS_STARTS, points, side="right") - 1]
     for offset in range(4):
         folded[leads[(kinds == _SEPARATOR) & (sizes > offset)] + offset] = 0
-    breaks = np.zeros(len(folded), dtype=np.bool_)
     alone = kinds == _ALONE
+    if not alone.any():
+        return None
+    breaks = np.zeros(len(folded), dtype=np.bool_)
     breaks[leads[alone]] = True
     breaks[leads[alone] + sizes[alone]] = True
     return breaks
@@ -129,30 +147,43 @@ def _mark_characters(folded: _Bytes) -> _Flags:
 def _find_runs(folded: _Bytes, breaks: _Flags | None) -> tuple[Int64s, Int64s]:
     """Where words start and how many bytes they have; `folded` begins and ends with zero."""
     inside = folded != 0
-    starting = inside[1:] & ~inside[:-1]
-    ending = inside[:-1] & ~inside[1:]
-    if breaks is not None:
-        starting |= breaks[1:] & inside[1:]
-        ending |= breaks[1:] & inside[:-1]
-    starts = np.flatnonzero(starting) + 1
-    return starts, np.flatnonzero(ending) + 1 - starts
+    if breaks is None:
+        edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1  # words start and end by turns
+        return edges[::2], edges[1::2] - edges[::2]
+    starts = np.flatnonzero((breaks[1:] | ~inside[:-1]) & inside[1:]) + 1
+    ends = np.flatnonzero((breaks[1:] | ~inside[1:]) & inside[:-1]) + 1
+    return starts, ends - starts
 
 
-def _hash_runs(folded: _Bytes, starts: Int64s, lengths: Int64s) -> tuple[UInt64s, UInt64s]:
-    """Hashes of the words and of their stems, eight bytes at a step."""
-    # One 8-byte number at every byte offset; little-endian whatever the machine, so that hashes travel.
-    numbers = np.ndarray((len(folded) - _STRIDE + 1,), dtype="<u8", buffer=folded, strides=(1,))
-    head = numbers[starts].astype(np.uint64, copy=False)
-    stems = mix((head & _LOW_BYTES[np.minimum(lengths, STEM_BYTES)]) ^ _STEM_SALT)
-    hashes = mix(head & _LOW_BYTES[np.minimum(lengths, _STRIDE)])
-    for offset in range(_STRIDE, MAX_WORD_BYTES, _STRIDE):
+def hash_runs(folded: _Bytes, starts: Int64s, lengths: Int64s) -> UInt64s:
+    """Hashes of runs of bytes, eight bytes at a step; of each its first MAX_WORD_BYTES.
+
+    folded : at least STRIDE bytes stand behind every run's start
+    """
+    return _hash_heads(folded, _heads(folded, starts), starts, lengths)
+
+
+def _hash_heads(folded: _Bytes, heads: UInt64s, starts: Int64s, lengths: Int64s) -> UInt64s:
+    hashes = mix(_first_bytes(heads, lengths, STRIDE))
+    for offset in range(STRIDE, MAX_WORD_BYTES, STRIDE):
         longer = np.flatnonzero(lengths > offset)
         if not len(longer):
             break
-        left = np.minimum(lengths[longer] - offset, _STRIDE)
-        tail = numbers[starts[longer] + offset].astype(np.uint64, copy=False) & _LOW_BYTES[left]
-        hashes[longer] = join(hashes[longer], tail)
-    return hashes, stems
+        tails = _first_bytes(_heads(folded, starts[longer] + offset), lengths[longer] - offset, STRIDE)
+        hashes[longer] = join(hashes[longer], tails)
+    return hashes
+
+
+def _heads(folded: _Bytes, starts: Int64s) -> UInt64s:
+    """The eight bytes that begin at each place as one number, uint64 (w,)."""
+    # One number at every byte offset; little-endian whatever the machine, so that hashes travel.
+    numbers = np.ndarray((len(folded) - STRIDE + 1,), dtype="<u8", buffer=folded, strides=(1,))
+    return numbers[starts].astype(np.uint64, copy=False)
+
+
+def _first_bytes(numbers: UInt64s, lengths: Int64s, most: int) -> UInt64s:
+    """Of each number its first bytes, as many as `lengths` says and `most` at most."""
+    return numbers & _LOW_BYTES[: most + 1].take(lengths, mode="clip")
 
 
 def join(first: UInt64s, second: UInt64s) -> UInt64s:

@@ -123,10 +123,12 @@ class ArrayWriter:
     """Rows into a sink: one array whose header is mended at the end, or, in a pipe, an array a block.
 
     records : the runs of records the rows belong to; may be added to any time before `finish`
+    notes : what the seal tells beside; likewise
     """
 
     def __init__(self, sink: Sink, kind: str, dtype: str, width: int | None, made_by: MadeBy) -> None:
         self.records: list[RecordRun] = []
+        self.notes: dict[str, Any] = {}
         self._sink, self._kind, self._made_by = sink, kind, made_by
         self._dtype = np.dtype(dtype)
         self._tail_shape = () if width is None else (width,)
@@ -150,7 +152,7 @@ class ArrayWriter:
 
     def finish(self) -> None:
         """Mend the header and add the seal."""
-        seal = Seal(self._kind, self.rows, self._digest.hexdigest(), tuple(self.records), self._made_by)
+        seal = Seal(self._kind, self.rows, self._digest.hexdigest(), tuple(self.records), self._made_by, self.notes)
         self._sink.write(_byte_array(encode(seal)))
         if not self._sink.is_pipe:
             self._sink.patch(0, self._header(self.rows))

@@ -54,8 +54,10 @@ def text_of(record: dict[str, Any], key: str) -> str:
         raise ValueError(f'no "{key}" field')
     if not isinstance(text, str):
         raise ValueError(f'"{key}" is a JSON {_json_type(text)}, not a string')
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError(f'"{key}" holds half a surrogate pair, which is no Unicode text')
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f'"{key}" holds half a surrogate pair, which is no Unicode text') from error
     return text
 
 

@@ -127,14 +127,22 @@ def read_records(
             yield records
 
 
-def windows(batches: Iterable[list[Record]], rows: int) -> Iterator[list[Record]]:
-    """The same records in lists of exactly `rows`, the last may be shorter."""
+def windows(
+    batches: Iterable[list[Record]], rows: int, line_bytes: int = MAX_RECORD_BYTES
+) -> Iterator[list[Record]]:
+    """The same records in lists of `rows`; of fewer where lines are long, and at the end.
+
+    line_bytes : a list is ended by the record with which its lines reach so many bytes, however the records arrived
+    """
     held: list[Record] = []
+    size = 0
     for batch in batches:
-        held += batch
-        while len(held) >= rows:
-            yield held[:rows]
-            held = held[rows:]
+        for record in batch:
+            held.append(record)
+            size += len(record.line)
+            if len(held) == rows or size >= line_bytes:
+                yield held
+                held, size = [], 0
     if held:
         yield held
 
@@ -143,10 +151,12 @@ class RecordWriter:
     """Records into a sink: zstd with a seal, or gzip or plain text, which have no place for one, by the sink's name.
 
     made_by : what the seal says of the tool; see `seal.made_by`
+    notes : what the seal tells beside; may be added to any time before `finish`
     """
 
     def __init__(self, sink: Sink, made_by: MadeBy) -> None:
         self._sink = sink
+        self.notes: dict[str, Any] = {}
         self._made_by = made_by
         self._held = bytearray()
         self._digest = Digest()
@@ -176,7 +186,7 @@ class RecordWriter:
         if self._encoder is not None:
             self._sink.write(self._encoder.flush())
         if self._sealed:
-            seal = Seal("records", self.rows, self._digest.hexdigest(), made_by=self._made_by)
+            seal = Seal("records", self.rows, self._digest.hexdigest(), made_by=self._made_by, notes=self.notes)
             self._sink.write(marker_frame(encode(seal)))
 
     def _emit(self, block: bytes) -> None:

@@ -10,6 +10,7 @@ A seal is one line of JSON. Inside zstd it travels in a skippable frame, after a
     records  of vectors and scores: the records the rows belong to, row i to record i, as runs [rows, SHA-256]; the
              digest is null where nothing says what the run was made from
     made_by  tool, version, options and whatever identifies its models
+    notes    counts and the like, to be read by people: nothing is ever compared with them
     check    digest of the line itself, so that a flipped bit in the seal does not pass for another truth
 
 An announcement is the same without the figures: who is writing, so that a reader can refuse at once, and knows that
@@ -65,6 +66,7 @@ class Seal:
     digest: str
     records: tuple[RecordRun, ...] = ()
     made_by: MadeBy = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def encode(message: Seal | Announcement) -> bytes:
@@ -74,7 +76,10 @@ def encode(message: Seal | Announcement) -> bytes:
         body |= {"rows": message.rows, "digest": message.digest, "records": [list(run) for run in message.records]}
     else:
         body |= {"opens": True}
-    line = orjson.dumps(body | {"made_by": message.made_by})
+    body["made_by"] = message.made_by
+    if isinstance(message, Seal) and message.notes:
+        body["notes"] = message.notes
+    line = orjson.dumps(body)
     return line[:-1] + b',"check":"' + _check(line) + b'"}'
 
 
@@ -103,7 +108,8 @@ def _message(body: dict[str, Any], place: str) -> Seal | Announcement:
     runs = tuple(RecordRun(_count(rows), digest) for rows, digest in _typed(body, "records", list))
     if not all(isinstance(run.digest, str | None) for run in runs):
         raise TypeError("records")
-    return Seal(_typed(body, "kind", str), _count(body["rows"]), _typed(body, "digest", str), runs, made_by)
+    notes = _typed(body, "notes", dict | None) or {}
+    return Seal(_typed(body, "kind", str), _count(body["rows"]), _typed(body, "digest", str), runs, made_by, notes)
 
 
 def _typed(body: dict[str, Any], name: str, kind: Any) -> Any:

@@ -1,0 +1,265 @@
+"""How fast are ds-embed's ways from text to vectors, beside their peers and beside what the machine could do?
+
+    python embed.py transformer DATA --model FOLDER [--documents 1000] [--max-tokens 128] [--device cuda]
+    python embed.py static DATA --model FOLDER [--documents 40000]
+    python embed.py hash DATA [--documents 20000]
+    python embed.py memory DATA [--model FOLDER] [--documents 20000 400000] [--characters 60]
+
+transformer: against SentenceTransformer.encode with its defaults, in float32 (on a GPU in our precision, too). Useful
+tokens a second, padding, share of the matrix rate that the same threads reach on the network's own shapes, and cosine
+to the peer's float32 vectors; on a GPU the share of time in which no kernel runs. static: against model2vec's encode.
+Each contestant has a process of its own, so that peak memory is its own, and they take turns; figures are medians, and
+ratios are those of wall and of processor time. hash: the installed command, from .jsonl.zst to vectors, against one
+pass of data-selection's n-gram counts over the same records (HashedNgramDSIR.fit_importance_estimator, with a target of
+one text); beside them reading alone. memory: peaks that ds-embed itself reports, for few and for many documents.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import random
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zstandard
+
+BIN = Path(sys.executable).parent
+_WINDOWS_AHEAD = 2
+PEER_COUNTS = """
+import sys, warnings
+warnings.simplefilter("ignore")
+from data_selection import HashedNgramDSIR
+folder, processes = sys.argv[1], int(sys.argv[2])
+peer = HashedNgramDSIR([f"{folder}/pool.jsonl"], [f"{folder}/one.jsonl"], f"{folder}/peer", num_proc=processes)
+peer.fit_importance_estimator()
+"""
+READING = """
+import sys
+from gotd.streams.json_fields import text_of
+from gotd.streams.records import RecordReader, Skipping, read_records
+from gotd.streams.sources import open_input
+with open_input(sys.argv[1]) as source:
+    for batch in read_records(RecordReader(source), Skipping(), lambda fields: text_of(fields, "text")):
+        pass
+"""
+
+
+def sample(data: Path, documents: int) -> list[bytes]:
+    """Lines of all of DATA/pool, drawn with a seed."""
+    lines = []
+    for path in sorted((data / "pool").glob("*.zst")):
+        with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as plain:
+            lines += plain.read().splitlines(keepends=True)
+    return random.Random(0).sample(lines, min(documents, len(lines)))
+
+
+def ours(given: argparse.Namespace) -> tuple[Callable[[list[str]], np.ndarray], dict[str, Any]]:
+    """As the command runs it: windows begun before earlier ones are waited for."""
+    from gotd.embedders.loading import load
+
+    embedder = load([given.model], device=given.device, threads=given.threads, max_tokens=given.max_tokens,
+                    precision=given.precision)
+    about: dict[str, Any] = {"precision": embedder.precision}
+
+    def encode(texts: list[str]) -> np.ndarray:
+        waiting, done = [], []
+        for begin in range(0, len(texts), embedder.window):
+            waiting.append(embedder.begin(texts[begin : begin + embedder.window]))
+            done += [waiting.pop(0)() for _ in range(len(waiting) - _WINDOWS_AHEAD)]
+        done += [wait() for wait in waiting]
+        counts = sum((each.counts for each in done[1:]), done[0].counts)
+        about.update(tokens=counts.tokens, padding=counts.padding)
+        return np.concatenate([each.vectors for each in done])
+
+    return encode, about
+
+
+def sentence_transformers(given: argparse.Namespace) -> tuple[Callable[[list[str]], np.ndarray], dict[str, Any]]:
+    """The library with its defaults."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    torch.set_num_threads(given.threads)
+    device = None if given.device == "auto" else given.device
+    model = SentenceTransformer(given.model, device=device)
+    model.max_seq_length = given.max_tokens or model.max_seq_length
+    return lambda texts: model.encode(texts, show_progress_bar=False), {}
+
+
+def model2vec(given: argparse.Namespace) -> tuple[Callable[[list[str]], np.ndarray], dict[str, Any]]:
+    """The library with its defaults."""
+    from model2vec import StaticModel
+
+    model = StaticModel.from_pretrained(given.model)
+    return lambda texts: model.encode(texts), {}
+
+
+def serve(make: Callable[..., Any], given: argparse.Namespace, pipe: Any) -> None:
+    """A contestant's process: texts in; seconds, processor seconds, vectors and what there is to tell out."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    encode, about = make(given)
+    pipe.send("ready")
+    while texts := pipe.recv():
+        wall, used = time.perf_counter(), time.process_time()
+        vectors = encode(texts)
+        spent = time.perf_counter() - wall, time.process_time() - used
+        status = Path("/proc/self/status").read_text()
+        pipe.send((*spent, vectors, about | {"peak": int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) >> 10}))
+
+
+class Contestant:
+    """An embedder in a process of its own."""
+
+    def __init__(self, make: Callable[..., Any], given: argparse.Namespace) -> None:
+        self.runs: list[tuple[float, float]] = []
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(make, given, theirs), daemon=True)
+        self._process.start()
+        self._pipe.recv()
+
+    def run(self, texts: list[str], warm: bool = False) -> None:
+        """One turn."""
+        self._pipe.send(texts)
+        wall, used, self.vectors, self.about = self._pipe.recv()
+        if not warm:
+            self.runs.append((wall, used))
+
+    def medians(self) -> tuple[float, float]:
+        """Seconds and processor seconds of a turn."""
+        return statistics.median(wall for wall, _ in self.runs), statistics.median(used for _, used in self.runs)
+
+
+def take_turns(peer: Callable[..., Any], given: argparse.Namespace, texts: list[str]) -> tuple[Contestant, Contestant]:
+    """Prints one line for each, the ratios and the cosines."""
+    both = {peer.__name__: Contestant(peer, given), "gotd": Contestant(ours, given)}
+    for contestant in both.values():
+        contestant.run(texts[: min(len(texts), 64)], warm=True)
+    for _ in range(given.repeats):
+        for contestant in both.values():
+            contestant.run(texts)
+    print(f"{'':24}{'docs/s':>9}{'wall s':>9}{'processor s':>13}{'peak MB':>9}")
+    for name, contestant in both.items():
+        wall, used = contestant.medians()
+        print(f"{name:24}{len(texts) / wall:9.1f}{wall:9.2f}{used:13.2f}{contestant.about['peak']:9}")
+    theirs, mine = both.values()
+    walls, useds = ([a[i] / b[i] for a, b in zip(theirs.runs, mine.runs, strict=True)] for i in (0, 1))
+    print(f"ratio: wall {statistics.median(walls):.2f} ({min(walls):.2f} to {max(walls):.2f}), "
+          f"processor {statistics.median(useds):.2f} ({min(useds):.2f} to {max(useds):.2f})")
+    lengths = [np.maximum(np.linalg.norm(each.vectors, axis=1), 1e-30) for each in (theirs, mine)]
+    cosines = (theirs.vectors * mine.vectors).sum(axis=1) / lengths[0] / lengths[1]
+    print(f"cosine to the peer: mean {cosines.mean():.7f}, least {cosines.min():.7f}")
+    return theirs, mine
+
+
+def transformer(given: argparse.Namespace, texts: list[str]) -> None:
+    """Against sentence-transformers and against the matrix rate."""
+    from matrix_rate import idle_share, matrix_rate, operations
+
+    before = matrix_rate(given.model, given.device, given.precision, given.threads)
+    _, mine = take_turns(sentence_transformers, given, texts)
+    rate = max(before, matrix_rate(given.model, given.device, given.precision, given.threads))
+    wall, used = mine.medians()
+    tokens, padding = mine.about["tokens"], mine.about["padding"]
+    work = operations(given.model, texts, given.max_tokens) / 1e9
+    print(f"{mine.about['precision']}: {tokens / wall:,.0f} tokens/s, padding {padding / (tokens + padding):.2%}; "
+          f"{work / wall:,.0f} of {rate:,.0f} GFLOP/s in matrices: {work / wall / rate:.1%}"
+          f" ({work / used * given.threads / rate:.1%} of processor time)")
+    if (share := idle_share(given.model, given.device, texts, given.max_tokens)) is not None:
+        print(f"no kernel runs {share:.1%} of the time")
+
+
+def timed(command: list[str]) -> tuple[float, float]:
+    """Wall and processor seconds."""
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() - start, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def hashing(given: argparse.Namespace, lines: list[bytes], folder: Path) -> None:
+    """Whole programs, from a file to a file."""
+    pool = folder / "pool.jsonl.zst"
+    (folder / "pool.jsonl").write_bytes(b"".join(lines))
+    (folder / "one.jsonl").write_bytes(lines[0])
+    pool.write_bytes(zstandard.ZstdCompressor(level=19).compress(b"".join(lines)))
+    threads = str(given.threads)
+    commands = {
+        "data-selection, counts": [sys.executable, "-c", PEER_COUNTS, str(folder), threads],
+        "gotd": [str(BIN / "ds-embed"), "--threads", threads, "-q", str(pool), "-o", str(folder / "v.npy")],
+        "reading alone": [sys.executable, "-c", READING, str(pool)],
+    }
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+    for _ in range(given.repeats):
+        for name, command in commands.items():
+            (folder / "v.npy").unlink(missing_ok=True)  # a finished output would not be made again
+            spent[name].append(timed(command))
+    walls, useds = ({name: statistics.median(run[i] for run in runs) for name, runs in spent.items()} for i in (0, 1))
+    for name in commands:
+        print(f"{name:24}{len(lines) / walls[name]:9.0f} docs/s{walls[name]:9.2f} s{useds[name]:9.2f} processor s")
+    print(f"ratio: wall {walls['data-selection, counts'] / walls['gotd']:.1f}, "
+          f"processor {useds['data-selection, counts'] / useds['gotd']:.1f}")
+
+
+def memory(given: argparse.Namespace, lines: list[bytes], folder: Path) -> None:
+    """The command's own closing line, for every number of documents."""
+    texts = [json.loads(line)["text"][: given.characters] for line in lines]
+    for count in given.documents:
+        with (folder / "pool.jsonl").open("w") as pool:
+            for number in range(count):
+                pool.write(json.dumps({"text": f"{number} {texts[number % len(texts)]}"}) + "\n")
+        command = [BIN / "ds-embed", "--model", given.model, "--threads", str(given.threads), folder / "pool.jsonl"]
+        done = subprocess.run([*command, "-o", folder / f"{count}.npy"], check=True, capture_output=True, text=True)
+        print(done.stderr.strip().splitlines()[-1], flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("question", choices=["transformer", "static", "hash", "memory"])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--model", default="hash")
+    parser.add_argument("--documents", type=int, nargs="+")
+    parser.add_argument("--characters", type=int, default=None, help="of each text, for memory")
+    parser.add_argument("--max-tokens", type=int, default=None)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--repeats", type=int, default=3)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Prints the machine and the answer."""
+    given = arguments()
+    model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    print(f"{platform.python_implementation()} {platform.python_version()}, {given.threads} threads on "
+          f"{len(os.sched_getaffinity(0))} CPUs ({model[0].split(':')[1].strip() if model else platform.machine()}), "
+          f"load {os.getloadavg()[0]:.1f}")
+    usual = {"transformer": [1000], "static": [40_000], "hash": [20_000], "memory": [20_000, 400_000]}
+    given.documents = given.documents or usual[given.question]
+    lines = sample(given.data, 20_000 if given.question == "memory" else given.documents[0])
+    texts = [json.loads(line)["text"] for line in lines]
+    print(f"{len(texts)} documents of {np.mean([len(text) for text in texts]):.0f} characters")
+    if given.question == "transformer":
+        transformer(given, texts)
+    elif given.question == "static":
+        take_turns(model2vec, given, texts)
+    else:
+        with tempfile.TemporaryDirectory(prefix="embed-") as name:
+            (hashing if given.question == "hash" else memory)(given, lines, Path(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The way of records through an embedder: read ahead, embedded in windows, written in order."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from gotd.cli._frame import Run
+from gotd.cli._jobs import Job, run_jobs
+from gotd.embedders.protocol import Counts, Embedded, Embedder
+from gotd.errors import GotdError
+from gotd.streams.arrays import ArrayWriter
+from gotd.streams.carried import with_embeddings
+from gotd.streams.json_fields import text_of
+from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
+from gotd.streams.seal import Digest, MadeBy, RecordRun
+from gotd.streams.sinks import Sink, open_output
+from gotd.streams.sources import open_input
+
+#: Windows that are begun before the oldest is waited for: one is tokenised while another is embedded.
+_WINDOWS_AHEAD = 2
+#: A window of longer records than usual holds fewer of them.
+_WINDOW_BYTES = 1 << 23
+
+
+class Reading(NamedTuple):
+    """How records are read. skipping : over all inputs"""
+
+    text_key: str
+    skipping: Skipping
+    long_window: bool
+
+
+class Output(NamedTuple):
+    """One output in the making. digest : of the records read for it so far"""
+
+    job: Job
+    made_by: MadeBy
+    digest: Digest
+
+
+class Part(NamedTuple):
+    """A window of an output's records; the last of every output has none."""
+
+    output: Output
+    records: list[Record]
+
+
+def embed_all(jobs: Sequence[Job], made_by: Mapping[str, Any], embedder: Embedder, reading: Reading, dtype: str | None,
+              run: Run) -> tuple[int, Counts]:
+    """Makes the outputs that are not there yet; how many were, and what was counted.
+
+    dtype : of vectors ("<f2", "<f4"); None writes records that carry them
+    """
+    there: list[Job] = []
+    counts = Counts()
+    parts = _parts(run_jobs(jobs, made_by), reading, embedder.window, there, run)
+    stream = _in_flight(parts, embedder, reading.text_key)
+    for first in stream:
+        with open_output(first[0].output.job.output) as sink:
+            counts += _write(sink, first, stream, embedder, dtype, run)
+    return len(there), counts
+
+
+def embed_into(sink: Sink, job: Job, made_by: dict[str, Any], embedder: Embedder, reading: Reading, dtype: str | None,
+               run: Run) -> Counts:
+    """Makes one output, or of it what the run wants, wherever it goes."""
+    parts = _parts(iter([(job, made_by)]), reading, embedder.window, [], run)
+    stream = _in_flight(parts, embedder, reading.text_key)
+    return _write(sink, next(stream), stream, embedder, dtype, run)
+
+
+def _write(sink: Sink, first: "tuple[Part, Embedded]", stream: "Iterator[tuple[Part, Embedded]]", embedder: Embedder,
+           dtype: str | None, run: Run) -> Counts:
+    """All parts of one output: its first, then the stream's, up to the one without records."""
+    part, embedded = first
+    output, counts = part.output, Counts()
+    writer = _writer(output, sink, embedder, dtype)
+    while part.records:
+        writer.write(with_embeddings(part.records, embedded.vectors) if dtype is None else embedded.vectors)
+        counts += embedded.counts
+        run.advance(len(part.records))
+        part, embedded = next(stream)
+    if isinstance(writer, ArrayWriter):
+        writer.records.append(RecordRun(output.digest.rows, output.digest.hexdigest()))
+    writer.notes |= asdict(counts) | ({"precision": embedder.precision} if embedder.precision else {})
+    writer.finish()
+    return counts
+
+
+def _writer(output: Output, sink: Sink, embedder: Embedder, dtype: str | None) -> Any:
+    if dtype is None:
+        return RecordWriter(sink, output.made_by)
+    return ArrayWriter(sink, "vectors", dtype, embedder.dimension, output.made_by)
+
+
+def _parts(found: Iterator[tuple[Job, dict[str, Any] | None]], reading: Reading, rows: int, there: list[Job],
+           run: Run) -> Iterator[Part]:
+    """All windows of all outputs that are to be made; into `there` go those that need not be."""
+    for job, mine in found:
+        if mine is None:
+            there.append(job)
+            continue
+        output = Output(job, mine, Digest())
+        records = windows(_records(job.inputs, reading, output.digest), rows, _WINDOW_BYTES)
+        for window in run.until_enough(records):
+            yield Part(output, window)
+        yield Part(output, [])
+
+
+def _records(names: list[str], reading: Reading, digest: Digest) -> Iterator[list[Record]]:
+    """Records of all inputs in order."""
+    for name in names:
+        with open_input(name) as source:
+            reader = RecordReader(source, reading.long_window)
+            yield from read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key), digest)
+
+
+def _in_flight(parts: Iterator[Part], embedder: Embedder, text_key: str) -> Iterator[tuple[Part, Embedded]]:
+    """The parts in order with their vectors, while later ones are read and embedded.
+
+    Where reading fails, what was read before comes first: outputs that are complete by then are finished.
+    """
+    waiting: deque[tuple[Part, Callable[[], Embedded]]] = deque()
+    failure: GotdError | None = None
+    while failure is None:
+        try:
+            part = next(parts, None)
+        except GotdError as error:
+            failure = error
+            break
+        if part is None:
+            break
+        waiting.append((part, embedder.begin([record.fields[text_key] for record in part.records])))
+        while len(waiting) > _WINDOWS_AHEAD:
+            done, wait = waiting.popleft()
+            yield done, wait()
+    while waiting:
+        done, wait = waiting.popleft()
+        yield done, wait()
+    if failure is not None:
+        raise failure
