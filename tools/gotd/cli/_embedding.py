@@ -62,10 +62,10 @@ def embed_all(jobs: Sequence[Job], made_by: Mapping[str, Any], embedder: Embedde
     return len(there), counts
 
 
-def embed_into(sink: Sink, job: Job, made_by: dict[str, Any], embedder: Embedder, reading: Reading, dtype: str | None,
+def embed_into(sink: Sink, job: Job, made_by: MadeBy, embedder: Embedder, reading: Reading, dtype: str | None,
                run: Run) -> Counts:
     """Makes one output, or of it what the run wants, wherever it goes."""
-    parts = _parts(iter([(job, made_by)]), reading, embedder.window, [], run)
+    parts = _parts(iter([(job, dict(made_by))]), reading, embedder.window, [], run)
     stream = _in_flight(parts, embedder, reading.text_key)
     return _write(sink, next(stream), stream, embedder, dtype, run)
 
