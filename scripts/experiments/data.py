@@ -27,7 +27,7 @@ GENERAL = ("books", "news", "webtext", "wikipedia")
 DOMAIN_TASKS = ("chemprot", "rct_ei", "agnews", "amazon_helpfulness")
 MIXED = "mixed"
 TARGETS = (*DOMAIN_TASKS, MIXED)
-TARGET_TEXTS, HELD_OUT_TEXTS = 2048, 1500
+TARGET_TEXTS, HELD_OUT_TEXTS = 1024, 1500
 _SEED = 0
 
 
