@@ -27,7 +27,7 @@ GENERAL = ("books", "news", "webtext", "wikipedia")
 DOMAIN_TASKS = ("chemprot", "rct_ei", "agnews", "amazon_helpfulness")
 MIXED = "mixed"
 TARGETS = (*DOMAIN_TASKS, MIXED)
-TARGET_TEXTS, HELD_OUT_TEXTS = 1024, 1500
+TARGET_TEXTS, HELD_OUT_TEXTS = 512, 1000
 _SEED = 0
 
 
@@ -38,7 +38,7 @@ class Scale(NamedTuple):
     pool: int
 
 
-SCALES = {"tiny": Scale(24_000, 80_000), "small": Scale(60_000, 0)}
+SCALES = {"tiny": Scale(16_000, 60_000), "small": Scale(60_000, 0)}
 
 
 class Study(NamedTuple):

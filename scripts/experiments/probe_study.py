@@ -41,6 +41,11 @@ def done(results: Path) -> set[tuple[object, ...]]:
     return {(run["task"], run["rule"], run["chunks"], run["order"], run["lambda"]) for run in found}
 
 
+def ranking(study: Study, task: str, rule: Rule, chunks: int) -> np.ndarray:
+    """Rows of the pool, best first, enough for a budget of so many chunks. Shapes: -> int64 (k,)."""
+    return ranked(study, task, rule, int(_SLACK * (chunks if int(rule["rounds"]) > 1 else BUDGETS[-1])))
+
+
 def cost_file(study: Study, task: str, rule: str, chunks: int, order: int, share: float) -> Path:
     """Where the costs of every held-out text are kept."""
     return study.folder / "costs" / task / f"{rule}@{chunks}-{order}-{share:g}.npy"
@@ -61,8 +66,7 @@ def runs(study: Study, rules: list[Rule], order: int, share: float, before: set[
                 if (task, rule.written, chunks, order, share) in before:
                     continue
                 start = time.perf_counter()
-                wanted = chunks if int(rule["rounds"]) > 1 else int(BUDGETS[-1] * _SLACK)
-                best = ranked(study, task, rule, wanted)
+                best = ranking(study, task, rule, chunks)
                 seconds = time.perf_counter() - start
                 costs = judge.costs(best, chunks * WORDS_PER_CHUNK)
                 file = cost_file(study, task, rule.written, chunks, order, share)
