@@ -59,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
     made.ok("zstd -q --rm pool/*.jsonl && cat pool/*.zst > pool.jsonl.zst")
     made.ok("zstdcat pool.jsonl.zst | gzip > reviews.jsonl.gz")
     made.write("target.jsonl", records(texts(100, seed=3)[::5]))
-    made.ok(f"set -e\n{BLOCKS[0]}\nmv selected.jsonl.zst by-files.jsonl.zst")
+    made.ok(f"set -e\n{BLOCKS[0]}\ncp selected.jsonl.zst by-files.jsonl.zst")
     # The help's examples go without ds-chunk: vectors and scores of the pool itself.
     made.ok("ds-embed pool/*.jsonl.zst -o emb/ && ds-score --target target.npz emb/*.npy -o scores/")
     made.ok("ds-embed pool/0.jsonl.zst -o pretraining.npy")

@@ -10,7 +10,7 @@ import pytest
 import gotd
 
 PACKAGE = Path(gotd.__file__).parent
-COMMANDS = ["chunk", "embed", "target_stats", "score", "topk", "train"]
+COMMANDS = ["chunk", "embed", "target_stats", "score", "topk", "train", "probe"]
 HEAVY = ["torch", "transformers", "tokenizers", "ot", "scipy", "sklearn", "smart_open"]
 ASK = """
 import sys
@@ -48,7 +48,8 @@ def layer(path: Path) -> str:
 
 
 MAY_IMPORT = {
-    "cli": {"cli", "", "methods", "embedders", "ot", "streams", "training"},
+    "cli": {"cli", "", "methods", "embedders", "ot", "streams", "training", "probing"},
+    "probing": {"probing", "methods", ""},
     "training": {"training", "streams", ""},
     "": {"", "streams", "ot", "methods", "embedders"},
     "methods": {"methods", "ot", ""},

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 #: Texts counted or scored at once: some blocks for each thread.
 _WINDOW = 4096
+#: Names of fields in a message.
+_FIELDS_SHOWN = 5
 
-_WRONG_KIND = "an array of vectors or scores, and the rule (dsir) reads texts"
+_WRONG_KIND = "an array of vectors or scores, and the command reads texts"
 
 Windows = Iterator[list[Record]]
 
@@ -36,10 +38,7 @@ def fit_texts(found: Rule, target: str, names: Sequence[str], threads: int, how:
     skipping = Skipping(how["skip_invalid"])
 
     def texts(files: Sequence[str]) -> Iterator[list[str]]:
-        for name in files:
-            with open_input(name) as source:
-                for window in _windows([source], how["text_key"], skipping, how["long_window"]):
-                    yield [record.fields[how["text_key"]] for record in window]
+        return text_batches(files, how["text_key"], skipping, how["long_window"])
 
     settings = Settings(min_words=how["min_words"], gumbel=how["gumbel"], seed=how["seed"])
     fitted: Fitted = module(found).fit(texts([target]), texts(names), settings, threads)
@@ -47,16 +46,30 @@ def fit_texts(found: Rule, target: str, names: Sequence[str], threads: int, how:
     return fitted._replace(summary=fitted.summary | {"text_key": how["text_key"]})
 
 
+def text_batches(files: Sequence[str], text_key: str, skipping: Skipping, long_window: bool,
+                 digest: Digest | None = None, hint: str = "") -> Iterator[list[str]]:
+    """The texts of all files in order, some thousand at a time. hint : said where a record has no such field."""
+    for name in files:
+        with open_input(name) as source:
+            for window in _windows([source], text_key, skipping, long_window, digest, hint):
+                yield [record.fields[text_key] for record in window]
+
+
 def _windows(sources: Sequence[ByteSource], text_key: str, skipping: Skipping, long_window: bool,
-             digest: Digest | None = None) -> Windows:
+             digest: Digest | None = None, hint: str = "") -> Windows:
     """Records that have a text, of all sources in order."""
+
+    def check(fields: dict[str, Any]) -> None:
+        if hint and text_key not in fields:
+            raise ValueError(f'no "{text_key}" field but {", ".join(list(fields)[:_FIELDS_SHOWN]) or "none"} ({hint})')
+        text_of(fields, text_key)
 
     def records() -> Windows:
         for source in sources:
             if source.peek(len(MAGIC)) == MAGIC:
                 raise DataError(source.name, _WRONG_KIND, "give the records they were made from")
             reader = RecordReader(source, long_window)
-            yield from read_records(reader, skipping, lambda fields: text_of(fields, text_key), digest)
+            yield from read_records(reader, skipping, check, digest)
 
     return windows(records(), _WINDOW)
 

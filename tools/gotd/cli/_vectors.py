@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
-from gotd.streams.seal import Seal, require_same_embedder
+from gotd.streams.seal import RecordRun, Seal, require_same_embedder
 from gotd.streams.sources import open_input
 
 if TYPE_CHECKING:
@@ -36,14 +36,16 @@ class VectorFiles:
     """The rows of several files, one after the other.
 
     width : the dimension they must have; None where they say it themselves.
+    rows, runs : after a reading, how many there are and what their seals say of the records they belong to.
     """
 
     def __init__(self, names: Sequence[str], embedders: Embedders, width: int | None = None) -> None:
         self.names, self._embedders, self._width = list(names), embedders, width
+        self.rows, self.runs = 0, list[RecordRun]()
 
     def blocks(self) -> "Iterator[np.ndarray]":
         """Rows in order, float16 or float32 (n, d)."""
-        rows = 0
+        rows, runs = 0, list[RecordRun]()
         for name in self.names:
             with open_input(name) as opened:
                 reader = ArrayReader(opened, "vectors")
@@ -54,8 +56,10 @@ class VectorFiles:
                     rows += len(block)
                     yield block
                 self._embedders.meet(name, reader.verifier.seals)
+                runs += [run for seal in reader.verifier.seals for run in seal.records]
         if not rows:
             raise GotdError(f"{self.names[0]}: no rows; give vectors made by ds-embed")
+        self.rows, self.runs = rows, runs
 
     def all_rows(self) -> "np.ndarray":
         """All rows at once, float32 (n, d)."""

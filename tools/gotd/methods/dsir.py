@@ -21,14 +21,12 @@ import numpy as np
 
 from gotd.errors import GotdError
 from gotd.methods.content_keys import uniform
-from gotd.methods.ngrams import BUCKETS, BucketCache, Classes, find_words
+from gotd.methods.ngrams import BUCKETS, BucketCache, Classes, find_words, text_blocks
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
 
 #: Added to every share, so that none is zero: the package's own number.
 _SMALLEST_SHARE = 1e-8
-#: Characters worked on at a time by one thread.
-_BLOCK_CHARACTERS = 1 << 18
 #: Below every score of a text that is long enough.
 LOWEST = np.finfo(np.float32).min
 _SEED_BYTES = 8
@@ -59,7 +57,7 @@ class Features:
 
     def of(self, texts: Sequence[str]) -> Iterator[_Found]:
         """In order, some texts at a time."""
-        return self._pool.map(self._block, list(_blocks(texts)))
+        return self._pool.map(self._block, list(text_blocks(texts)))
 
     def _block(self, texts: Sequence[str]) -> _Found:
         words = find_words(texts, self._classes)
@@ -67,17 +65,6 @@ class Features:
         member = np.repeat(np.arange(len(texts)), counts)
         left = np.flatnonzero(member[1:] == member[:-1])
         return _Found(self._cache.words(words), self._cache.pairs(words, left), member, member[left], counts)
-
-
-def _blocks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    begin = characters = 0
-    for position, text in enumerate(texts):
-        characters += len(text)
-        if characters >= _BLOCK_CHARACTERS:
-            yield texts[begin : position + 1]
-            begin, characters = position + 1, 0
-    if begin < len(texts):
-        yield texts[begin:]
 
 
 class _Counted(NamedTuple):

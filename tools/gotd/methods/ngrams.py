@@ -12,7 +12,7 @@ Source: Xie et al., Data Selection for Language Models via Importance Resampling
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -30,6 +30,10 @@ _SPACE, _WORD, _OTHER, _UNKNOWN = 0, 1, 2, 255
 _STRIDE, _MAX_KEY_BYTES = 8, 64
 _LOW_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(_STRIDE + 1)], dtype=np.uint64)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+#: Characters worked on at a time.
+_BLOCK_CHARACTERS = 1 << 18
 
 
 class Words(NamedTuple):
@@ -80,6 +84,18 @@ class Classes:
         for offset in range(1, 4):
             inside = sizes > offset
             classes[leads[inside] + offset] = found[inside]
+
+
+def text_blocks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The texts in order, some hundred thousand characters at a time."""
+    begin = characters = 0
+    for position, text in enumerate(texts):
+        characters += len(text)
+        if characters >= _BLOCK_CHARACTERS:
+            yield texts[begin : position + 1]
+            begin, characters = position + 1, 0
+    if begin < len(texts):
+        yield texts[begin:]
 
 
 def _class_of(code: int) -> int:

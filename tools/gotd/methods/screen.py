@@ -11,14 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from gotd.errors import GotdError
 from gotd.methods.draw import Drawn, draw
+from gotd.methods.ruler import Ruler
 from gotd.methods.settings import Settings
 from gotd.ot.blocks import Workers
-from gotd.ot.compress import compress
-from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
-from gotd.ot.potentials import solve_sample
-from gotd.ot.sample import hold
 from gotd.ot.source import Part
 
 
@@ -44,30 +40,16 @@ def screen(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], setti
     Shapes: target float (m, d), weights float64 (m,).
     Raises: GotdError where eps is 0, or a part's potentials do not converge.
     """
-    if settings.epsilon == 0.0:
-        raise GotdError("screening compares entropic distances: give an epsilon above 0")
     drawn = [draw([part], max(1, settings.sample // len(parts)), settings.seed) for part in parts]
-    cost = _cost(drawn, settings, device)
-    given = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
-    packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device)
-    q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
-    rows = torch.from_numpy(np.concatenate([each.rows for each in drawn])).to(device)
-    masses = torch.full((len(rows),), 1 / len(rows), dtype=torch.float64, device=device)
-    _, std = cost_mean_and_std(cost, moments(cost, rows, masses), target_moments(cost, q))
-    found = []
-    for part, each in zip(parts, drawn, strict=True):
-        sample = hold(each.rows, each.masses, cost, q, workers)
-        solved = solve_sample(
-            sample, q, cost, settings.epsilon * std, std, settings.tolerance, settings.max_iterations, workers
-        )
-        if not solved.converged:
-            raise GotdError(f"{part.name}: not converged (marginal error {solved.marginal_error:.2g}); raise --epsilon")
-        found.append(Screened(part.name, each.source_rows, len(each.rows), solved.distance))
+    ruler = Ruler(target, weights, _together(drawn), settings, workers, device)
+    found = [Screened(part.name, each.source_rows, len(each.rows), ruler.distance(part.name, each))
+             for part, each in zip(parts, drawn, strict=True)]
     return sorted(found, key=lambda each: each.distance)
 
 
-def _cost(drawn: Sequence[Drawn], settings: Settings, device: torch.device) -> Cost:
+def _together(drawn: Sequence[Drawn]) -> Drawn:
+    """All samples as one, every row alike; the mean is that of all rows they were drawn from."""
     rows = np.array([each.source_rows for each in drawn], dtype=np.float64)
     mean = (np.stack([each.mean for each in drawn]).T.astype(np.float64) @ (rows / rows.sum())).astype(np.float32)
-    centred = settings.center or settings.metric == "sqeuclidean"
-    return Cost(settings.metric, torch.from_numpy(mean).to(device) if centred else None, settings.center)
+    joined = np.concatenate([each.rows for each in drawn])
+    return Drawn(joined, np.full(len(joined), 1 / len(joined)), mean, int(rows.sum()))

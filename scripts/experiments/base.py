@@ -1,0 +1,226 @@
+"""Base models of the studies, trained from scratch on the general domains alone, and a light pass on top of them.
+
+    python base.py WORK [--scale tiny] [--device cuda]
+
+One process for many runs: texts are tokens once, in WORK/SCALE/tokens/, and a run starts in milliseconds. The
+tokenizer, the order of documents and blocks, and the loss are ds-train's own (gotd.training). The base model lies in
+WORK/SCALE/base/ as any causal model of Hugging Face: ds-embed and ds-train take it.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from data import SCALES, Study, texts
+from deadline import Deadline
+from torch.nn.functional import cross_entropy
+
+from gotd.training.tokenizers import load_tokenizer, train_tokenizer
+
+#: Nothing is to be predicted there.
+_IGNORED = -100
+
+
+class Shape(NamedTuple):
+    """A base model and how it is trained.
+
+    vocabulary, length, width, layers, heads : of the model
+    batch : blocks in a step; rate : highest learning rate from scratch; light_rate : of a pass on top
+    """
+
+    vocabulary: int
+    length: int
+    width: int
+    layers: int
+    heads: int
+    batch: int
+    rate: float
+    light_rate: float
+
+
+SHAPES = {
+    "tiny": Shape(2048, 128, 96, 2, 3, 16, 3e-3, 1e-3),
+    "small": Shape(16384, 256, 512, 8, 8, 64, 6e-4, 2e-4),
+}
+
+
+class Tokens(NamedTuple):
+    """Texts as tokens, each with a separator at its end. flat : uint16 (t,); lengths : int64 (n,)"""
+
+    flat: np.ndarray
+    lengths: np.ndarray
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """These texts one after the other. Shapes: int (k,) -> int64 (t',)."""
+        starts = np.cumsum(self.lengths) - self.lengths
+        lengths = self.lengths[rows]
+        ends = np.cumsum(lengths)
+        at = np.repeat(starts[rows] - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)
+        return self.flat[at].astype(np.int64)
+
+
+class Checkpoint:
+    """A run of many minutes, in pieces."""
+
+    def __init__(self, path: Path, deadline: Deadline) -> None:
+        self._path, self._deadline = path, deadline
+
+    def load(self, model: Any, optimizer: Any) -> int:
+        """The step to go on with."""
+        if not self._path.exists():
+            return 0
+        held = torch.load(self._path, weights_only=True)
+        model.load_state_dict(held["model"])
+        optimizer.load_state_dict(held["optimizer"])
+        return int(held["step"])
+
+    def after(self, step: int, steps: int, loss: float, model: Any, optimizer: Any) -> None:
+        """Told of every step; at the deadline, saves and leaves."""
+        if step % 100 == 0:
+            print(f"step {step} of {steps}: loss {loss:.3f}", flush=True)
+        if self._deadline.is_near():
+            draft = self._path.with_suffix(".tmp")
+            torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}, draft)
+            draft.replace(self._path)
+            self._deadline.leave()
+
+    def remove(self) -> None:
+        """The run is complete."""
+        self._path.unlink(missing_ok=True)
+
+
+class Bench:
+    """Tokenizer, tokens and base model of a study, made where they are missing."""
+
+    def __init__(self, study: Study, scale: str, device: str, deadline: Deadline) -> None:
+        self.study, self.shape, self.device, self.deadline = study, SHAPES[scale], device, deadline
+        self._base = study.folder / "base"
+        self._tokenizer_folder = study.folder / "tokenizer"
+        if not self._tokenizer_folder.exists():
+            made = train_tokenizer(texts(study.source), self.shape.vocabulary, False, self.shape.length)
+            made.save_pretrained(self._tokenizer_folder)
+        self.tokenizer = load_tokenizer(self._tokenizer_folder)
+
+    def tokens(self, path: Path) -> Tokens:
+        """A file's texts as tokens."""
+        cache = self.study.folder / "tokens" / f"{path.parent.name}-{path.name.split('.')[0]}.npz"
+        if not cache.exists():
+            end = self.tokenizer.eos_token_id
+            ids = [[*found, end] for found in self.tokenizer(texts(path))["input_ids"]]
+            cache.parent.mkdir(exist_ok=True)
+            draft = cache.with_suffix(".tmp.npz")
+            flat = np.fromiter((token for each in ids for token in each), np.uint16)
+            np.savez(draft, flat=flat, lengths=np.array([len(each) for each in ids]))
+            draft.replace(cache)
+        with np.load(cache) as found:
+            return Tokens(found["flat"], found["lengths"])
+
+    def fresh(self) -> Any:
+        """A model with random weights."""
+        from transformers import GPT2Config, GPT2LMHeadModel
+
+        torch.manual_seed(0)
+        shape, end = self.shape, self.tokenizer.eos_token_id
+        config = GPT2Config(vocab_size=len(self.tokenizer), n_positions=shape.length, n_embd=shape.width,
+                            n_layer=shape.layers, n_head=shape.heads, embd_pdrop=0.0, attn_pdrop=0.0, resid_pdrop=0.0,
+                            bos_token_id=end, eos_token_id=end)
+        return GPT2LMHeadModel(config).to(self.device)
+
+    def base(self) -> Any:
+        """The base model, trained if it is not there yet."""
+        from transformers import GPT2LMHeadModel
+
+        if not (self._base / "config.json").exists():
+            model, tokens = self.fresh(), self.tokens(self.study.source)
+            checkpoint = Checkpoint(self.study.folder / "base.pt", self.deadline)
+            self.train(model, tokens.flat.astype(np.int64), self.shape.rate, seed=0, checkpoint=checkpoint)
+            model.save_pretrained(self._base)
+            checkpoint.remove()
+            self.tokenizer.save_pretrained(self._base)
+        return GPT2LMHeadModel.from_pretrained(self._base, local_files_only=True).to(self.device)
+
+    def train(self, model: Any, flat: np.ndarray, rate: float, seed: int, checkpoint: Checkpoint | None = None) -> None:
+        """One pass over the tokens in blocks; AdamW, the rate warmed up for 5 % of the steps and then linear to 0."""
+        model.train()
+        shape = self.shape
+        blocks = _blocks(flat, shape.length)
+        order = np.random.default_rng([seed]).permutation(len(blocks))
+        steps = -(-len(blocks) // shape.batch)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01, betas=(0.9, 0.95), fused=True)
+        for step in range(checkpoint.load(model, optimizer) if checkpoint else 0, steps):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * min((step + 1) / (0.05 * steps + 1), 1 - step / steps)
+            rows = torch.from_numpy(blocks[order[step * shape.batch : (step + 1) * shape.batch]]).to(self.device)
+            loss = self._losses(model, rows).sum() / (rows[:, 1:] != _IGNORED).sum()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            if checkpoint:
+                checkpoint.after(step, steps, loss.item(), model, optimizer)
+
+    def costs(self, model: Any, held_out: Tokens) -> np.ndarray:
+        """Nats of each text, its first token given by the separator before it. Shapes: -> float64 (n,)."""
+        model.eval()
+        found = np.zeros(len(held_out.lengths))
+        with torch.inference_mode():
+            for rows, block in _text_blocks(held_out, self.shape, self.tokenizer.eos_token_id):
+                losses = self._losses(model, torch.from_numpy(block).to(self.device)).double().sum(dim=1)
+                np.add.at(found, rows, losses.cpu().numpy())
+        return found
+
+    def _losses(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy of every next token, 0 where there is none. Shapes: int64 (b, l) -> float (b, l - 1)."""
+        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=self.device == "cuda"):
+            logits = model(input_ids=rows.clamp_min(0)[:, :-1]).logits
+        return cross_entropy(logits.float().transpose(1, 2), rows[:, 1:], ignore_index=_IGNORED, reduction="none")
+
+
+def _blocks(flat: np.ndarray, length: int) -> np.ndarray:
+    """The stream of tokens in blocks, the last one filled up with nothing. Shapes: int64 (t,) -> int64 (b, length)."""
+    filled = np.full(-(-len(flat) // length) * length, _IGNORED, dtype=np.int64)
+    filled[: len(flat)] = flat
+    return filled.reshape(-1, length)
+
+
+def _text_blocks(held_out: Tokens, shape: Shape, end: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Held-out texts, longest first, in blocks of a batch; a text longer than a block goes on in another row."""
+    rows, pieces, first = [], [], 0
+    for row, length in enumerate(held_out.lengths.tolist()):
+        whole = np.concatenate([[end], held_out.flat[first : first + length].astype(np.int64)])
+        first += length
+        for start in range(0, length, shape.length - 1):
+            rows.append(row)
+            pieces.append(whole[start : start + shape.length])
+    order = sorted(range(len(pieces)), key=lambda i: -len(pieces[i]))
+    for start in range(0, len(order), 2 * shape.batch):
+        some = order[start : start + 2 * shape.batch]
+        block = np.full((len(some), max(2, len(pieces[some[0]]))), _IGNORED, dtype=np.int64)
+        for place, i in enumerate(some):
+            block[place, : len(pieces[i])] = pieces[i]
+        yield np.array([rows[i] for i in some]), block
+
+
+def main() -> None:
+    """Make the base model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--minutes", type=float)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    study = Study(given.work / given.scale)
+    bench = Bench(study, given.scale, given.device, Deadline(given.minutes))
+    model = bench.base()
+    for path in sorted((study.folder / "held-out").glob("*.zst")):
+        tokens = bench.tokens(path)
+        print(f"{path.name}: {bench.costs(model, tokens).sum() / tokens.lengths.sum():.4f} nats a token")
+
+
+if __name__ == "__main__":
+    main()

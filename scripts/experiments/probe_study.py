@@ -1,0 +1,106 @@
+"""Rules judged by the n-gram probe, without training: what sets the defaults.
+
+    python probe_study.py WORK [--scale tiny] [--rules FILE] [--results FILE]
+
+For every target, rule and budget one JSON line: the cross-entropy of held-out target text under (1 - lambda) P + lambda
+U, U being the first words of the rule's ranking of the pool. Lines that are there already are not made again. FILE has
+a rule a line (rules.py); the default is rules/defaults.txt. Costs of every held-out text stay in WORK, for intervals.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from data import SCALES, TARGETS, Study
+from deadline import Deadline
+from judge import Judge
+from rules import Rule, ranked
+
+#: Words of a chunk of the pool, by which budgets of chunks become budgets of words, equal for all rules.
+WORDS_PER_CHUNK = 150
+BUDGETS = (500, 2_000, 10_000)
+#: A ranking is this much longer than the largest budget, for chunks shorter than the mean.
+_SLACK = 1.6
+_HERE = Path(__file__).parent
+
+
+def read_rules(path: Path) -> list[Rule]:
+    """Rules of a file, a line each; # begins a comment."""
+    stripped = (line.split("#")[0].strip() for line in path.read_text().splitlines())
+    return [Rule.parse(line) for line in stripped if line]
+
+
+def done(results: Path) -> set[tuple[object, ...]]:
+    """What a results file holds already."""
+    if not results.exists():
+        return set()
+    found = (json.loads(line) for line in results.read_text().splitlines())
+    return {(run["task"], run["rule"], run["chunks"], run["order"], run["lambda"]) for run in found}
+
+
+def ranking(study: Study, task: str, rule: Rule, chunks: int) -> np.ndarray:
+    """Rows of the pool, best first, enough for a budget of so many chunks. Shapes: -> int64 (k,)."""
+    return ranked(study, task, rule, int(_SLACK * (chunks if int(rule["rounds"]) > 1 else BUDGETS[-1])))
+
+
+def cost_file(study: Study, task: str, rule: str, chunks: int, order: int, share: float) -> Path:
+    """Where the costs of every held-out text are kept."""
+    return study.folder / "costs" / task / f"{rule}@{chunks}-{order}-{share:g}.npy"
+
+
+def runs(study: Study, rules: list[Rule], order: int, share: float, before: set[tuple[object, ...]],
+         tasks: list[str]) -> Iterator[dict[str, object]]:
+    """One result after the other."""
+    for task in tasks:
+        missing = [rule for rule in rules
+                   if any((task, rule.written, chunks, order, share) not in before for chunks in BUDGETS)]
+        if not missing:
+            continue
+        judge = Judge(study, task, order, share)
+        total = int(judge.target.numbered.lengths.sum())
+        for rule in missing:
+            for chunks in BUDGETS:
+                if (task, rule.written, chunks, order, share) in before:
+                    continue
+                start = time.perf_counter()
+                best = ranking(study, task, rule, chunks)
+                seconds = time.perf_counter() - start
+                costs = judge.costs(best, chunks * WORDS_PER_CHUNK)
+                file = cost_file(study, task, rule.written, chunks, order, share)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                np.save(file, costs)
+                yield {"task": task, "rule": rule.written, "chunks": chunks, "order": order, "lambda": share,
+                       "words": chunks * WORDS_PER_CHUNK, "held_out_words": total,
+                       "nats_per_word": float(costs.sum() / total),
+                       "base_nats_per_word": float(judge.base_costs.sum() / total), "rank_seconds": round(seconds, 1)}
+
+
+def main() -> None:
+    """All that is missing."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    parser.add_argument("--rules", type=Path, default=_HERE / "rules" / "defaults.txt")
+    parser.add_argument("--results", type=Path)
+    parser.add_argument("--tasks", nargs="+", default=list(TARGETS))
+    parser.add_argument("--order", type=int, default=3)
+    parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
+    parser.add_argument("--lambda", type=float, default=0.3, dest="share")
+    given = parser.parse_args()
+    study = Study(given.work / given.scale)
+    results = given.results or study.folder / "probe.jsonl"
+    before, deadline = done(results), Deadline(given.minutes)
+    with results.open("a") as out:
+        for run in runs(study, read_rules(given.rules), given.order, given.share, before, given.tasks):
+            out.write(json.dumps(run) + "\n")
+            out.flush()
+            print(f"{run['task']:20} {run['chunks']:6} {run['nats_per_word']:.4f} {run['rule']}", flush=True)
+            if deadline.is_near():
+                deadline.leave()
+
+
+if __name__ == "__main__":
+    main()

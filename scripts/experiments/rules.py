@@ -1,0 +1,161 @@
+"""Rankings of the pool by every rule, fitted by gotd's own modules in this process, each kept in a file.
+
+A rule is written RULE[:OPTION=VALUE]..., as got:vectors=hash+static:source=general:epsilon=0.05
+
+    vectors   names of embedders (folders under WORK/SCALE/vectors), side by side with +
+    source    pool, or general (what the base model was trained on)
+    center    0 or 1
+    epsilon   of got
+    rounds    of got: after each, what was chosen joins the source, with mass `mass` in the end
+    distinct  cosine above which a text is taken for a copy of a better one, and left out
+    seed      of random
+"""
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from data import Study, texts
+
+from gotd.methods.registry import RULES, module
+from gotd.methods.settings import Settings
+from gotd.ot.blocks import Workers
+from gotd.ot.source import Part
+from gotd.streams.arrays import ArrayReader
+from gotd.streams.sources import open_input
+
+_CPU = torch.device("cpu")
+#: Rows of the source solved on.
+_SAMPLE = 32768
+DEFAULTS: Mapping[str, str] = {"vectors": "hash", "source": "pool", "center": "1", "epsilon": "0.05", "rounds": "1",
+                               "mass": "0.3", "distinct": "1", "seed": "0", "min_words": "100", "chunks": "1000"}
+
+
+class Rule(NamedTuple):
+    """A rule as it is written, taken apart."""
+
+    written: str
+    name: str
+    options: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, written: str) -> "Rule":
+        """Raises: SystemExit for an option that no rule has."""
+        name, *given = written.split(":")
+        options = dict(item.split("=", 1) for item in given)
+        if unknown := sorted(options.keys() - DEFAULTS.keys()):
+            raise SystemExit(f"rules: error: {written}: no option {unknown[0]}; there are {', '.join(DEFAULTS)}")
+        return cls(written, name, {**DEFAULTS, **options})
+
+    def __getitem__(self, option: str) -> str:
+        return self.options[option]
+
+
+def ranked(study: Study, task: str, rule: Rule, wanted: int) -> np.ndarray:
+    """Rows of the pool, best first, at least `wanted` of them. Shapes: -> int64 (k,)."""
+    sized = f"@{wanted}" if int(rule["rounds"]) > 1 else ""
+    key = hashlib.sha256(f"{rule.written}{sized}".encode()).hexdigest()[:16]
+    file = study.folder / "rankings" / task / f"{rule.name}-{key}.npy"
+    if not file.exists():
+        order = _distinct(study, rule, _rank(study, task, rule, wanted), wanted)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".tmp.npy")
+        np.save(draft, order.astype(np.int32))
+        draft.replace(file)
+    return np.load(file).astype(np.int64)
+
+
+def _rank(study: Study, task: str, rule: Rule, wanted: int) -> np.ndarray:
+    if rule.name == "random":
+        return np.random.default_rng([int(rule["seed"])]).permutation(len(vectors(study, "hash", "pool")))
+    if RULES[rule.name].reads == "texts":
+        return _by(_text_scores(study, task, rule))
+    scores = _Rows(study, task, rule, wanted)
+    rounds, order = int(rule["rounds"]), np.empty(0, dtype=np.int64)
+    for number in range(1, rounds + 1):
+        found = scores.given(order, float(rule["mass"]) * len(order) / wanted)
+        found[order] = -np.inf
+        count = wanted * number // rounds - len(order) if rounds > 1 else len(found)
+        order = np.concatenate([order, _by(found)[:count]])
+    return order
+
+
+def _by(scores: np.ndarray) -> np.ndarray:
+    return np.argsort(-scores, kind="stable")
+
+
+class _Rows:
+    """Scores of the pool by a rule that reads vectors."""
+
+    def __init__(self, study: Study, task: str, rule: Rule, wanted: int) -> None:
+        self._rule, self._wanted, self._workers = rule, wanted, Workers(torch.get_num_threads())
+        self._pool, self._target = vectors(study, rule["vectors"], "pool"), vectors(study, rule["vectors"], task)
+        self._source = self._pool if rule["source"] == "pool" else vectors(study, rule["vectors"], "source")
+
+    def given(self, chosen: np.ndarray, mass: float) -> np.ndarray:
+        """With `mass` of the source on the rows that were chosen before. Shapes: int64 (k,) -> float32 (n,)."""
+        rule, rows = self._rule, self._target.astype(np.float32)
+        turns = -(-self._wanted // len(rows)) if rule.name == "round-robin" else 0
+        settings = Settings(epsilon=float(rule["epsilon"]), center=rule["center"] == "1", rounds=turns,
+                            sample=_SAMPLE)
+        parts = [Part("source", 1.0 - mass, lambda: iter([self._source]))]
+        if mass > 0.0:
+            before = self._pool[np.sort(chosen)]
+            parts.append(Part("chosen", mass, lambda: iter([before])))
+        of_rule = module(RULES[rule.name])
+        fitted = of_rule.fit(rows, np.ones(len(rows)), parts, rule["source"] == "pool", settings, self._workers, _CPU)
+        if not fitted.summary["converged"]:
+            raise SystemExit(f"rules: error: {rule.written} did not converge")
+        scorer = of_rule.Scorer(fitted.arrays, fitted.summary, self._workers, _CPU)
+        return np.asarray(scorer.scores(self._pool), dtype=np.float64)
+
+
+def _text_scores(study: Study, task: str, rule: Rule) -> np.ndarray:
+    settings = Settings(min_words=int(rule["min_words"]))
+    source = study.pool if rule["source"] == "pool" else study.source
+    of_rule = module(RULES[rule.name])
+    fitted = of_rule.fit([texts(study.target(task))], [texts(source)], settings, 2)
+    return np.asarray(of_rule.Scorer(fitted.arrays, fitted.summary, 2).scores(texts(study.pool)), dtype=np.float64)
+
+
+@lru_cache(maxsize=6)
+def vectors(study: Study, names: str, which: str) -> np.ndarray:
+    """Vectors of the pool, the source or a target; several embedders' side by side. Shapes: -> float16 (n, d)."""
+    folder = study.folder / "vectors"
+    places = [folder / name / (f"{which}.npy" if which in ("pool", "source") else f"targets/{which}.npy")
+              for name in names.split("+")]
+    parts = [_unit(_read(place)) for place in places]
+    return parts[0] if len(parts) == 1 else np.hstack([part * np.float16(len(parts) ** -0.5) for part in parts])
+
+
+def _read(path: Path) -> np.ndarray:
+    with open_input(str(path)) as source:
+        return np.concatenate(list(ArrayReader(source, "vectors").blocks()))
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    out = np.empty(rows.shape, dtype=np.float16)
+    for start in range(0, len(rows), 8192):
+        block = rows[start : start + 8192].astype(np.float32)
+        out[start : start + 8192] = block / np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-12)
+    return out
+
+
+def _distinct(study: Study, rule: Rule, order: np.ndarray, wanted: int) -> np.ndarray:
+    """The order without texts that are nearly a better one's copy."""
+    limit: Any = float(rule["distinct"])
+    if limit >= 1.0:
+        return order
+    rows = vectors(study, "hash", "pool")[order[: 2 * wanted]].astype(np.float32)
+    kept = np.zeros(len(rows), dtype=bool)
+    for start in range(0, len(rows), 512):
+        block = rows[start : start + 512]
+        near = np.zeros(len(block), dtype=bool) if not kept.any() else (block @ rows[kept].T).max(axis=1) > limit
+        within = np.tril(block @ block.T > limit, -1)
+        for i in range(len(block)):
+            kept[start + i] = not near[i] and not (within[i] & kept[start : start + len(block)]).any()
+    return np.concatenate([order[: len(rows)][kept], order[len(rows) :]])

@@ -1,0 +1,113 @@
+"""Rules judged by training: a light pass of the base model on each choice, and its loss on held-out target text.
+
+    python train_study.py WORK [--scale tiny] [--rules FILE] [--budgets 500 2000] [--seeds 3] [--results FILE]
+
+For every target, rule, budget and seed one JSON line. Every choice has the same tokens, the first of the rule's ranking.
+Lines that are there already are not made again. A rule's ranking is the one the probe judged (rules.py); `random` is
+drawn anew for each seed. Costs of every held-out text stay in WORK, for intervals.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from base import Bench
+from data import SCALES, TARGETS, Study
+from deadline import Deadline
+from probe_study import BUDGETS, ranking, read_rules
+from rules import Rule
+
+_HERE = Path(__file__).parent
+
+
+class Run(NamedTuple):
+    """One training. chunks : of the budget, in which a chunk counts as many tokens as the pool's mean"""
+
+    task: str
+    rule: str
+    chunks: int
+    seed: int
+
+    def cost_file(self, study: Study) -> Path:
+        """Where the costs of every held-out text are kept."""
+        return study.folder / "costs" / self.task / f"{self.rule}@{self.chunks}-train-{self.seed}.npy"
+
+
+def done(results: Path) -> set[Run]:
+    """What a results file holds already."""
+    if not results.exists():
+        return set()
+    found = (json.loads(line) for line in results.read_text().splitlines())
+    return {Run(*(line[name] for name in Run._fields)) for line in found}
+
+
+def wanted(rules: list[Rule], tasks: list[str], budgets: list[int], seeds: int) -> Iterator[Run]:
+    """All runs, in an order in which every rule has been tried once before any is tried twice."""
+    for chunks in budgets:
+        for seed in range(seeds):
+            for task in tasks:
+                for rule in rules:
+                    yield Run(task, rule.written, chunks, seed)
+
+
+def carry_out(bench: Bench, study: Study, run: Run) -> dict[str, object]:
+    """Train and measure."""
+    start = time.perf_counter()
+    pool, held_out = bench.tokens(study.pool), bench.tokens(study.held_out(run.task))
+    model = bench.base()
+    base = bench.costs(model, held_out)
+    budget = round(run.chunks * float(pool.lengths.mean()))
+    written = f"random:seed={run.seed}" if run.rule == "random" else run.rule
+    ranked = ranking(study, run.task, Rule.parse(written), run.chunks)
+    rows = ranked[: int(np.searchsorted(np.cumsum(pool.lengths[ranked]), budget)) + 1]
+    flat = pool.of(rows)[:budget]
+    if len(flat) < budget:
+        raise SystemExit(f"train_study: error: {run.rule} ranks {len(flat)} tokens, fewer than {budget}")
+    bench.train(model, flat, bench.shape.light_rate, run.seed)
+    costs = bench.costs(model, held_out)
+    file = run.cost_file(study)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.save(file, costs)
+    total = int(held_out.lengths.sum())
+    return {**run._asdict(), "tokens": budget, "held_out_tokens": total, "nats_per_token": float(costs.sum() / total),
+            "base_nats_per_token": float(base.sum() / total), "rate": bench.shape.light_rate,
+            "seconds": round(time.perf_counter() - start, 1)}
+
+
+def main() -> None:
+    """All that is missing."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    parser.add_argument("--rules", type=Path, default=_HERE / "rules" / "domain.txt")
+    parser.add_argument("--budgets", type=int, nargs="+", default=list(BUDGETS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--tasks", nargs="+", default=list(TARGETS))
+    parser.add_argument("--results", type=Path)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    study, deadline = Study(given.work / given.scale), Deadline(given.minutes)
+    results = given.results or study.folder / "train.jsonl"
+    bench, before = Bench(study, given.scale, given.device, deadline), done(results)
+    with results.open("a") as out:
+        for run in wanted(read_rules(given.rules), given.tasks, given.budgets, given.seeds):
+            if run in before:
+                continue
+            found = carry_out(bench, study, run)
+            out.write(json.dumps(found) + "\n")
+            out.flush()
+            print(f"{run.task:20} {run.chunks:6} {run.seed} {found['nats_per_token']:.4f} {run.rule}", flush=True)
+            if deadline.is_near():
+                deadline.leave()
+
+
+if __name__ == "__main__":
+    main()

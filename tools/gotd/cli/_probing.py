@@ -1,0 +1,139 @@
+"""What ds-probe reads and prints: records as texts, and the vectors that belong to them."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from gotd.cli._frame import Run
+from gotd.cli._texts import text_batches
+from gotd.cli._vectors import Embedders, VectorFiles
+from gotd.errors import DataError
+from gotd.methods.sampling import RowSample
+from gotd.probing.comparing import Comparison, Input, Settings, compare
+from gotd.probing.report import as_json, as_table
+from gotd.streams.records import Skipping
+from gotd.streams.seal import Digest
+
+_HINT = "all files are read by --text-key, the target by --target-text-key where that is given"
+
+
+class TextFiles:
+    """Records of several files as texts. rows, digest : of the records, after a reading."""
+
+    def __init__(self, names: Sequence[str], text_key: str, how: dict[str, Any], run: Run) -> None:
+        self.names, self._text_key, self._how, self._run = list(names), text_key, how, run
+        self.rows, self.digest, self.skipped = -1, "", 0
+
+    @property
+    def input(self) -> Input:
+        """As the comparison reads it."""
+        return Input(", ".join(self.names), self.batches)
+
+    def batches(self) -> Iterator[list[str]]:
+        """The texts; rows that are read again are not counted again."""
+        skipping, digest, first = Skipping(self._how["skip_invalid"]), Digest(), self.rows < 0
+        for batch in text_batches(self.names, self._text_key, skipping, self._how["long_window"], digest, _HINT):
+            self._run.advance(len(batch) if first else 0)
+            yield batch
+        self.rows, self.digest, self.skipped = digest.rows, digest.hexdigest(), skipping.skipped
+
+
+def probe(names: Sequence[str], how: dict[str, Any], threads: int, run: Run) -> str:
+    """The whole command: what it prints."""
+    key = how["text_key"]
+    target = TextFiles([how["target"]], how["target_text_key"] or key, how, run)
+    source = TextFiles(how["source"], key, how, run)
+    pool = TextFiles(how["pool"], key, how, run) if how["pool"] else None
+    choices = [TextFiles([name], key, how, run) for name in names]
+    settings = Settings(how["share"], how["budget"], how["order"], how["resamples"], how["seed"])
+    texts = _sampled(target, how["max_target"], how["seed"])
+    found = compare(how["target"], texts, [each.input for each in choices], source.input, pool.input if pool else None,
+                    settings, threads)
+    for warning in found.warnings:
+        run.say(f"warning: {warning}")
+    run.note(sum(each.skipped for each in (target, source, *choices, *([pool] if pool else []))), "bad records skipped")
+    run.note(found.facts["target_left_out"], "texts of the target stand in a choice and were left out")
+    run.note(target.rows - len(texts), "texts of the target were not drawn (--max-target)")
+    distances = _distances(target, source, choices, found, how, threads) if how["vectors"] else None
+    if how["as_json"]:
+        return orjson.dumps(as_json(found, distances), option=orjson.OPT_INDENT_2).decode()
+    return as_table(found, distances)
+
+
+def _sampled(target: TextFiles, most: int, seed: int) -> list[str]:
+    """All texts, or `most` of them by a seeded draw."""
+    sample = RowSample(most, seed)
+    for batch in target.batches():
+        sample.add(np.array(batch, dtype=object)[:, None], np.ones(len(batch)))
+    return [str(text) for text in sample.take()[0].ravel()]
+
+
+def _distances(target: TextFiles, source: TextFiles, choices: Sequence[TextFiles], found: Comparison,
+               how: dict[str, Any], threads: int) -> list[float | None]:
+    """Entropic distances to the target, for each row of the comparison; none where vectors of it are not there."""
+    import torch
+
+    from gotd.methods.draw import draw
+    from gotd.methods.ruler import Ruler
+    from gotd.methods.settings import Settings as TransportSettings
+    from gotd.ot.blocks import Workers
+    from gotd.ot.source import Part
+
+    embedders = Embedders()
+    q = VectorFiles([how["target_vectors"]], embedders)
+    rows = q.all_rows()
+    p = VectorFiles(how["source_vectors"], embedders, rows.shape[1])
+    base = Part(", ".join(p.names), 1.0 - how["share"], p.blocks)
+    files = [VectorFiles([name], embedders, rows.shape[1]) for name in how["vectors"]]
+    before = draw([base._replace(mass=1.0)], TransportSettings().sample, how["seed"])
+    settings = TransportSettings(center=(embedders.identity or {}).get("name") == "hash", seed=how["seed"])
+    ruler = Ruler(rows, np.ones(len(rows)), before, settings, Workers(threads), torch.device("cpu"))
+    _require_same_records(q, target)
+    _require_same_records(p, source)
+
+    def after(part: Part) -> float | None:
+        parts = [base, part] if how["share"] < 1.0 else [part]
+        return ruler.distance(part.name, draw(parts, settings.sample, settings.seed))
+
+    distances: list[float | None] = [ruler.distance(base.name, before)]
+    waiting = iter(zip(files, choices, strict=True))
+    for row in found.rows[1:]:
+        if row.kind == "random":
+            chosen = found.random_rows[row.tokens]
+            distances.append(None if how["pool"] else after(Part(row.name, how["share"], _Some(p, chosen).blocks)))
+            continue
+        vectors, records = next(waiting)
+        part = Part(row.name, how["share"], _Some(vectors, np.arange(row.documents)).blocks)
+        distances.append(after(part))
+        _require_same_records(vectors, records)
+    return distances
+
+
+class _Some:
+    """Some rows of files of vectors. rows : int64 (k,), increasing"""
+
+    def __init__(self, files: VectorFiles, rows: np.ndarray) -> None:
+        self._files, self._rows = files, rows
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """These rows alone, in order."""
+        start = 0
+        for block in self._files.blocks():
+            first, last = np.searchsorted(self._rows, [start, start + len(block)])
+            if last > first:
+                yield block[self._rows[first:last] - start]
+            start += len(block)
+
+
+def _require_same_records(vectors: VectorFiles, texts: TextFiles) -> None:
+    """Raises: DataError where vectors do not belong to the records, as far as their seals say."""
+    name, records = ", ".join(vectors.names), ", ".join(texts.names)
+    if not vectors.rows:  # with a share of 0 nobody has read them
+        deque(vectors.blocks(), maxlen=0)
+    if vectors.rows != texts.rows:
+        raise DataError(name, f"{vectors.rows} rows for the {texts.rows} records of {records}", "embed those records")
+    if len(vectors.runs) == 1 and vectors.runs[0].digest not in (None, texts.digest):
+        raise DataError(name, f"made of other records than {records}, or in another order", "embed those records")

@@ -1,0 +1,77 @@
+"""ds-probe: which choice helps, before anything is trained."""
+
+from contextlib import ExitStack
+from typing import Any
+
+import click
+
+from gotd.cli import _options as options
+from gotd.cli._frame import Run, entry_point, print_text
+from gotd.errors import UsageError
+from gotd.streams.locations import STANDARD
+from gotd.streams.sources import rereadable
+
+
+@click.command("ds-probe")
+@click.argument("choices", nargs=-1, metavar="[CHOICE]...")
+@click.option("--target", required=True, metavar="FILE", help="Held-out texts of the task.")
+@click.option("--source", multiple=True, required=True, metavar="FILE",
+              help="A sample of what the model was trained on, or of the pool; may be given again.")
+@click.option("--pool", multiple=True, metavar="FILE",
+              help="What random choices are drawn from; default the source; may be given again.")
+@click.option("--lambda", "share", type=click.FloatRange(0, 1), default=0.3, show_default=True, metavar="L",
+              help="Share of the choice in the effective distribution (1 - L) source + L choice.")
+@click.option("--budget", type=click.IntRange(1), default=None, metavar="WORDS",
+              help="Count the first so many words of each choice. Default: each as it is.")
+@click.option("--order", type=click.IntRange(2, 3), default=3, show_default=True, help="Of the n-grams.")
+@click.option("--resamples", type=click.IntRange(100), default=2000, show_default=True, metavar="N",
+              help="Of the held-out texts, for the intervals.")
+@click.option("--max-target", type=click.IntRange(1), default=20000, show_default=True, metavar="N",
+              help="Held-out texts that judge; of more, a random part.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of random choices and resamples.")
+@click.option("--target-text-key", default=None, metavar="KEY", help="Field of the target's text; default --text-key.")
+@click.option("--target-vectors", default=None, metavar="FILE.npy", help="Of the target: print distances too.")
+@click.option("--source-vectors", multiple=True, metavar="FILE.npy", help="Of the source, in its order.")
+@click.option("--vectors", multiple=True, metavar="FILE.npy", help="Of each choice, in the order of the choices.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@options.text_key
+@options.skip_invalid
+@options.long
+@options.threads
+@options.common
+def command(choices: tuple[str, ...], quiet: bool, **how: Any) -> None:
+    """Compare choices without training: what would each do for a model of the target?
+
+    Prints the cross-entropy of held-out target text under an n-gram model of (1 - L) source + L choice, for no choice,
+    a random one of the same words, and each CHOICE, with 95 % intervals from resampled texts; with vectors also the
+    optimal-transport distance to the target. Target text that stands in a choice is left out, and counted.
+
+    Reads records (zstd, gzip, plain): every choice once, the source twice (standard input then goes through a temporary
+    file), --pool twice. Holds the target and the counts of its words, pairs and triples, some 300 bytes a word of it
+    and 40 more for each choice; never the source, the pool or a choice.
+
+    \b
+    Examples:
+      ds-probe --target held-out.jsonl --source pool.jsonl.zst selected.jsonl.zst
+      ds-topk -k 300 --scores scores/ pool/*.jsonl.zst | ds-probe --json --target held-out.jsonl --source pool.jsonl.zst
+    """
+    run = Run("ds-probe", quiet)
+    names = list(choices) or [STANDARD]
+    every = [*names, how["target"], *how["source"], *how["pool"], *how["vectors"], *how["source_vectors"]]
+    if every.count(STANDARD) > 1:
+        raise UsageError("standard input can be read once: give `-` at most once")
+    given = bool(how["target_vectors"]), bool(how["source_vectors"]), bool(how["vectors"])
+    if any(given) and not all(given):
+        raise UsageError("distances need all three: --target-vectors, --source-vectors and --vectors")
+    if all(given) and len(how["vectors"]) != len(names):
+        raise UsageError(f"{len(how['vectors'])} --vectors for {len(names)} choices: give one for each, in their order")
+    from gotd.cli._probing import probe
+
+    with ExitStack() as stack:
+        how["source"] = stack.enter_context(rereadable(list(how["source"])))
+        how["pool"] = stack.enter_context(rereadable(list(how["pool"])))
+        print_text(probe(names, how, options.thread_count(how["threads"]), run))
+    run.close()
+
+
+main = entry_point(command)

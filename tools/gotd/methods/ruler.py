@@ -1,0 +1,49 @@
+"""Distances of several sources to one target, all by one cost and one eps, so that they can be compared."""
+
+import numpy as np
+import torch
+
+from gotd.errors import GotdError
+from gotd.methods.draw import Drawn
+from gotd.methods.settings import Settings
+from gotd.methods.space import cost_of
+from gotd.ot.blocks import Workers
+from gotd.ot.compress import compress
+from gotd.ot.cost import Target, cost_mean_and_std, moments, target_moments
+from gotd.ot.potentials import solve_sample
+from gotd.ot.sample import hold
+
+
+class Ruler:
+    """The target, and the cost and eps that a reference gives.
+
+    Shapes: target float (m, d), weights float64 (m,).
+    Raises: GotdError where eps is 0.
+    """
+
+    def __init__(self, target: np.ndarray, weights: np.ndarray, reference: Drawn, settings: Settings, workers: Workers,
+                 device: torch.device) -> None:
+        if settings.epsilon == 0.0:
+            raise GotdError("entropic distances are compared: give an epsilon above 0")
+        self._settings, self._workers = settings, workers
+        self._cost = cost_of(settings, reference.mean, device)
+        given = self._cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
+        packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device)
+        self._q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
+        rows, masses = torch.from_numpy(reference.rows).to(device), torch.from_numpy(reference.masses).to(device)
+        moved = moments(self._cost, rows, masses)
+        self._std = cost_mean_and_std(self._cost, moved, target_moments(self._cost, self._q))[1]
+
+    def distance(self, name: str, drawn: Drawn) -> float:
+        """Entropic distance to the target, <P, C> + eps KL(P | a b).
+
+        Raises: GotdError where its potentials do not converge.
+        """
+        settings, epsilon = self._settings, self._settings.epsilon * self._std
+        sample = hold(drawn.rows, drawn.masses, self._cost, self._q, self._workers)
+        solved = solve_sample(
+            sample, self._q, self._cost, epsilon, self._std, settings.tolerance, settings.max_iterations, self._workers
+        )
+        if not solved.converged:
+            raise GotdError(f"{name}: not converged (marginal error {solved.marginal_error:.2g}); raise --epsilon")
+        return solved.distance
