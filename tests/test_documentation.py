@@ -9,6 +9,8 @@ import pytest
 
 from workdir import BIN, Workdir, records, texts
 
+pytestmark = pytest.mark.xdist_group("documentation")  # they share the folder of examples
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 COMMANDS = sorted(path.name for path in BIN.glob("ds-*"))

@@ -2,9 +2,9 @@
 
     python train_study.py WORK [--scale tiny] [--rules FILE] [--budgets 500 2000] [--seeds 3] [--results FILE]
 
-For every target, rule, budget and seed one JSON line. Every choice has the same tokens, the first of the rule's ranking.
-Lines that are there already are not made again. A rule's ranking is the one the probe judged (rules.py); `random` is
-drawn anew for each seed. Costs of every held-out text stay in WORK, for intervals.
+For every target, rule, budget and seed one JSON line. Every choice has the same tokens, the first of the rule's
+ranking. Lines that are there already are not made again. A rule's ranking is the one the probe judged (rules.py);
+`random` is drawn anew for each seed. Costs of every held-out text stay in WORK, for intervals.
 """
 
 import argparse

@@ -1,18 +1,29 @@
 """Wrong pairing is impossible: what does not belong together is refused, and the message says which file it is."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from workdir import Workdir, records, texts
 
 
-@pytest.fixture
-def sharded(work: Workdir) -> Workdir:
-    """Three shards with their vectors and scores."""
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three shards with their vectors and scores, for every test a copy."""
+    made = Workdir(tmp_path_factory.mktemp("sharded"))
     for number in range(3):
-        work.write(f"{number}.jsonl", records(texts(50, seed=number)))
-    work.ok("ds-chunk --chars 500 [0-2].jsonl -o pool/ && ds-embed --dimension 64 pool/* -o emb/"
+        made.write(f"{number}.jsonl", records(texts(50, seed=number)))
+    made.ok("ds-chunk --chars 500 [0-2].jsonl -o pool/ && ds-embed --dimension 64 pool/* -o emb/"
             " && ds-embed --dimension 64 1.jsonl -o t.npy && ds-target-stats --target t.npy emb/* -o t.npz"
             " && ds-score --target t.npz emb/* -o scores/")
+    return made.path
+
+
+@pytest.fixture
+def sharded(work: Workdir, whole: Path) -> Workdir:
+    """Three shards with their vectors and scores."""
+    shutil.copytree(whole, work.path, dirs_exist_ok=True)
     return work
 
 

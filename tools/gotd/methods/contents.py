@@ -59,7 +59,8 @@ _FIELDS: Mapping[str, dict[str, Callable[[Any], bool]]] = {
     "got": _CALIBRATED, "mean": _CALIBRATED, "nearest": _CALIBRATED, "round-robin": _SPACE,
     "classifier": {"center": lambda value: isinstance(value, bool)},
     "dsir": {"min_words": lambda value: _is_whole(value) and value >= 0, "seed": _is_whole,
-             "gumbel": lambda value: isinstance(value, bool), "text_key": lambda value: isinstance(value, str) and value != ""},
+             "gumbel": lambda value: isinstance(value, bool),
+             "text_key": lambda value: isinstance(value, str) and value != ""},
     "random": {"seed": _is_whole},
 }
 #: The only length that may be 0: a pool in which no document was left to take.
