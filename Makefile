@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint scripts/constraints.txt
 
-.PHONY: help setup demo demo-train real test test-all check upgrade
+.PHONY: help setup demo demo-train real experiments test test-all check upgrade
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
@@ -23,6 +23,10 @@ real: $(VENV)/.installed ## choose K from DATA/pool for DATA/tasks/TASK with MOD
 	+PATH="$(abspath $(VENV))/bin:$$PATH" $(MAKE) --no-print-directory -f scripts/pipeline.mk report \
 	    $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) POOL=$(DATA)/pool TARGET=$(DATA)/tasks/$(TASK)/train.jsonl.zst \
 	    NAME=$(TASK) K=$(K) MODEL=$(MODEL) WORK=$(WORK)
+SCALE ?= tiny
+STUDY ?= domain
+experiments: $(VENV)/.test-installed ## a STUDY of scripts/experiments on DATA, at a SCALE, in build/experiments
+	$(VENV)/bin/python scripts/experiments/$(STUDY).py $(DATA) build/experiments --scale $(SCALE)
 test: $(VENV)/.test-installed ## the tests, without the slow ones
 	$(VENV)/bin/python -m pytest -m "not slow" -q -n auto --dist loadgroup
 test-all: $(VENV)/.test-installed ## every test

@@ -9,9 +9,10 @@ transformer: against SentenceTransformer.encode with its defaults, in float32 (o
 tokens a second, padding, share of the matrix rate that the same threads reach on the network's own shapes, and cosine
 to the peer's float32 vectors; on a GPU the share of time in which no kernel runs. static: against model2vec's encode.
 Each contestant has a process of its own, so that peak memory is its own, and they take turns; figures are medians, and
-ratios are those of wall and of processor time. hash: the installed command, from .jsonl.zst to vectors, against one
-pass of data-selection's n-gram counts over the same records (HashedNgramDSIR.fit_importance_estimator, with a target of
-one text); beside them reading alone. memory: peaks that ds-embed itself reports, for few and for many documents.
+ratios are those of wall and of processor time. hash: the installed command, from .jsonl.zst to vectors, against
+data-selection over the same records with a target of one text: one pass that counts n-grams and makes nothing for each
+document (HashedNgramDSIR.fit_importance_estimator), and with the second, after which every document has a number
+(compute_importance_weights); beside them reading alone. memory: peaks that ds-embed itself reports, for few and for many documents.
 """
 
 import argparse
@@ -33,13 +34,15 @@ import zstandard
 from embedders import Contestant, Make, model2vec, ours, sentence_transformers
 
 BIN = Path(sys.executable).parent
-PEER_COUNTS = """
+PEER = """
 import sys, warnings
 warnings.simplefilter("ignore")
 from data_selection import HashedNgramDSIR
 folder, processes = sys.argv[1], int(sys.argv[2])
 peer = HashedNgramDSIR([f"{folder}/pool.jsonl"], [f"{folder}/one.jsonl"], f"{folder}/peer", num_proc=processes)
 peer.fit_importance_estimator()
+if sys.argv[3] == "weights":
+    peer.compute_importance_weights()
 """
 READING = """
 import sys
@@ -116,7 +119,8 @@ def hashing(given: argparse.Namespace, lines: list[bytes], folder: Path) -> None
     pool.write_bytes(zstandard.ZstdCompressor(level=19).compress(b"".join(lines)))
     threads = str(given.threads)
     commands = {
-        "data-selection, counts": [sys.executable, "-c", PEER_COUNTS, str(folder), threads],
+        **{f"data-selection, {until}": [sys.executable, "-c", PEER, str(folder), threads, until]
+           for until in ("counts", "weights")},
         "gotd": [str(BIN / "ds-embed"), "--threads", threads, "-q", str(pool), "-o", str(folder / "v.npy")],
         "reading alone": [sys.executable, "-c", READING, str(pool)],
     }
@@ -128,8 +132,8 @@ def hashing(given: argparse.Namespace, lines: list[bytes], folder: Path) -> None
     walls, useds = ({name: statistics.median(run[i] for run in runs) for name, runs in spent.items()} for i in (0, 1))
     for name in commands:
         print(f"{name:24}{len(lines) / walls[name]:9.0f} docs/s{walls[name]:9.2f} s{useds[name]:9.2f} processor s")
-    print(f"ratio: wall {walls['data-selection, counts'] / walls['gotd']:.1f}, "
-          f"processor {useds['data-selection, counts'] / useds['gotd']:.1f}")
+    for name in list(commands)[:2]:
+        print(f"{name} / gotd: wall {walls[name] / walls['gotd']:.1f}, processor {useds[name] / useds['gotd']:.1f}")
 
 
 def memory(given: argparse.Namespace, lines: list[bytes], folder: Path) -> None:

@@ -66,7 +66,12 @@ def serve(make: Make, given: argparse.Namespace, pipe: Any) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     encode, about = make(given)
     pipe.send("ready")
-    while texts := pipe.recv():
+    # Until the parent goes away.
+    while pipe.poll(None):
+        try:
+            texts = pipe.recv()
+        except EOFError:
+            return
         wall, used = time.perf_counter(), time.process_time()
         vectors = encode(texts)
         spent = time.perf_counter() - wall, time.process_time() - used

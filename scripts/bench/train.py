@@ -81,7 +81,8 @@ class Timed:
 def model(dimension: int) -> GPT2LMHeadModel:
     torch.manual_seed(0)
     heads = max(1, dimension // 64)
-    return GPT2LMHeadModel(GPT2Config(_VOCABULARY, _LENGTH, dimension, 4, heads))
+    return GPT2LMHeadModel(GPT2Config(vocab_size=_VOCABULARY, n_positions=_LENGTH, n_embd=dimension, n_layer=4,
+                                      n_head=heads))
 
 
 def bare(rows: torch.Tensor, steps: int, dimension: int, folder: str) -> float:

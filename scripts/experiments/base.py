@@ -42,7 +42,7 @@ class Shape(NamedTuple):
 
 
 SHAPES = {
-    "tiny": Shape(2048, 128, 96, 2, 3, 16, 3e-3, 1e-3),
+    "tiny": Shape(1024, 64, 64, 2, 2, 32, 3e-3, 1e-3),
     "small": Shape(16384, 256, 512, 8, 8, 64, 6e-4, 2e-4),
 }
 
@@ -176,7 +176,10 @@ class Bench:
         """Cross-entropy of every next token, 0 where there is none. Shapes: int64 (b, l) -> float (b, l - 1)."""
         with torch.autocast("cuda", dtype=torch.bfloat16, enabled=self.device == "cuda"):
             logits = model(input_ids=rows.clamp_min(0)[:, :-1]).logits
-        return cross_entropy(logits.float().transpose(1, 2), rows[:, 1:], ignore_index=_IGNORED, reduction="none")
+        # Flat, the classes last: on a CPU nearly twice as fast as with the classes in the middle.
+        wanted = rows[:, 1:].reshape(-1)
+        losses = cross_entropy(logits.flatten(0, 1).float(), wanted, ignore_index=_IGNORED, reduction="none")
+        return losses.view(len(rows), -1)
 
 
 def _blocks(flat: np.ndarray, length: int) -> np.ndarray:

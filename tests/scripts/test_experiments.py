@@ -1,0 +1,102 @@
+"""The domain study on a few hundred texts: every step runs, nothing twice, and its judge is ds-probe."""
+
+import json
+import runpy
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workdir import Workdir, records, texts
+
+from .conftest import SCRIPTS
+
+STUDY = SCRIPTS / "experiments"
+GENERAL, OTHERS = ("books", "news", "webtext", "wikipedia"), ("amazon", "pubmed")
+TASKS = ("chemprot", "rct_ei", "agnews", "amazon_helpfulness")
+RULES = "random  # drawn\ngot\ndsir:min_words=10\ngot:source=general:rounds=2\n"
+BUDGET = 20
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
+    """A pool of six domains, of which two know the targets' subjects, and the study of it."""
+    made = Workdir(tmp_path_factory.mktemp("study"))
+    for folder in ("pool", *(f"tasks/{task}" for task in TASKS)):
+        (made.path / folder).mkdir(parents=True)
+    for number, domain in enumerate((*GENERAL, *OTHERS)):
+        some = texts(300, seed=number, words=80)
+        known = [text for i, text in enumerate(some) if (i % 5 > 2) == (domain in OTHERS)]
+        made.write(f"pool/{domain}.jsonl", records(known))
+    for number, task in enumerate(TASKS):
+        for seed, split in enumerate(("train", "test")):
+            made.write(f"tasks/{task}/{split}.jsonl", records(texts(200, seed=10 * number + seed)[number % 2 + 3 :: 5]))
+    made.ok("zstd -q --rm pool/*.jsonl tasks/*/*.jsonl")
+    made.write("rules.txt", RULES.encode())
+    made.write("out", made.ok(LINE).out)
+    return made
+
+
+LINE = f"python {STUDY}/domain.py . work --rules rules.txt --budgets {BUDGET} --seeds 1 --processes 2"
+
+
+def lines(work: Workdir, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in work.read(f"work/tiny/{name}").splitlines()]
+
+
+def test_every_rule_is_judged_twice_on_every_target(studied: Workdir) -> None:
+    rules = {line.split()[0] for line in RULES.splitlines()}
+    probed, trained = lines(studied, "probe.jsonl"), lines(studied, "train.jsonl")
+    assert {(line["task"], line["rule"]) for line in probed} == {(t, r) for t in (*TASKS, "mixed") for r in rules}
+    assert len(trained) == len(probed)
+    assert len({line["tokens"] for line in trained}) == 1
+    out = studied.read("out").decode()
+    assert all(out.count(f"| `{rule}` |") == 2 for rule in rules)
+    assert "rank correlation" in out
+
+
+def test_a_choice_of_the_targets_subject_lowers_the_loss(studied: Workdir) -> None:
+    trained = [line for line in lines(studied, "train.jsonl") if line["task"] == "chemprot"]
+    loss = {rule: np.mean([line["nats_per_token"] for line in trained if line["rule"] == rule])
+            for rule in ("got", "random")}
+    assert loss["got"] < loss["random"] < trained[0]["base_nats_per_token"]
+
+
+def test_the_same_line_again_makes_nothing_but_the_tables(studied: Workdir) -> None:
+    before = {name: (studied.path / name).stat().st_mtime_ns for name in studied.names() if ".jsonl" in name}
+    assert studied.ok(LINE).out.splitlines()[-20:] == studied.read("out").splitlines()[-20:]
+    assert before == {name: (studied.path / name).stat().st_mtime_ns for name in before}
+
+
+def test_its_probe_is_ds_probe(studied: Workdir) -> None:
+    line = next(line for line in lines(studied, "probe.jsonl") if (line["task"], line["rule"]) == ("agnews", "got"))
+    pool = studied.ok("zstdcat work/tiny/pool.jsonl.zst").out.splitlines(keepends=True)
+    rankings = list((studied.path / "work/tiny/rankings/agnews").glob("got-*.npy"))
+    said = []
+    for ranking in rankings:
+        studied.write("choice.jsonl", b"".join(pool[row] for row in np.load(ranking)))
+        out = studied.ok(f"ds-probe --json --budget {line['words']} --target work/tiny/held-out/agnews.jsonl.zst "
+                         "--source work/tiny/source.jsonl.zst --pool work/tiny/pool.jsonl.zst choice.jsonl").out
+        said.append({row["kind"]: row["nats_per_token"]["value"] for row in json.loads(out)["rows"]})
+    figures = [(row["none"], row["choice"]) for row in said]
+    wanted = (line["base_nats_per_word"], line["nats_per_word"])
+    assert any(found == pytest.approx(wanted, rel=1e-9) for found in figures), (wanted, figures)
+
+
+def test_an_interval_is_of_paired_differences(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(STUDY))
+    tables = SimpleNamespace(**runpy.run_path(str(STUDY / "tables.py")))
+    costs = np.random.default_rng(0).normal(100, 30, size=400)
+    cell, other = ("a task", 500), ("a task", 2000)
+    # Every text costs 2 nats more: however texts are drawn, the difference is the same.
+    found = {"ours": {at: tables.Judged(costs, 4000, 0.0) for at in (cell, other)},
+             "worse": {at: tables.Judged(costs + 2.0, 4000, 0.0) for at in (cell, other)},
+             "noisy": {at: tables.Judged(costs[::-1], 4000, 0.0) for at in (cell, other)}}
+    assert tables.interval(found, "worse", "ours", [cell, other], 200) == pytest.approx((0.2, 0.2, 0.2))
+    more, low, high = tables.interval(found, "noisy", "ours", [cell, other], 2000)
+    assert more == pytest.approx(0.0, abs=1e-12)
+    # The standard error of a mean of 400 differences of standard deviation sqrt(2) 30, times 400 texts by 4000 units.
+    error = np.std(costs[::-1] - costs) * np.sqrt(400) / 4000
+    assert high == pytest.approx(1.96 * error, rel=0.15)
+    assert low == pytest.approx(-1.96 * error, rel=0.15)
