@@ -12,7 +12,8 @@ Each contestant has a process of its own, so that peak memory is its own, and th
 ratios are those of wall and of processor time. hash: the installed command, from .jsonl.zst to vectors, against
 data-selection over the same records with a target of one text: one pass that counts n-grams and makes nothing for each
 document (HashedNgramDSIR.fit_importance_estimator), and with the second, after which every document has a number
-(compute_importance_weights); beside them reading alone. memory: peaks that ds-embed itself reports, for few and for many documents.
+(compute_importance_weights); beside them reading alone. memory: peaks that ds-embed itself reports, for few and for
+many documents.
 """
 
 import argparse
