@@ -27,10 +27,12 @@ SCALE ?= tiny
 STUDY ?= domain
 experiments: $(VENV)/.test-installed ## a STUDY of scripts/experiments on DATA, at a SCALE, in build/experiments
 	$(VENV)/bin/python scripts/experiments/$(STUDY).py $(DATA) build/experiments --scale $(SCALE)
+# One worker more than CPUs: some tests wait for a scheduler, a signal or a server.
+PYTEST = $(VENV)/bin/python -m pytest -q -n $$(($$(nproc) + 1)) --dist loadgroup
 test: $(VENV)/.test-installed ## the tests, without the slow ones
-	$(VENV)/bin/python -m pytest -m "not slow" -q -n auto --dist loadgroup
+	$(PYTEST) -m "not slow"
 test-all: $(VENV)/.test-installed ## every test
-	$(VENV)/bin/python -m pytest -q -n auto --dist loadgroup
+	$(PYTEST)
 check: $(VENV)/.test-installed ## lint and types
 	$(PIP) ruff mypy
 	$(VENV)/bin/ruff check tools tests scripts

@@ -59,6 +59,7 @@ def test_shards_and_threads_do_not_change_a_byte(tmp_path: Path) -> None:
     assert len(selections(tmp_path, HASH)) == 1
 
 
+@pytest.mark.slow
 def test_nor_with_a_static_model(tmp_path: Path, static_model: Path) -> None:
     assert len(selections(tmp_path, f"--model {static_model}")) == 1
 

@@ -63,6 +63,7 @@ def test_the_readmes_table_is_of_the_rates_that_are_kept(work: Workdir) -> None:
     assert out.strip() in (ROOT / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_measured_on_a_sample(work: Workdir) -> None:
     for number, count in enumerate([50, 150, 300]):
         work.write(f"{number}.jsonl", records(texts(count, seed=number, words=200)))

@@ -187,7 +187,7 @@ def killed(work: Workdir, line: str, after: float, number: signal.Signals) -> No
         os.killpg(process.pid, number)
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_and_run_again_the_same_bytes(work: Workdir, kills: int) -> None:
     prepared(work)
     start = time.monotonic()
