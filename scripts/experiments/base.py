@@ -96,6 +96,9 @@ class Bench:
     """Tokenizer, tokens and base model of a study, made where they are missing."""
 
     def __init__(self, study: Study, scale: str, device: str, deadline: Deadline) -> None:
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
         self.study, self.shape, self.device, self.deadline = study, SHAPES[scale], device, deadline
         self._base = study.folder / "base"
         self._tokenizer_folder = study.folder / "tokenizer"

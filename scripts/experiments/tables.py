@@ -18,7 +18,6 @@ import numpy as np
 from data import SCALES, Study
 from scipy.stats import spearmanr
 
-REFERENCE = "got:vectors=hash+static"
 #: A target and a budget in chunks.
 Cell = tuple[str, int]
 
@@ -116,14 +115,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     parser.add_argument("--scale", choices=list(SCALES), default="tiny")
-    parser.add_argument("--reference", default=REFERENCE)
+    parser.add_argument("--reference", metavar="RULE", help="default: the first `got` of the rules")
     parser.add_argument("--resamples", type=int, default=2000)
     given = parser.parse_args()
     study = Study(given.work / given.scale)
     found = {judge: read(study, judge) for judge in ("probe", "train") if (study.folder / f"{judge}.jsonl").exists()}
     for judge, by in found.items():
+        reference = given.reference or next((rule for rule in by if rule.split(":")[0] == "got"), None)
+        if reference not in by:
+            raise SystemExit(f"tables: error: {judge}.jsonl has no rule {reference or 'got'}; give --reference")
         print(f"By {'the probe' if judge == 'probe' else 'training'}: "
-              f"{table(by, given.reference, given.resamples, 'word' if judge == 'probe' else 'token')}\n")
+              f"{table(by, reference, given.resamples, 'word' if judge == 'probe' else 'token')}\n")
     if len(found) == 2:
         correlation, count = foretold(found["probe"], found["train"])
         print(f"The probe foretells training: rank correlation {correlation:.2f} over {count} (target, rule, budget).")

@@ -12,6 +12,8 @@ from workdir import Workdir, records, texts
 
 from .conftest import SCRIPTS
 
+pytestmark = pytest.mark.xdist_group("experiments")  # they share one study
+
 STUDY = SCRIPTS / "experiments"
 GENERAL, OTHERS = ("books", "news", "webtext", "wikipedia"), ("amazon", "pubmed")
 TASKS = ("chemprot", "rct_ei", "agnews", "amazon_helpfulness")
@@ -31,7 +33,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
         made.write(f"pool/{domain}.jsonl", records(known))
     for number, task in enumerate(TASKS):
         for seed, split in enumerate(("train", "test")):
-            made.write(f"tasks/{task}/{split}.jsonl", records(texts(200, seed=10 * number + seed)[number % 2 + 3 :: 5]))
+            made.write(f"tasks/{task}/{split}.jsonl", records(texts(100, seed=10 * number + seed)[number % 2 + 3 :: 5]))
     made.ok("zstd -q --rm pool/*.jsonl tasks/*/*.jsonl")
     made.write("rules.txt", RULES.encode())
     made.write("out", made.ok(LINE).out)
@@ -63,6 +65,7 @@ def test_a_choice_of_the_targets_subject_lowers_the_loss(studied: Workdir) -> No
     assert loss["got"] < loss["random"] < trained[0]["base_nats_per_token"]
 
 
+@pytest.mark.slow
 def test_the_same_line_again_makes_nothing_but_the_tables(studied: Workdir) -> None:
     before = {name: (studied.path / name).stat().st_mtime_ns for name in studied.names() if ".jsonl" in name}
     assert studied.ok(LINE).out.splitlines()[-20:] == studied.read("out").splitlines()[-20:]
