@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gotd.embedders import piece_table
 from gotd.embedders.piece_table import PieceTable
 from gotd.embedders.words import MAX_WORD_BYTES, STRIDE, Int64s, UInt64s, hash_runs, join
 
@@ -97,7 +96,7 @@ class WordTokens:
         new, first = np.unique(pieces.hashes[unknown], return_index=True)
         ids = self._tokenise([pieces.word(place) for place in unknown[first]])
         with self._lock:
-            if len(self._table) + len(new) <= piece_table.MAX_PIECES:
+            if self._table.has_room(len(new), sum(map(len, ids))):
                 # Another thread may have learnt some of them meanwhile.
                 absent = np.flatnonzero(self._table.find(new) < 0)
                 self._table.add(new[absent], [ids[place] for place in absent])
