@@ -19,7 +19,7 @@ from random import Random
 from typing import NoReturn
 
 from fuzzing.forks import MEMORY_BYTES, Ended, in_fork, run
-from fuzzing.subjects import NO_PLACE, SUBJECTS, WRONG, Case, made_wrong, main_of, make_files
+from fuzzing.subjects import NO_PLACE, PRINTED, SUBJECTS, WRONG, Case, made_wrong, main_of, make_files
 from gotd.methods.registry import RULES, module
 
 
@@ -34,10 +34,10 @@ def complaint(case: Case, ended: Ended, folder: Path, before: set[str]) -> str:
     lines = ended.err.splitlines()
     if any(not line.startswith(f"{case.tool}: ") for line in lines):
         return "somebody else's words on stderr"
+    made = (folder / case.made).exists() and (case.made != PRINTED or (folder / PRINTED).stat().st_size > 0)
     left = {path.name for path in folder.iterdir()} - before - {"out", "err", case.made}
     if left:
         return f"left behind: {left}"
-    made = (folder / case.made).exists()
     if ended.status in (1, 2):
         if len([line for line in lines if ": error: " in line]) != 1 or made:
             return "an output in spite of an error" if made else "not one line of error"
@@ -100,6 +100,8 @@ def import_for(tool: str) -> None:
 
         for rule in RULES.values():
             module(rule)
+    if tool == "ds-probe":
+        import gotd.cli._probing
     if tool == "ds-train":
         import gotd.training.running  # noqa: F401
     gc.collect()

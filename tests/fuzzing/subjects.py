@@ -22,6 +22,7 @@ from fuzzing.records_wrong import wrapped, wrong_lines
 from workdir import records, texts
 
 WRONG = "wrong"
+PRINTED = "out"
 CONFIG = {"model_type": "gpt2", "vocab_size": 300, "n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2}
 
 
@@ -29,7 +30,8 @@ class Case(NamedTuple):
     """One way to call a command.
 
     line : its words; base : the good file that `wrong` is made from; kind : records, vectors, scores or target
-    made : what it writes; judge : AssertionError where an output that was made is not the right one
+    made : what it writes, PRINTED for what it prints
+    judge : AssertionError where an output that was made is not the right one
     """
 
     line: str
@@ -182,10 +184,17 @@ def _trained(folder: Path, case: Case) -> None:
     assert meta["documents"] + meta["empty"] == len(found), "documents were lost"
 
 
+def _compared(folder: Path, case: Case) -> None:
+    found = json.loads((folder / case.made).read_text())
+    again = _again(folder, case, _as_texts(texts_of(folder / WRONG)))
+    assert found == json.loads(again.read_text()), "other figures than of these texts"
+
+
 _STATS = "ds-target-stats -q --threads 1 --no-center -o made.npz"
 _SCORE = "ds-score -q --threads 1"
 _TOPK = "ds-topk -q -k 20 -o made.zst"
 _TRAIN = "ds-train -q --threads 1 --init config.json --tokenizer tokens --objective clm --length 32 --batch 8 --steps 1"
+_PROBE = "ds-probe -q --threads 1 --json --resamples 100 --budget 50"
 _POOLS = ("pool.jsonl", "pool.zst")
 #: Those that import least come first.
 SUBJECTS: dict[str, Sequence[Case]] = {
@@ -212,6 +221,9 @@ SUBJECTS: dict[str, Sequence[Case]] = {
         Case(f"{_STATS} --target {WRONG} pool.npy", "target.npy", "vectors", "made.npz", _fitted),
         Case(f"{_STATS} --target target.npy --weights {WRONG} pool.npy", "weights.npy", "weights", "made.npz", _fitted),
     ],
+    "ds-probe": [Case(f"{_PROBE} {words}", base, "records", PRINTED, _compared) for base in _POOLS for words in (
+        f"--target {WRONG} --source pool.jsonl carried.zst", f"--target target.jsonl --source {WRONG} carried.zst",
+        f"--target target.jsonl --source pool.jsonl {WRONG}")],
     "ds-train": [Case(f"{_TRAIN} {WRONG} -o made", base, "records", "made", _trained) for base in _POOLS],
 }
 
