@@ -119,7 +119,7 @@ def test_what_does_not_pass_is_an_error_in_the_end(store: Store, work: Workdir, 
     begin = time.monotonic()
     key = "emb/1.npy" if fault.method == "PUT" else "pool/1.jsonl.zst"
     done = work.fails(f"ds-embed --dimension 64 {u}/pool/ -o {u}/emb/", f"ds-embed: error: {u}/{key}: ", said, **tries)
-    assert time.monotonic() - begin < 60
+    assert time.monotonic() - begin < 120  # and does not hang
     assert "smart_open" not in done.err
     assert not any(key.startswith("emb/") for key in store.bucket.names())
     store.proxy.faults.clear()
