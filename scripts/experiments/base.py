@@ -22,6 +22,8 @@ from gotd.training.tokenizers import load_tokenizer, train_tokenizer
 
 #: Nothing is to be predicted there.
 _IGNORED = -100
+#: Steps between checkpoints.
+_SAVE_STEPS = 100
 
 
 class Shape(NamedTuple):
@@ -78,13 +80,15 @@ class Checkpoint:
         return int(held["step"])
 
     def after(self, step: int, steps: int, loss: float, model: Any, optimizer: Any) -> None:
-        """Told of every step; at the deadline, saves and leaves."""
-        if step % 100 == 0:
+        """Told of every step; saves now and then, and at the deadline, when it leaves."""
+        is_over = self._deadline.is_near()
+        if step % _SAVE_STEPS == 0:
             print(f"step {step} of {steps}: loss {loss:.3f}", flush=True)
-        if self._deadline.is_near():
+        if is_over or step % _SAVE_STEPS == _SAVE_STEPS - 1:
             draft = self._path.with_suffix(".tmp")
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}, draft)
             draft.replace(self._path)
+        if is_over:
             self._deadline.leave()
 
     def remove(self) -> None:
