@@ -26,6 +26,12 @@ def test_vectors_have_unit_length_and_do_not_depend_on_neighbours() -> None:
     assert lengths[1] == 0
 
 
+def test_half_precision_is_single_precision_rounded_once() -> None:
+    single, half = HashEmbedder(256).embed(TEXTS), HashEmbedder(256, half=True).embed(TEXTS)
+    assert half.dtype == np.float16
+    assert half.tobytes() == single.astype(np.float16).tobytes()
+
+
 def test_alike_is_nearer_than_unlike() -> None:
     a, b, c = HashEmbedder().embed(["inhibitors of kinase activity", "the kinase inhibitors", "stir the butter slowly"])
     assert a @ b > 0.3 > abs(a @ c)

@@ -65,7 +65,7 @@ def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimens
     written = _DTYPES[dtype] if is_vectors else None
     reading = Reading(text_key, Skipping(skip_invalid), long_window)
     with load(models, device=device, threads=options.thread_count(threads), max_tokens=max_tokens, dimension=dimension,
-              batch_tokens=batch_tokens, precision=precision, pooling=pooling) as embedder:
+              batch_tokens=batch_tokens, precision=precision, pooling=pooling, half=written != "<f4") as embedder:
         maker = made_by("ds-embed", {"text_key": text_key} | ({"dtype": dtype} if is_vectors else {}),
                         embedder=embedder.identity)
 

@@ -38,9 +38,10 @@ class HashEmbedder(Embedder):
 
     dimension : at least 2; collisions fade as it grows
     threads : how many blocks of texts are worked on at once
+    half : vectors in float16, rounded by the threads that make them: who writes them is busy enough
     """
 
-    def __init__(self, dimension: int = DEFAULT_DIMENSION, threads: int = 1) -> None:
+    def __init__(self, dimension: int = DEFAULT_DIMENSION, threads: int = 1, half: bool = False) -> None:
         if dimension < 2:
             raise UsageError(f"{dimension} dimensions for hash: it needs at least 2")
         super().__init__()
@@ -53,11 +54,12 @@ class HashEmbedder(Embedder):
             "normalised": True,
             "dimension": dimension,
         }
+        self._dtype = np.float16 if half else np.float32
         self._pool = ThreadPoolExecutor(threads, "hash")
 
     def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
         """Vectors of unit length; zero for a text without a word."""
-        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        vectors: Vectors = np.empty((len(texts), self.dimension), dtype=self._dtype)
         # The results go straight into `vectors`, only counts come back.
         work = [
             self._pool.submit(self._embed_block, texts[begin:end], vectors[begin:end])
@@ -88,7 +90,7 @@ class HashEmbedder(Embedder):
             yield begin, len(texts)
 
     def _embed_block(self, texts: Sequence[str], out: Vectors) -> Int64s:
-        """Vectors of a block into `out`, float32 (n, dimension); words of each text returned, int64 (n,)."""
+        """Vectors of a block into `out`, (n, dimension); words of each text returned, int64 (n,)."""
         sums, words = self._project(next(pieces := _pieces(texts)))
         for piece in pieces:
             more, count = self._project(piece)
@@ -98,7 +100,7 @@ class HashEmbedder(Embedder):
         signed = sums.astype(np.float32)
         magnitudes = np.abs(signed)
         magnitudes /= np.maximum(magnitudes.sum(axis=1, keepdims=True), np.float32(1))
-        np.copysign(np.sqrt(magnitudes, out=magnitudes), signed, out=out)
+        np.copysign(np.sqrt(magnitudes, out=magnitudes), signed, out=out, dtype=np.float32, casting="same_kind")
         return words
 
     def _project(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float64], Int64s]:

@@ -23,6 +23,7 @@ def load(
     batch_tokens: int | None = None,
     precision: str = "auto",
     pooling: str | None = None,
+    half: bool = False,
 ) -> Embedder:
     """The embedder of one model, or of several side by side.
 
@@ -31,6 +32,7 @@ def load(
     threads : for the whole process
     max_tokens : how much of a text the models read; None leaves it to them
     dimension : of `hash`
+    half : float16 will do: an embedder that has it for nothing may give it
 
     Raises:
         UsageError: options that fit none of the models.
@@ -52,7 +54,8 @@ def load(
 
     def load_one(model: str) -> Embedder:
         if model == HASH:
-            return HashEmbedder(DEFAULT_DIMENSION if dimension is None else dimension, threads)
+            wide = DEFAULT_DIMENSION if dimension is None else dimension
+            return HashEmbedder(wide, threads, half and len(models) == 1)
         folder = find_folder(model)
         if is_static(folder):
             if pooling is not None and len(models) == 1:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
-Vectors: TypeAlias = npt.NDArray[np.float32]
+Vectors: TypeAlias = npt.NDArray[np.float32 | np.float16]
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Counts:
 class Embedded(NamedTuple):
     """Texts as vectors.
 
-    vectors : float32 (n, dimension), never NaN; zero for a text without tokens
+    vectors : float32, or float16 where asked for, (n, dimension), never NaN; zero for a text without tokens
     counts : of these n texts
     """
 
