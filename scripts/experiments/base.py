@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from data import SCALES, Study, texts
 from deadline import Deadline
+from results import whole
 from torch.nn.functional import cross_entropy
 
 from gotd.training.tokenizers import load_tokenizer, train_tokenizer
@@ -85,9 +86,9 @@ class Checkpoint:
         if step % _SAVE_STEPS == 0:
             print(f"step {step} of {steps}: loss {loss:.3f}", flush=True)
         if is_over or step % _SAVE_STEPS == _SAVE_STEPS - 1:
-            draft = self._path.with_suffix(".tmp")
-            torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}, draft)
-            draft.replace(self._path)
+            held = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
+            with whole(self._path) as draft:
+                torch.save(held, draft)
         if is_over:
             self._deadline.leave()
 
@@ -117,11 +118,9 @@ class Bench:
         if not cache.exists():
             end = self.tokenizer.eos_token_id
             ids = [[*found, end] for found in self.tokenizer(texts(path))["input_ids"]]
-            cache.parent.mkdir(exist_ok=True)
-            draft = cache.with_suffix(".tmp.npz")
             flat = np.fromiter((token for each in ids for token in each), np.uint16)
-            np.savez(draft, flat=flat, lengths=np.array([len(each) for each in ids]))
-            draft.replace(cache)
+            with whole(cache) as draft:
+                np.savez(draft, flat=flat, lengths=np.array([len(each) for each in ids]))
         with np.load(cache) as found:
             return Tokens(found["flat"], found["lengths"])
 

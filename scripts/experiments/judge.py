@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from data import Study, texts
+from results import whole
 
 from gotd.probing.counting import Reader
 from gotd.probing.model import Counts, Mixture, document_costs
@@ -26,7 +27,6 @@ class Judge:
         self.target = Target(texts(study.held_out(task)))
         self._order, self._share = order, share
         folder = study.folder / "probe"
-        folder.mkdir(exist_ok=True)
         self._pool = _numbered(folder / f"{task}-pool.npz", self.target, study.pool, threads)
         self.words = self._pool.lengths
         self._starts = np.cumsum(self.words) - self.words
@@ -62,8 +62,7 @@ def _numbered(cache: Path, target: Target, records: Path, threads: int) -> Numbe
         every = texts(records)
         blocks = [block.numbered for block in reader.of(every[i : i + _BATCH] for i in range(0, len(every), _BATCH))]
         arrays = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in Numbered._fields}
-        draft = cache.with_suffix(".tmp.npz")
-        np.savez(draft, **arrays)
-        draft.replace(cache)
+        with whole(cache) as draft:
+            np.savez(draft, **arrays)
     with np.load(cache) as found:
         return Numbered(*(found[name] for name in Numbered._fields))

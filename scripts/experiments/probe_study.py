@@ -8,7 +8,6 @@ a rule a line (rules.py); the default is rules/defaults.txt. Costs of every held
 """
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from data import SCALES, TARGETS, Study
 from deadline import Deadline
 from judge import Judge
+from results import add_all, lines_of, whole
 from rules import Rule, ranked
 
 BUDGETS = (500, 2_000, 10_000)
@@ -32,11 +32,8 @@ def read_rules(path: Path) -> list[Rule]:
 
 
 def done(results: Path) -> set[tuple[object, ...]]:
-    """What a results file holds already."""
-    if not results.exists():
-        return set()
-    found = (json.loads(line) for line in results.read_text().splitlines())
-    return {(run["task"], run["rule"], run["chunks"], run["order"], run["lambda"]) for run in found}
+    """The runs that a results file holds already."""
+    return {(run["task"], run["rule"], run["chunks"], run["order"], run["lambda"]) for run in lines_of(results)}
 
 
 def ranking(study: Study, task: str, rule: Rule, chunks: int) -> np.ndarray:
@@ -69,8 +66,8 @@ def runs(study: Study, rules: list[Rule], order: int, share: float, before: set[
                 words = round(chunks * float(judge.words.mean()))
                 costs = judge.costs(best, words)
                 file = cost_file(study, task, rule.written, chunks, order, share)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                np.save(file, costs)
+                with whole(file) as draft:
+                    np.save(draft, costs)
                 yield {"task": task, "rule": rule.written, "chunks": chunks, "order": order, "lambda": share,
                        "words": words, "held_out_words": total,
                        "nats_per_word": float(costs.sum() / total),
@@ -92,15 +89,9 @@ def main() -> None:
     given = parser.parse_args()
     study = Study(given.work / given.scale)
     results = given.results or study.folder / "probe.jsonl"
-    before, deadline = done(results), Deadline(given.minutes)
-    with results.open("a") as out:
-        for run in runs(study, read_rules(given.rules), given.order, given.share, before, given.tasks,
-                        given.budgets):
-            out.write(json.dumps(run) + "\n")
-            out.flush()
-            print(f"{run['task']:20} {run['chunks']:6} {run['nats_per_word']:.4f} {run['rule']}", flush=True)
-            if deadline.is_near():
-                deadline.leave()
+    found = runs(study, read_rules(given.rules), given.order, given.share, done(results), given.tasks, given.budgets)
+    add_all(results, found, lambda run: f"{run['task']:20} {run['chunks']:6} {run['nats_per_word']:.4f} {run['rule']}",
+            Deadline(given.minutes))
 
 
 if __name__ == "__main__":

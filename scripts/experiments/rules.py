@@ -12,7 +12,6 @@ A rule is written RULE[:OPTION=VALUE]..., as got:vectors=hash+static:source=gene
 """
 
 import hashlib
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from data import Study, texts
+from results import whole
 
 from gotd.methods.registry import RULES, module
 from gotd.methods.settings import Settings
@@ -64,10 +64,8 @@ def ranked(study: Study, task: str, rule: Rule, wanted: int) -> np.ndarray:
     file = study.folder / "rankings" / task / f"{rule.name}-{key}.npy"
     if not file.exists():
         order = _distinct(study, rule, _rank(study, task, rule, wanted), wanted)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_name(f".{os.getpid()}-{file.name}")
-        np.save(draft, order.astype(np.int32))
-        draft.replace(file)
+        with whole(file) as draft:
+            np.save(draft, order.astype(np.int32))
     return np.load(file).astype(np.int64)
 
 

@@ -9,13 +9,13 @@ training: Spearman's correlation of the gains over no choice, over all (target, 
 """
 
 import argparse
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from data import SCALES, Study
+from results import lines_of
 from scipy.stats import spearmanr
 
 #: A target and a budget in chunks.
@@ -45,7 +45,7 @@ Found = dict[str, dict[Cell, Judged]]
 
 def read(study: Study, judge: str) -> Found:
     """What was found by "probe" or "train", the seeds of a rule as one."""
-    lines = [json.loads(line) for line in (study.folder / f"{judge}.jsonl").read_text().splitlines()]
+    lines = lines_of(study.folder / f"{judge}.jsonl")
     runs: dict[tuple[str, Cell], list[dict[str, object]]] = defaultdict(list)
     for line in lines:
         rule = "random" if line["rule"].startswith("random:") else line["rule"]

@@ -9,8 +9,6 @@ the runs out by --part I/N; all append to one file.
 """
 
 import argparse
-import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ from base import Bench
 from data import SCALES, TARGETS, Study
 from deadline import Deadline
 from probe_study import BUDGETS, ranking, read_rules
+from results import add_all, lines_of, whole
 from rules import Rule
 
 _HERE = Path(__file__).parent
@@ -41,11 +40,8 @@ class Run(NamedTuple):
 
 
 def done(results: Path) -> set[Run]:
-    """What a results file holds already."""
-    if not results.exists():
-        return set()
-    found = (json.loads(line) for line in results.read_text().splitlines())
-    return {Run(*(line[name] for name in Run._fields)) for line in found}
+    """The runs that a results file holds already."""
+    return {Run(*(line[name] for name in Run._fields)) for line in lines_of(results)}
 
 
 def wanted(rules: list[Rule], tasks: list[str], budgets: list[int], seeds: int) -> Iterator[Run]:
@@ -61,16 +57,10 @@ def base_costs(bench: Bench, study: Study, task: str) -> np.ndarray:
     """Nats of each held-out text under the base model, measured once. Shapes: -> float64 (n,)."""
     file = study.folder / "costs" / task / "base.npy"
     if not file.exists():
-        keep(file, bench.costs(bench.base(), bench.tokens(study.held_out(task))))
+        costs = bench.costs(bench.base(), bench.tokens(study.held_out(task)))
+        with whole(file) as draft:
+            np.save(draft, costs)
     return np.asarray(np.load(file))
-
-
-def keep(file: Path, array: np.ndarray) -> None:
-    """An array to a file, which is there whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{os.getpid()}-{file.name}")
-    np.save(draft, array)
-    draft.replace(file)
 
 
 def carry_out(bench: Bench, study: Study, run: Run) -> dict[str, object]:
@@ -88,7 +78,8 @@ def carry_out(bench: Bench, study: Study, run: Run) -> dict[str, object]:
     model = bench.base()
     bench.train(model, flat, bench.shape.light_rate, run.seed)
     costs = bench.costs(model, held_out)
-    keep(run.cost_file(study), costs)
+    with whole(run.cost_file(study)) as draft:
+        np.save(draft, costs)
     total = int(held_out.lengths.sum())
     return {**run._asdict(), "tokens": budget, "held_out_tokens": total, "nats_per_token": float(costs.sum() / total),
             "base_nats_per_token": float(base.sum() / total), "rate": bench.shape.light_rate,
@@ -113,17 +104,10 @@ def main() -> None:
     study, deadline = Study(given.work / given.scale), Deadline(given.minutes)
     results, (part, parts) = study.folder / "train.jsonl", map(int, given.part.split("/"))
     bench, before = Bench(study, given.scale, given.device, deadline), done(results)
-    with results.open("a") as out:
-        every = list(wanted(read_rules(given.rules), given.tasks, given.budgets, given.seeds))
-        for run in every[part::parts]:
-            if run in before:
-                continue
-            found = carry_out(bench, study, run)
-            out.write(json.dumps(found) + "\n")
-            out.flush()
-            print(f"{run.task:20} {run.chunks:6} {run.seed} {found['nats_per_token']:.4f} {run.rule}", flush=True)
-            if deadline.is_near():
-                deadline.leave()
+    every = list(wanted(read_rules(given.rules), given.tasks, given.budgets, given.seeds))
+    add_all(results, (carry_out(bench, study, run) for run in every[part::parts] if run not in before),
+            lambda run: f"{run['task']:20} {run['chunks']:6} {run['seed']} {run['nats_per_token']:.4f} {run['rule']}",
+            deadline)
 
 
 if __name__ == "__main__":
