@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gotd.embedders.hashing import HashEmbedder
+from gotd.embedders.hashing import HashEmbedder, round_to_half
 from gotd.errors import UsageError
 
 TEXTS = ["The cat sat on the mat.", "", "蛋白質の構造", "Drug-protein interactions in vivo", "Привет, мир ☃ 🧬"]
@@ -30,6 +30,15 @@ def test_half_precision_is_single_precision_rounded_once() -> None:
     single, half = HashEmbedder(256).embed(TEXTS), HashEmbedder(256, half=True).embed(TEXTS)
     assert half.dtype == np.float16
     assert half.tobytes() == single.astype(np.float16).tobytes()
+
+
+def test_halves_are_those_that_numpy_rounds_to() -> None:
+    magnitudes = np.arange(0x38800000, 0x3F800001, 7, dtype=np.uint32).view(np.float32)  # 2**-14 to 1
+    magnitudes = np.concatenate(([0], np.ldexp(np.arange(1, 1024), -24), magnitudes), dtype=np.float32)
+    signed = np.where(np.arange(len(magnitudes)) % 2, -magnitudes, magnitudes)
+    halves = np.empty(len(magnitudes), dtype=np.float16)
+    round_to_half(magnitudes.copy(), signed, halves)
+    assert halves.tobytes() == signed.astype(np.float16).tobytes()
 
 
 def test_alike_is_nearer_than_unlike() -> None:

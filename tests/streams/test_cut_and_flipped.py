@@ -178,6 +178,25 @@ def test_a_pipe_that_delivers_byte_by_byte_is_read_alike() -> None:
     assert np.concatenate(list(vectors.blocks())).tolist() == ROWS.tolist()
 
 
+@pytest.mark.parametrize("level", [1, 19])
+@pytest.mark.parametrize("content_size", [True, False])
+@pytest.mark.parametrize("checksum", [True, False])
+@pytest.mark.parametrize("size", [10, 200, 300, 70_000, 1_000_000, 5_000_000])
+def test_every_frame_that_zstd_writes_is_read(level: int, content_size: bool, checksum: bool, size: int) -> None:
+    numbers = random.Random(size)
+    lines = [b'{"a":"%d"}' % numbers.randrange(10**6) for _ in range(size // 40)] + [b'{"b":"%b"}' % (b"x" * size)]
+    encoder = zstandard.ZstdCompressor(level=level, write_checksum=checksum, write_content_size=content_size)
+    blocks = encoder.compressobj()  # blocks that end where they are flushed, and a frame of unknown size
+    flushed = [blocks.compress(line + b"\n") + blocks.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK) for line in lines[-500:]]
+    flushed.append(blocks.flush())
+    first = encoder.compress(b"\n".join(lines) + b"\n")
+    data = first + b"".join(flushed)
+    assert read_lines(data, True) == lines + lines[-500:]
+    for cut in (5, 8, len(first) // 2, len(first) + 8, len(data) - 1):
+        with pytest.raises(DataError, match="cut short"):
+            read_lines(data[:cut], True)
+
+
 def test_a_small_file_that_unpacks_to_gigabytes_is_read_in_bounded_pieces() -> None:
     bomb = zstandard.ZstdCompressor(level=19).compress(b" " * (1 << 28))
     assert len(bomb) < 1 << 15

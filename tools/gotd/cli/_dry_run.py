@@ -86,7 +86,7 @@ class _Counting:
         self.is_pipe = name == STANDARD
         self.bytes = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Count."""
         self.bytes += len(data)
 

@@ -3,6 +3,7 @@
 import click
 
 from gotd.cli import _options as options
+from gotd.cli._allocator import keep_freed_memory
 from gotd.cli._dry_run import report
 from gotd.cli._embedding import Reading, embed_all, embed_into
 from gotd.cli._frame import Run, entry_point, print_text
@@ -62,6 +63,8 @@ def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimens
     if has_nothing_to_do(found, files, run):
         return
     is_vectors = is_directory(output) or output.endswith(".npy")
+    if set(models) == {"hash"}:  # a network's buffers are of many sizes: kept ones would not fit the next
+        keep_freed_memory()
     written = _DTYPES[dtype] if is_vectors else None
     reading = Reading(text_key, Skipping(skip_invalid), long_window)
     with load(models, device=device, threads=options.thread_count(threads), max_tokens=max_tokens, dimension=dimension,

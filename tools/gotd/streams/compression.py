@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import zstandard
 
@@ -24,9 +24,9 @@ OPENING_FRAME = ZSTD_MAGIC + b"\x20\x00" + b"\x00\x00\x00" + b"\x01\x00\x00"
 USUAL_WINDOW_BYTES = 1 << 27
 LONG_WINDOW_BYTES = 1 << 31
 
-#: Compressed bytes given to the decoder at once. One zstd block of 4 bytes can hold 128 KiB, so this bounds what a
-#: malicious file can make of one step: 2 KiB become at most 64 MiB.
-_FEED_BYTES = 1 << 11
+#: A block's header, and the type of block that is one byte many times.
+_BLOCK_HEADER_BYTES = 3
+_REPEATED_BYTE = 1
 #: Plain bytes handed on at once: as many empty lines are a list of some megabytes.
 _PLAIN_BYTES = 1 << 20
 
@@ -76,20 +76,43 @@ def _zstd_frames(source: ByteSource, window_bytes: int) -> Iterator[bytes | Mark
 
 
 def _zstd_frame(source: ByteSource, decompressor: zstandard.ZstdDecompressor) -> Iterator[bytes]:
+    """One block at a time, so that no step makes more than the 128 KiB that a block can hold, whoever made the file.
+
+    Source: RFC 8878, 3.1.1.
+    """
     frame = decompressor.decompressobj()
-    while not frame.eof:
-        piece = source.read_some(_FEED_BYTES)
-        if not piece:
-            raise DataError(source.name, "cut short: it ends inside a zstd frame", "fetch or make the file again")
-        try:
-            plain = frame.decompress(piece)
-        except zstandard.ZstdError as error:
-            if "too much memory" in str(error):
-                raise DataError(source.name, "needs a zstd window over 128 MiB", "pass --long to allow it") from error
-            raise DataError(source.name, f"damaged zstd data ({error})", "fetch or make the file again") from error
-        for start in range(0, len(plain), _PLAIN_BYTES):
-            yield plain[start : start + _PLAIN_BYTES]
-    source.unread(frame.unused_data)
+    header, checksum = _frame_sizes(source.peek(5)[-1])
+    # The next block's header is read, and given to the decoder, with the block before it.
+    piece, last = source.read_exactly(header + _BLOCK_HEADER_BYTES), False
+    while not last:
+        block = int.from_bytes(piece[-_BLOCK_HEADER_BYTES:], "little")
+        last = bool(block & 1)
+        yield from _decoded(source, frame, piece)
+        size = 1 if block >> 1 & 3 == _REPEATED_BYTE else block >> 3
+        piece = source.read_exactly(size + (checksum if last else _BLOCK_HEADER_BYTES))
+    if piece:  # nothing follows an empty block without a checksum
+        yield from _decoded(source, frame, piece)
+    if not frame.eof:
+        raise DataError(source.name, "damaged zstd data (a frame without an end)", "fetch or make the file again")
+
+
+def _frame_sizes(descriptor: int) -> tuple[int, int]:
+    """Bytes of a frame's header and of its checksum (RFC 8878, 3.1.1.1)."""
+    single_segment = descriptor >> 5 & 1
+    content_size = (single_segment, 2, 4, 8)[descriptor >> 6]
+    dictionary = (0, 1, 2, 4)[descriptor & 3]
+    return 5 + (1 - single_segment) + dictionary + content_size, 4 * (descriptor >> 2 & 1)
+
+
+def _decoded(source: ByteSource, frame: Any, piece: bytes) -> Iterator[bytes]:
+    try:
+        plain = frame.decompress(piece)
+    except zstandard.ZstdError as error:
+        if "too much memory" in str(error):
+            raise DataError(source.name, "needs a zstd window over 128 MiB", "pass --long to allow it") from error
+        raise DataError(source.name, f"damaged zstd data ({error})", "fetch or make the file again") from error
+    if plain:
+        yield plain
 
 
 def _skip(source: ByteSource, count: int) -> None:

@@ -29,7 +29,7 @@ class Sink(Protocol):
     #: A reader may be listening while we write: announce the stream, so that a missing seal shows.
     is_pipe: bool
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes | memoryview) -> None: ...
 
     def patch(self, offset: int, data: bytes) -> None:
         """Overwrite bytes already written (never where is_pipe)."""
@@ -45,7 +45,7 @@ class _DescriptorSink:
         self._descriptor = descriptor
         self._start = 0 if is_pipe else os.lseek(descriptor, 0, os.SEEK_CUR)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         left = memoryview(data)
         while left:
             left = left[self._guard(os.write, self._descriptor, left) :]
