@@ -51,6 +51,10 @@ def load(
     # Read when tokenizers first works in parallel.
     os.environ["RAYON_NUM_THREADS"] = str(threads)
     os.environ["TOKENIZERS_PARALLELISM"] = "true" if threads > 1 else "false"
+    # Read when torch first works in bfloat16: how many prepared products each of two caches keeps. A batch needs a
+    # dozen; with the usual 1024, one for every shape of a batch there ever was, memory grows for hours.
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "16")
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
 
     def load_one(model: str) -> Embedder:
         if model == HASH:
