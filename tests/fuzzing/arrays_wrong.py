@@ -149,7 +149,7 @@ def _loaded(member: bytes) -> np.ndarray:
     """A member's array, or some bytes where it is none any more."""
     try:
         return np.atleast_1d(np.load(io.BytesIO(member)))
-    except (ValueError, EOFError, tokenize.TokenError):
+    except (ValueError, EOFError, MemoryError, tokenize.TokenError):
         return np.frombuffer(b"0123456789", "u1")
 
 
