@@ -220,6 +220,14 @@ def test_random_bytes_are_never_read_as_rows() -> None:
             read_vectors(b"\x93NUMPY" + data, True)
 
 
+@pytest.mark.parametrize("version", [(1, 4), (0, 0), (4, 0)])
+def test_an_array_of_a_version_that_numpy_does_not_read_is_refused(version: tuple[int, int]) -> None:
+    out = io.BytesIO()
+    np.save(out, np.ones((2, 3), "<f4"))
+    with pytest.raises(DataError, match="version {}.{}".format(*version)):
+        read_vectors(out.getvalue()[:6] + bytes(version) + out.getvalue()[8:], True)
+
+
 @pytest.mark.parametrize(("array", "said"), [
     (np.zeros((2, 3)), "dtype <f8"), (np.zeros(3, "f4"), "shape"), (np.zeros((2, 3), ">f4"), "dtype >f4"),
     (np.asfortranarray(np.ones((2, 3), "f4")), "Fortran"), (np.zeros((2, 0), "f4"), "shape"),

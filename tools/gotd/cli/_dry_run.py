@@ -169,7 +169,7 @@ def _array_rows(start: bytes) -> int | None:
     from gotd.streams.npy_header import length_bytes, parse
 
     try:
-        line = 8 + length_bytes(start[6])
+        line = 8 + length_bytes(start[6:8])
         return parse(start[6], start[8:line], start[line:]).shape[0]
     except (ValueError, IndexError):
         return None

@@ -37,7 +37,9 @@ def _is_whole(value: object) -> bool:
 
 #: Of two shares between 1e-8 and 1 + 1e-8 (dsir.py) it is at most 18.5; infinity and NaN are more.
 _MOST_LOG_RATIO = 20.0
-_CENTRE = _Array("<f4", ("d",), optional=True)
+#: A row less the centre is squared in float32, which ends at 3e38.
+_MOST_CENTRE = 1e18
+_CENTRE = _Array("<f4", ("d",), lambda centre: bool(np.linalg.norm(centre.astype(np.float64)) < _MOST_CENTRE), True)
 _SPACE: dict[str, Callable[[Any], bool]] = {
     "metric": lambda value: value in ("sqeuclidean", "cosine"), "center": lambda value: isinstance(value, bool),
 }

@@ -171,7 +171,7 @@ class Scorer:
         distances = _distances(self._kernel, rows, self._width, block_rows(self._device), self._device)
         turns = max(1, self._width * self._rounds)
         closest = np.maximum(distances.min(axis=1).astype(np.float64), 0.0)
-        found = turns * (1.0 + closest / (1.0 + closest))
+        found = turns * (2.0 - 1.0 / (1.0 + closest))  # up to twice the turns, at an infinite distance too
         row, j = np.nonzero(distances <= self._furthest)
         rounds = self._first_rounds(j, distances[row, j], content_keys(rows, 0)[row])
         taken = rounds < self._rounds

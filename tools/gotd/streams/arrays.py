@@ -66,7 +66,7 @@ class ArrayReader:
             what = f"not a .npy array after {self.rows} rows"
             raise DataError(self.name, what, "give files made by ds-embed or np.save")
         try:
-            length = self._source.read_exactly(length_bytes(start[6]))
+            length = self._source.read_exactly(length_bytes(start[6:]))
             count = int.from_bytes(length, "little")
             if count > MAX_HEADER_BYTES:
                 raise ValueError(f"damaged .npy header ({count} bytes)")

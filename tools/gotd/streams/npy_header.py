@@ -30,11 +30,14 @@ class Header(NamedTuple):
         return count * self.dtype.itemsize
 
 
-def length_bytes(version: int) -> int:
-    """Bytes of the number that says how long the line is; ValueError for a version that there is not."""
-    if version not in (1, 2, 3):
-        raise ValueError(f"version {version} of the format")
-    return 2 if version == 1 else 4
+def length_bytes(version: bytes) -> int:
+    """Bytes of the number that says how long the line is; ValueError for a version that there is not.
+
+    version : major and minor, a byte each
+    """
+    if version not in (b"\1\0", b"\2\0", b"\3\0"):
+        raise ValueError(f"version {'.'.join(map(str, version))} of the format")
+    return 2 if version[0] == 1 else 4
 
 
 def parse(version: int, length: bytes, line: bytes) -> Header:

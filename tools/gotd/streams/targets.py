@@ -67,7 +67,7 @@ def _array(name: str, payload: bytes) -> np.ndarray:
     if not payload.startswith(MAGIC) or len(payload) < len(MAGIC) + 2:
         raise ValueError(f'its member "{name}" is no array')
     start = len(MAGIC) + 2
-    middle = start + length_bytes(payload[len(MAGIC)])
+    middle = start + length_bytes(payload[len(MAGIC) : start])
     end = middle + int.from_bytes(payload[start:middle], "little")
     header = parse(payload[len(MAGIC)], payload[start:middle], payload[middle:end])
     if header.dtype.hasobject or header.payload_bytes != len(payload) - end:
