@@ -181,7 +181,7 @@ def test_a_pipe_that_delivers_byte_by_byte_is_read_alike() -> None:
 @pytest.mark.parametrize("level", [1, 19])
 @pytest.mark.parametrize("content_size", [True, False])
 @pytest.mark.parametrize("checksum", [True, False])
-@pytest.mark.parametrize("size", [10, 200, 300, 70_000, 1_000_000, 5_000_000])
+@pytest.mark.parametrize("size", [10, 300, 70_000, 1_000_000])
 def test_every_frame_that_zstd_writes_is_read(level: int, content_size: bool, checksum: bool, size: int) -> None:
     numbers = random.Random(size)
     lines = [b'{"a":"%d"}' % numbers.randrange(10**6) for _ in range(size // 40)] + [b'{"b":"%b"}' % (b"x" * size)]
