@@ -32,7 +32,7 @@ def sentences(tiny: Folder, as_sentences: Folder) -> Folder:
 
 
 def ours(folder: Path) -> Vectors:
-    return TransformerEmbedder(folder, device="cpu").embed(TEXTS)
+    return TransformerEmbedder(folder, device="cpu", precision="float32").embed(TEXTS)
 
 
 def theirs(folder: Path) -> npt.NDArray[Any]:
@@ -81,12 +81,12 @@ def test_what_sentence_transformers_saves_today_is_read(tiny: Folder, tmp_path: 
 def test_max_seq_length_overrules_the_tokenizer(sentences: Folder, limit: int | None) -> None:
     folder = sentences(transformer={"max_seq_length": limit}, tokenizer={"model_max_length": 40})
     assert np.allclose(ours(folder), theirs(folder), atol=1e-5)
-    assert TransformerEmbedder(folder, device="cpu").identity["max_tokens"] == (limit or 40)
+    assert TransformerEmbedder(folder, device="cpu", precision="float32").identity["max_tokens"] == (limit or 40)
 
 
 def test_no_more_is_read_than_there_are_positions(sentences: Folder) -> None:
     folder = sentences(transformer={"max_seq_length": 1000})
-    assert TransformerEmbedder(folder, device="cpu").identity["max_tokens"] == 64
+    assert TransformerEmbedder(folder, device="cpu", precision="float32").identity["max_tokens"] == 64
 
 
 def test_the_default_prompt_stands_before_every_text(sentences: Folder) -> None:
@@ -103,7 +103,7 @@ def test_prompts_that_are_not_the_default_are_left_out(sentences: Folder) -> Non
 
 def test_an_empty_text_is_empty_behind_a_prompt_too(sentences: Folder) -> None:
     folder = sentences(whole={"prompts": {"query": "fox: "}, "default_prompt_name": "query"})
-    model = TransformerEmbedder(folder, device="cpu")
+    model = TransformerEmbedder(folder, device="cpu", precision="float32")
     assert not model.embed(["", " "]).any()
     assert model.counts.empty == 2
 
@@ -119,7 +119,7 @@ def test_folding_leaves_special_tokens_alone(sentences: Folder) -> None:
 
 def test_a_truncated_dimension_is_kept(sentences: Folder) -> None:
     folder = sentences("mean", "Normalize", whole={"truncate_dim": 10})
-    model = TransformerEmbedder(folder, device="cpu")
+    model = TransformerEmbedder(folder, device="cpu", precision="float32")
     assert (model.dimension, model.identity["normalised"]) == (10, False)
     assert np.allclose(model.embed(TEXTS), theirs(folder), atol=1e-5)
 
@@ -160,14 +160,14 @@ def test_a_pickled_dense_layer_is_refused(sentences: Folder) -> None:
     (folder / "2_Dense" / "config.json").write_text("{}")
     (folder / "2_Dense" / "pytorch_model.bin").write_text("pickle")
     with pytest.raises(GotdError, match=r"2_Dense.*pytorch_model\.bin.*pickle.*safetensors"):
-        TransformerEmbedder(folder, device="cpu")
+        TransformerEmbedder(folder, device="cpu", precision="float32")
 
 
 def test_an_activation_outside_torch_is_refused(sentences: Folder) -> None:
     folder = sentences("mean", "Dense")
     add_dense(folder, "2_Dense", activation_function="my.module.Act")
     with pytest.raises(DataError, match=r"activation my\.module\.Act"):
-        TransformerEmbedder(folder, device="cpu")
+        TransformerEmbedder(folder, device="cpu", precision="float32")
 
 
 @pytest.mark.parametrize(

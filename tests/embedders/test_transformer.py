@@ -38,7 +38,7 @@ def cosines(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[Any]
 
 
 def embedder(folder: Path, **options: Any) -> TransformerEmbedder:
-    return TransformerEmbedder(folder, **{"device": "cpu", **options})
+    return TransformerEmbedder(folder, **{"device": "cpu", "precision": "float32", **options})
 
 
 def peer_vectors(folder: Path, texts: list[str]) -> npt.NDArray[Any]:
