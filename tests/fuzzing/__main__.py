@@ -41,9 +41,9 @@ def complaint(case: Case, ended: Ended, folder: Path, before: set[str]) -> str:
     if ended.status in (1, 2):
         if len([line for line in lines if ": error: " in line]) != 1 or made:
             return "an output in spite of an error" if made else "not one line of error"
-        places = [WRONG, *(path.name for path in folder.iterdir() if case.kind == "target")]
         # A target that claims another rule makes a good pool the wrong one for it.
-        named = any(place in lines[-1] for place in places)
+        others = before - {WRONG} if case.kind == "target" else set()
+        named = WRONG in lines[-1] or any(f": {place}:" in lines[-1] for place in others)
         return "" if named or NO_PLACE.search(lines[-1]) else "an error that names no place"
     if ended.status or not made:
         return f"status {ended.status}" + ("" if made else " and no output")
