@@ -5,7 +5,8 @@ A rule is written RULE[:OPTION=VALUE]..., as got:vectors=hash+static:source=gene
     vectors   names of embedders (folders under WORK/SCALE/vectors), side by side with +
     source    pool, or general (what the base model was trained on)
     center    0 or 1
-    epsilon   of got
+    whiten    0 or 1; of got 1 unless it says otherwise, as ds-target-stats has it
+    epsilon   of got; by default what ds-target-stats takes
     rounds    of got: after each, what was chosen joins the source, with mass `mass` in the end
     distinct  cosine above which a text is taken for a copy of a better one, and left out
     seed      of random
@@ -23,7 +24,7 @@ from data import Study, texts
 from results import whole
 
 from gotd.methods.registry import RULES, module
-from gotd.methods.settings import Settings
+from gotd.methods.settings import DEFAULT_EPSILON, Settings
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 from gotd.streams.arrays import ArrayReader
@@ -32,8 +33,9 @@ from gotd.streams.sources import open_input
 _CPU = torch.device("cpu")
 #: Rows of the source solved on.
 _SAMPLE = 32768
-DEFAULTS: Mapping[str, str] = {"vectors": "hash", "source": "pool", "center": "1", "epsilon": "0.05", "rounds": "1",
-                               "mass": "0.3", "distinct": "1", "seed": "0", "min_words": "100", "chunks": "1000"}
+DEFAULTS: Mapping[str, str] = {"vectors": "hash", "source": "pool", "center": "1", "whiten": "", "epsilon": "",
+                               "rounds": "1", "mass": "0.3", "distinct": "1", "seed": "0", "min_words": "100",
+                               "chunks": "1000"}
 
 
 class Rule(NamedTuple):
@@ -100,8 +102,9 @@ class _Rows:
         """With `mass` of the source on the rows that were chosen before. Shapes: int64 (k,) -> float32 (n,)."""
         rule, rows = self._rule, self._target.astype(np.float32)
         turns = -(-self._wanted // len(rows)) if rule.name == "round-robin" else 0
-        settings = Settings(epsilon=float(rule["epsilon"]), center=rule["center"] == "1", rounds=turns,
-                            sample=_SAMPLE)
+        whiten = rule["whiten"] == "1" if rule["whiten"] else RULES[rule.name].whitens
+        epsilon = float(rule["epsilon"] or DEFAULT_EPSILON[whiten])
+        settings = Settings(epsilon, center=rule["center"] == "1", whiten=whiten, rounds=turns, sample=_SAMPLE)
         parts = [Part("source", 1.0 - mass, lambda: iter([self._source]))]
         if mass > 0.0:
             before = self._pool[np.sort(chosen)]

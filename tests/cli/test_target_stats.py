@@ -29,6 +29,31 @@ def test_screening_refuses_what_it_would_not_do(chain: Workdir, option: str) -> 
     chain.fails(f"ds-target-stats --screen --target target.npy pool.npy {option}", "does nothing", status=2)
 
 
+def test_vectors_are_whitened_unless_they_are_not_to_be(chain: Workdir) -> None:
+    def made(options: str) -> dict[str, object]:
+        return dict(json.loads(chain.ok(f"{FIT} {options}").out))
+
+    usual, plain, centred = made(""), made("--no-whiten"), made("--no-whiten --no-center")
+    assert (usual["whiten"], usual["center"], usual["epsilon_relative"]) == (True, True, 2.0)
+    assert (plain["whiten"], plain["center"], plain["epsilon_relative"]) == (False, True, 0.05)  # hash is centred
+    assert (centred["whiten"], centred["center"]) == (False, False)
+    assert made("--no-center") == centred
+    assert made("--whiten --epsilon 0.3")["epsilon_relative"] == 0.3
+    assert made("--method mean")["whiten"] is False
+    assert made("--method nearest --whiten")["whiten"] is True
+    chain.fails(f"{FIT} --whiten --no-center", "leave out --no-center", status=2)
+
+
+@pytest.mark.parametrize("method", ["got", "mean", "nearest", "round-robin"])
+def test_whitened_scores_need_the_target_file_alone(chain: Workdir, method: str) -> None:
+    """Turned and stretched vectors are the same vectors once whitened, up to the ridge; scored from the file alone."""
+    chain.ok(f"{FIT} --whiten --method {method} && ds-score --target made.npz pool.npy -o whole.npy")
+    rows = np.load(chain.path / "pool.npy")
+    np.save(chain.path / "part.npy", rows[100:117])
+    chain.ok("ds-score --target made.npz part.npy -o part-scores.npy")
+    assert (np.load(chain.path / "part-scores.npy") == np.load(chain.path / "whole.npy")[100:117]).all()
+
+
 def test_a_mixture_moves_the_gradient_away_from_what_is_there(chain: Workdir) -> None:
     chain.ok("ds-topk -k 30 scored.jsonl.zst -o best.jsonl.zst && ds-embed --dimension 64 best.jsonl.zst -o best.npy")
     chain.ok(f"{FIT} --mix best.npy:0.5 > mixed.json && ds-target-stats --target target.npy pool.npy -o p.npz > p.json")

@@ -10,6 +10,7 @@ from gotd.errors import GotdError
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
 from gotd.ot.cost import Metric
+from gotd.ot.whitening import RIDGE
 
 Fit = Callable[..., Fitted]
 Score = Callable[[Fitted, np.ndarray], np.ndarray]
@@ -64,6 +65,24 @@ def test_a_weighted_source_and_candidates_outside_it_agree_with_pot(
     assert np.abs(score(got, x) - (a @ f - f)).max() < 1e-4 * std
 
 
+@pytest.mark.parametrize("metric", ["sqeuclidean", "cosine"])
+def test_whitened_scores_are_those_of_pot_on_rows_whitened_by_hand(
+    metric: Metric, fitted: Fit, score: Score, costs: Costs, entropic_f: Callable[..., np.ndarray]
+) -> None:
+    x, y = problem(1)
+    x[:, 0] *= 30.0
+    a, b = np.full(len(x), 1 / len(x)), np.full(len(y), 1 / len(y))
+    covariance = np.cov(x.T.astype("f8"), bias=True)
+    values, vectors = np.linalg.eigh(covariance + RIDGE * np.trace(covariance) / x.shape[1] * np.eye(x.shape[1]))
+    by_hand = [(rows - x.mean(axis=0)) @ vectors / np.sqrt(values) for rows in (x, y)]
+    C = costs(*by_hand, metric, np.zeros(x.shape[1]))
+    got = fitted(y, x, EXACTLY._replace(epsilon=0.5, metric=metric, whiten=True))
+    assert got.summary["converged"]
+    assert got.summary["cost_std"] == pytest.approx(C.std(), rel=1e-4)
+    expected = less_the_others(entropic_f(a, b, C, 0.5 * C.std()))
+    assert np.abs(score(got, x) - expected).max() < 2e-4 * C.std()
+
+
 def test_epsilon_zero_scores_by_the_exact_dual(fitted: Fit, score: Score, costs: Costs) -> None:
     x, y = problem(0)
     got = fitted(y, x, Settings(epsilon=0.0))
@@ -97,9 +116,10 @@ def test_a_large_target_is_compressed_to_the_limit_and_scores_stay_alike(fitted:
     assert np.corrcoef(score(fewer, x), score(fitted(y, x, Settings(max_target=0)), x))[0, 1] > 0.99
 
 
-def test_a_score_does_not_depend_on_neighbours_or_threads(fitted: Fit, score: Score) -> None:
+@pytest.mark.parametrize("whiten", [False, True])
+def test_a_score_does_not_depend_on_neighbours_or_threads(whiten: bool, fitted: Fit, score: Score) -> None:
     x, y = problem(0, n=3000, d=33)
-    got = fitted(y, x, Settings())
+    got = fitted(y, x, Settings(whiten=whiten))
     together = score(got, x)
     for cut in (1, 7, 512, 1000):
         ends = list(range(0, 20 * cut, cut)) if cut == 1 else list(range(0, 3000, cut))

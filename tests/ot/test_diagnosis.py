@@ -7,20 +7,20 @@ from gotd.ot.diagnosis import epsilon_warnings, top_overlap, weighted_correlatio
 
 
 def test_a_score_that_is_the_mean_distance_is_said_to_be_so() -> None:
-    (warning,) = epsilon_warnings(4.0, 0.8, correlation=0.9995, largest_cost=2.0)
+    (warning,) = epsilon_warnings(4.0, 0.8, correlation=0.9995, largest_cost=2.0, usual=0.05)
     assert warning.startswith("epsilon 4 is so large")
     assert warning.endswith("try 0.05")
 
 
 def test_an_epsilon_near_rounding_is_told_a_better_one() -> None:
-    (warning,) = epsilon_warnings(1e-5, 2e-6, correlation=0.5, largest_cost=2.0)
+    (warning,) = epsilon_warnings(1e-5, 2e-6, correlation=0.5, largest_cost=2.0, usual=0.05)
     better = float(warning.split("try ")[1].split(",")[0])
-    assert epsilon_warnings(better * 1.1, 2e-6 * better / 1e-5 * 1.1, 0.5, 2.0) == []
+    assert epsilon_warnings(better * 1.1, 2e-6 * better / 1e-5 * 1.1, 0.5, 2.0, 0.05) == []
 
 
 def test_the_exact_solver_and_a_sensible_epsilon_draw_no_warning() -> None:
-    assert epsilon_warnings(0.0, 0.0, correlation=1.0, largest_cost=2.0) == []
-    assert epsilon_warnings(0.05, 0.01, correlation=0.95, largest_cost=2.0) == []
+    assert epsilon_warnings(0.0, 0.0, correlation=1.0, largest_cost=2.0, usual=0.05) == []
+    assert epsilon_warnings(0.05, 0.01, correlation=0.95, largest_cost=2.0, usual=0.05) == []
 
 
 def test_correlation_under_masses_is_that_of_rows_repeated() -> None:

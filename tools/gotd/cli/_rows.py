@@ -7,7 +7,7 @@ from gotd.cli._frame import Run
 from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
 from gotd.errors import DataError, UsageError
 from gotd.methods.registry import Rule, module
-from gotd.methods.settings import Settings
+from gotd.methods.settings import DEFAULT_EPSILON, Settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: What --screen listens to.
 SCREEN_OPTIONS = frozenset({
-    "epsilon", "metric", "center", "device", "pool_sample", "tol", "max_iterations", "max_target", "seed",
+    "epsilon", "metric", "center", "whiten", "device", "pool_sample", "tol", "max_iterations", "max_target", "seed",
     "target_weights",
 })
 
@@ -31,7 +31,7 @@ def fit_rows(rule: Rule, target: str, names: Sequence[str], embedders: Embedders
     device = find_device(how["device"])
     rows, weights = _target(target, embedders, how)
     parts = _parts(names, embedders, rows.shape[1], how)
-    settings = _settings(embedders, how)
+    settings = _settings(embedders, how, rule.whitens)
     found: Fitted = module(rule).fit(rows, weights, parts, not how["source"], settings, Workers(threads), device)
     return found
 
@@ -49,7 +49,7 @@ def screened_table(target: str, pool: Sequence[str], threads: int, how: Mapping[
     embedders = Embedders()
     rows, weights = _target(target, embedders, how)
     parts = [Part(name, 1.0, VectorFiles([name], embedders, rows.shape[1]).blocks) for name in pool]
-    found = screen(rows, weights, parts, _settings(embedders, how), Workers(threads), device)
+    found = screen(rows, weights, parts, _settings(embedders, how, whiten=False), Workers(threads), device)
     run.advance(sum(each.rows for each in found))
     lines = [f"{each.distance:.6g}\t{each.rows}\t{each.sampled}\t{each.name}" for each in found]
     return "\n".join(["distance\trows\tsampled\tfile", *lines])
@@ -67,14 +67,20 @@ def _target(target: str, embedders: Embedders, how: Mapping[str, Any]) -> "tuple
     return rows, weights
 
 
-def _settings(embedders: Embedders, how: Mapping[str, Any]) -> Settings:
+def _settings(embedders: Embedders, how: Mapping[str, Any], whiten: bool) -> Settings:
+    """whiten : whether rows are whitened unless the options say otherwise."""
     center = how["center"]
+    if how["whiten"] and center is False:
+        raise UsageError("--whiten centers: leave out --no-center")
+    if how["whiten"] is not None or center is False:
+        whiten = bool(how["whiten"])
     if center is None:
-        center = (embedders.identity or {}).get("name") == "hash"
+        center = whiten or (embedders.identity or {}).get("name") == "hash"
+    epsilon = DEFAULT_EPSILON[whiten] if how["epsilon"] is None else how["epsilon"]
     return Settings(
-        epsilon=how["epsilon"], metric=how["metric"], center=center, sample=how["pool_sample"], passes=how["passes"],
-        tolerance=how["tol"], max_iterations=how["max_iterations"], max_target=how["max_target"], seed=how["seed"],
-        rounds=how["rounds"] or 0,
+        epsilon=epsilon, metric=how["metric"], center=center, whiten=whiten, sample=how["pool_sample"],
+        passes=how["passes"], tolerance=how["tol"], max_iterations=how["max_iterations"],
+        max_target=how["max_target"], seed=how["seed"], rounds=how["rounds"] or 0,
     )
 
 

@@ -13,7 +13,7 @@ from gotd.cli._texts import fit_texts
 from gotd.cli._vectors import Embedders
 from gotd.errors import GotdError, UsageError
 from gotd.methods.registry import RULES, Rule
-from gotd.methods.settings import Settings
+from gotd.methods.settings import DEFAULT_EPSILON, Settings
 from gotd.streams.locations import STANDARD
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import rereadable
@@ -39,11 +39,16 @@ _DEFAULTS = Settings()
 @click.option("--weights", multiple=True, metavar="FILE.npy",
               help="One weight for each row of the source (or pool), float32 or float64; default: all alike.")
 @click.option("--target-weights", multiple=True, metavar="FILE.npy", help="One weight for each row of the target.")
-@click.option("--epsilon", type=click.FloatRange(0), default=_DEFAULTS.epsilon, show_default=True,
-              help="Regularisation, in standard deviations of the cost; 0 is exact.")
+@click.option("--epsilon", type=click.FloatRange(0), default=None,
+              help="Regularisation, in standard deviations of the cost; 0 is exact. Default: "
+                   f"{DEFAULT_EPSILON[True]:g} where vectors are whitened, else {DEFAULT_EPSILON[False]:g}.")
 @click.option("--metric", type=click.Choice(["sqeuclidean", "cosine"]), default=_DEFAULTS.metric, show_default=True,
               help="The cost between two vectors.")
-@click.option("--center/--no-center", default=None, help="Subtract the source's mean vector. Default: for hash only.")
+@click.option("--center/--no-center", default=None,
+              help="Subtract the source's mean vector and scale to unit length. Default: for hash, or to whiten.")
+@click.option("--whiten/--no-whiten", default=None,
+              help="Center, and scale directions so that the source varies alike in all. Default: for got, not with "
+                   "--no-center, not to --screen.")
 @click.option("--pool-sample", type=click.IntRange(1), default=_DEFAULTS.sample, show_default=True, metavar="N",
               help="Rows of the source solved on.")
 @click.option("--passes", type=click.IntRange(0), default=_DEFAULTS.passes, show_default=True, metavar="N",
@@ -73,8 +78,8 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     """Fit a rule to a target, by default its optimal-transport potentials; print a JSON summary.
 
     Reads .npy vectors, each file once, and once more for each of --passes (standard input then goes through a
-    temporary file). Writes one .npz of the size of the target. Holds the target, the sample (--pool-sample rows,
-    float16) and at most 256 MiB of products; never the pool.
+    temporary file). Writes one .npz of the size of the target, and of d x d numbers where vectors are whitened. Holds
+    the target, the sample (--pool-sample rows, float16) and at most 256 MiB of products; never the pool.
 
     Baselines: mean and nearest score by the distance to the target's mean and to its nearest row; round-robin lets
     each target row in turn take its nearest document (reads the pool twice or more); classifier is logistic regression;

@@ -17,7 +17,7 @@ from gotd.errors import GotdError
 from gotd.methods.draw import draw
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
-from gotd.methods.space import centre_of, cost_from
+from gotd.methods.space import cost_from, space_arrays
 from gotd.ot.blocks import Workers, block_rows, padded, rechunked
 from gotd.ot.cost import Cost
 from gotd.ot.source import Part
@@ -45,7 +45,7 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
         "source_rows": drawn.source_rows, "sample_rows": len(drawn.rows), "target_rows": len(target),
         "seed": settings.seed,
     }
-    return Fitted({"normal": normal.astype(np.float32), "offset": np.array([offset])} | centre_of(cost), summary)
+    return Fitted({"normal": normal.astype(np.float32), "offset": np.array([offset])} | space_arrays(cost), summary)
 
 
 def _logistic(points: Sequence[np.ndarray], masses: np.ndarray) -> tuple[np.ndarray, float, int]:

@@ -40,11 +40,13 @@ _MOST_LOG_RATIO = 20.0
 #: A row less the centre is squared in float32, which ends at 3e38.
 _MOST_CENTRE = 1e18
 _CENTRE = _Array("<f4", ("d",), lambda centre: bool(np.linalg.norm(centre.astype(np.float64)) < _MOST_CENTRE), True)
+#: Whitening lengthens nothing (ot/whitening.py), up to the rounding of float32.
+_WHITENING = _Array("<f4", ("d", "d"), lambda whitening: bool((np.abs(whitening) <= 1.001).all()), True)
 _SPACE: dict[str, Callable[[Any], bool]] = {
     "metric": lambda value: value in ("sqeuclidean", "cosine"), "center": lambda value: isinstance(value, bool),
 }
 _TRANSFORM = {"points": _Array("<f4", ("m", "d")), "weights": _Array("<f8", ("m",), _weighs),
-              "potentials": _Array("<f8", ("m",)), "centre": _CENTRE}
+              "potentials": _Array("<f8", ("m",)), "centre": _CENTRE, "whitening": _WHITENING}
 _CALIBRATED = _SPACE | {
     "epsilon": lambda value: _is_number(value) and value >= 0, "calibration_mean": _is_number,
     "calibration_scale": lambda value: _is_number(value) and value > 0,
@@ -52,7 +54,7 @@ _CALIBRATED = _SPACE | {
 _ARRAYS: Mapping[str, Mapping[str, _Array]] = {
     "got": _TRANSFORM, "mean": _TRANSFORM, "nearest": _TRANSFORM,
     "round-robin": {"points": _Array("<f4", ("m", "d")), "distances": _Array("<f4", ("m", "rounds"), _rises),
-                    "keys": _Array("<u8", ("m", "rounds")), "centre": _CENTRE},
+                    "keys": _Array("<u8", ("m", "rounds")), "centre": _CENTRE, "whitening": _WHITENING},
     "classifier": {"normal": _Array("<f4", ("d",)), "offset": _Array("<f8", (1,)), "centre": _CENTRE},
     "dsir": {"log_ratio": _Array("<f8", (BUCKETS,), lambda ratio: bool((np.abs(ratio) <= _MOST_LOG_RATIO).all()))},
     "random": {"dimension": _Array("<i8", (1,), lambda dimension: bool(dimension[0] > 0))},

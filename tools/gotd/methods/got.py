@@ -8,7 +8,8 @@ import torch
 
 from gotd.methods.draw import Drawn, draw
 from gotd.methods.protocol import Fitted
-from gotd.methods.settings import Settings
+from gotd.methods.settings import DEFAULT_EPSILON, Settings
+from gotd.methods.space import cost_from, cost_of, space_arrays, space_summary
 from gotd.ot.blocks import Workers, block_rows, padded, rechunked
 from gotd.ot.compress import Compressed, compress
 from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
@@ -52,7 +53,7 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     source_is_pool : the rows that will be scored are the rows of the source.
     Shapes: target float (m, d), weights float64 (m,) at least 0 and not all 0.
     Arrays: points float32 (m', d), as Cost.points gives them; weights and potentials float64 (m',); centre float32 (d,)
-    where the cost has one.
+    where the cost has one, whitening float32 (d, d) where rows are whitened.
     """
     problem = _problem(target, weights, draw(parts, settings.sample, settings.seed), settings, workers, device)
     found = _solve(problem, settings, workers)
@@ -69,23 +70,20 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
         "distance_exact": _exact_distance(problem), "marginal_error": found.marginal_error,
         "measured_on": "source" if streamed else "sample", "iterations": found.iterations,
         **_ranking(problem, found, settings, workers),
-        "epsilon": problem.epsilon, "epsilon_relative": settings.epsilon, "metric": settings.metric,
-        "center": settings.center, "cost_mean": problem.mean, "cost_std": problem.std,
+        "epsilon": problem.epsilon, "epsilon_relative": settings.epsilon, **space_summary(settings),
+        "cost_mean": problem.mean, "cost_std": problem.std,
         "calibration_mean": calibrated.mean, "calibration_scale": calibrated.scale,
         "source_rows": problem.drawn.source_rows, "sample_rows": len(problem.drawn.rows), "passes": settings.passes,
         "target_rows": len(target), "target_points": len(problem.packed.points), "target_error": problem.packed.error,
         "seed": settings.seed,
     }
     arrays = {"points": problem.packed.points, "weights": problem.packed.weights, "potentials": found.g.cpu().numpy()}
-    centre = problem.cost.centre
-    return Fitted(arrays | ({} if centre is None else {"centre": centre.cpu().numpy()}), summary)
+    return Fitted(arrays | space_arrays(problem.cost), summary)
 
 
 def _problem(target: np.ndarray, weights: np.ndarray, drawn: Drawn, settings: Settings, workers: Workers,
              device: torch.device) -> Problem:
-    # The squared distance is the same wherever the origin is; at the mean float32 rounds it least.
-    centred = settings.center or settings.metric == "sqeuclidean"
-    cost = Cost(settings.metric, torch.from_numpy(drawn.mean).to(device) if centred else None, settings.center)
+    cost = cost_of(settings, drawn, device)
     given = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
     packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device)
     q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
@@ -128,7 +126,8 @@ def _ranking(problem: Problem, found: Potentials, settings: Settings, workers: W
     earlier = sample_potentials(problem.sample, transform(cost, q, problem.epsilon, found.previous), workers)
     correlation = weighted_correlation(f, _mean_cost(cost, problem.drawn.rows, q), problem.drawn.masses)
     size = abs(problem.mean) + problem.std
-    warnings = epsilon_warnings(settings.epsilon, problem.epsilon, correlation, size)
+    usual = DEFAULT_EPSILON[settings.whiten]
+    warnings = epsilon_warnings(settings.epsilon, problem.epsilon, correlation, size, usual)
     return {"top_overlap": top_overlap(f, earlier), "warnings": warnings}
 
 
@@ -145,9 +144,8 @@ class Scorer:
 
     def __init__(self, arrays: dict[str, np.ndarray], summary: dict[str, Any], workers: Workers,
                  device: torch.device) -> None:
-        centre = torch.from_numpy(arrays["centre"]).to(device) if "centre" in arrays else None
         self.dimension = int(arrays["points"].shape[1])
-        self._cost = Cost(summary["metric"], centre, summary["center"])
+        self._cost = cost_from(arrays, summary["metric"], summary["center"], device)
         target = Target(torch.from_numpy(arrays["points"]).to(device), torch.from_numpy(arrays["weights"]).to(device))
         potentials = torch.from_numpy(arrays["potentials"]).to(device)
         self._kernel = transform(self._cost, target, summary["epsilon"], potentials)

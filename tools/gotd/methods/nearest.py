@@ -16,7 +16,7 @@ from gotd.methods.draw import Drawn, draw
 from gotd.methods.got import Scorer as Scorer  # the transform at eps = 0 and potentials 0 is min_j C(x, y_j)
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
-from gotd.methods.space import centre_of, cost_of
+from gotd.methods.space import cost_of, space_arrays, space_summary
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost
 from gotd.ot.source import Part
@@ -29,7 +29,7 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     Shapes: target float (m, d), weights float64 (m,). Arrays: as those of `got`.
     """
     drawn = draw(parts, settings.sample, settings.seed)
-    cost = cost_of(settings, drawn.mean, device)
+    cost = cost_of(settings, drawn, device)
     points = cost.points(torch.from_numpy(target[weights > 0.0]).to(device)).cpu().numpy()
     return to_nearest("nearest", points, len(target), drawn, cost, settings, workers, device)
 
@@ -42,9 +42,9 @@ def to_nearest(method: str, points: np.ndarray, target_rows: int, drawn: Drawn, 
     """
     count = len(points)
     arrays = {"points": points, "weights": np.full(count, 1.0 / count), "potentials": np.zeros(count)}
-    arrays |= centre_of(cost)
+    arrays |= space_arrays(cost)
     summary: dict[str, Any] = {
-        "method": method, "converged": True, "warnings": [], "metric": settings.metric, "center": settings.center,
+        "method": method, "converged": True, "warnings": [], **space_summary(settings),
         "epsilon": 0.0, "calibration_mean": 0.0, "calibration_scale": 1.0, "source_rows": drawn.source_rows,
         "sample_rows": len(drawn.rows), "target_rows": target_rows, "target_points": count, "seed": settings.seed,
     }

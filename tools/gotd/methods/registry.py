@@ -27,26 +27,28 @@ class Rule(NamedTuple):
     reads   : what it is fitted to and what it scores.
     options : the options of ds-target-stats that it listens to, besides those every rule has.
     rereads : it may read the source more than once, whatever --passes says.
+    whitens : it whitens vectors unless told otherwise.
     """
 
     module: str
     reads: Kind
     options: frozenset[str]
     rereads: bool = False
+    whitens: bool = False
 
 
 _SAMPLE = frozenset({"seed", "pool_sample"})
-_SPACE = frozenset({"metric", "center", "device"})
+_SPACE = frozenset({"metric", "center", "whiten", "device"})
 _SOURCE = frozenset({"source", "mix", "weights"})
 _TARGET = frozenset({"target_weights"})
 _SOLVER = frozenset({"epsilon", "passes", "tol", "max_iterations", "max_target", "allow_unconverged"})
 _TEXTS = frozenset({"text_key", "skip_invalid", "long_window"})
 
 RULES: Mapping[str, Rule] = {
-    "got": Rule("got", "vectors", _SAMPLE | _SPACE | _SOURCE | _TARGET | _SOLVER),
+    "got": Rule("got", "vectors", _SAMPLE | _SPACE | _SOURCE | _TARGET | _SOLVER, whitens=True),
     "mean": Rule("mean", "vectors", _SAMPLE | _SPACE | _SOURCE | _TARGET),
     "nearest": Rule("nearest", "vectors", _SAMPLE | _SPACE | _SOURCE),
-    "round-robin": Rule("round_robin", "vectors", _SPACE | {"rounds"}, rereads=True),
+    "round-robin": Rule("round_robin", "vectors", _SPACE | {"rounds", "pool_sample", "seed"}, rereads=True),
     "classifier": Rule("classifier", "vectors", _SAMPLE | {"center"} | _SOURCE | _TARGET),
     "dsir": Rule("dsir", "texts", _TEXTS | {"source", "gumbel", "min_words", "seed"}),
     "random": Rule("random_scores", "vectors", frozenset({"seed"})),

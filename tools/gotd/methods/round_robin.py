@@ -29,7 +29,7 @@ from gotd.methods.draw import draw
 from gotd.methods.nearest_lists import Entries, NearestLists
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
-from gotd.methods.space import centre_of, cost_from, cost_of
+from gotd.methods.space import cost_from, cost_of, space_arrays, space_summary
 from gotd.ot.blocks import Workers, block_rows, padded, rechunked
 from gotd.ot.cost import Cost, Target
 from gotd.ot.source import Part, weighted_blocks
@@ -55,9 +55,8 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     rounds = settings.rounds or math.ceil(_DEFAULT_TURNS / len(target))
     if rounds * len(target) > _MOST_TURNS:
         raise GotdError(f"--rounds {rounds} of {len(target)} target rows: at most {_MOST_TURNS} turns can be counted")
-    centred = settings.center or settings.metric == "sqeuclidean"
-    mean = draw(parts, 1, settings.seed).mean if centred else np.zeros(target.shape[1], dtype=np.float32)
-    cost = cost_of(settings, mean, device)
+    # One reading for the mean; whitening wants a sample besides.
+    cost = cost_of(settings, draw(parts, settings.sample if settings.whiten else 1, settings.seed), device)
     points = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
     depth = max(rounds * _DEPTH, _HELD // len(target))
     game = Turns(len(points), rounds)
@@ -71,10 +70,10 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     warning = f"{done} rounds of {rounds}: target rows share their nearest documents; the rest is ranked by distance"
     summary = {
         "method": "round-robin", "converged": True, "warnings": [] if over else [warning], "rounds": done,
-        "taken": int(np.isfinite(arrays["distances"]).sum()), "readings": readings, "metric": settings.metric,
-        "center": settings.center, "source_rows": rows, "target_rows": len(target),
+        "taken": int(np.isfinite(arrays["distances"]).sum()), "readings": readings,
+        **space_summary(settings), "source_rows": rows, "target_rows": len(target),
     }
-    return Fitted({"points": points} | arrays | centre_of(cost), summary)
+    return Fitted({"points": points} | arrays | space_arrays(cost), summary)
 
 
 def _lists(points: np.ndarray, cost: Cost, parts: Sequence[Part], depth: int, taken: set[int], workers: Workers,

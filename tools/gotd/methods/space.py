@@ -1,28 +1,41 @@
-"""Where a rule compares vectors: as `got` does, under the same options."""
+"""Where a rule compares vectors: every rule alike, under the same options."""
 
 import numpy as np
 import torch
 
+from gotd.methods.draw import Drawn
 from gotd.methods.settings import Settings
-from gotd.ot.cost import Cost
+from gotd.ot.cost import Cost, moments
+from gotd.ot.whitening import whitening
 
 
-def cost_of(settings: Settings, mean: np.ndarray, device: torch.device) -> Cost:
-    """The cost that the settings ask for.
+def cost_of(settings: Settings, drawn: Drawn, device: torch.device) -> Cost:
+    """The cost that the settings ask for, of what was drawn from the source: its mean, and its covariance to whiten.
 
-    Shapes: mean float32 (d,), of the source. The squared distance is the same wherever the origin is; at the mean
-    float32 rounds it least.
+    The squared distance is the same wherever the origin is; at the mean float32 rounds it least.
     """
-    centred = settings.center or settings.metric == "sqeuclidean"
-    return Cost(settings.metric, torch.from_numpy(mean).to(device) if centred else None, settings.center)
+    centred = settings.center or settings.whiten or settings.metric == "sqeuclidean"
+    centre = torch.from_numpy(drawn.mean).to(device) if centred else None
+    cost = Cost(settings.metric, centre, settings.center or settings.whiten)
+    if not settings.whiten:
+        return cost
+    rows, masses = torch.from_numpy(drawn.rows).to(device), torch.from_numpy(drawn.masses).to(device)
+    return cost._replace(whitening=whitening(moments(Cost("sqeuclidean", centre), rows, masses).covariance))
 
 
-def centre_of(cost: Cost) -> dict[str, np.ndarray]:
-    """What a target file holds of a cost: its centre, where it has one."""
-    return {} if cost.centre is None else {"centre": cost.centre.cpu().numpy()}
+def space_arrays(cost: Cost) -> dict[str, np.ndarray]:
+    """What a target file holds of a cost: its centre and its whitening, where it has them."""
+    held = {"centre": cost.centre, "whitening": cost.whitening}
+    return {name: tensor.cpu().numpy() for name, tensor in held.items() if tensor is not None}
+
+
+def space_summary(settings: Settings) -> dict[str, str | bool]:
+    """What a run record says of it."""
+    return {"metric": settings.metric, "center": settings.center or settings.whiten, "whiten": settings.whiten}
 
 
 def cost_from(arrays: dict[str, np.ndarray], metric: str, center: bool, device: torch.device) -> Cost:
     """The cost that a target file was made with."""
-    centre = torch.from_numpy(arrays["centre"]).to(device) if "centre" in arrays else None
-    return Cost("cosine" if metric == "cosine" else "sqeuclidean", centre, center)
+    centre, whitening = (torch.from_numpy(arrays[name]).to(device) if name in arrays else None
+                         for name in ("centre", "whitening"))
+    return Cost("cosine" if metric == "cosine" else "sqeuclidean", centre, center, whitening)

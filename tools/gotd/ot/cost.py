@@ -23,7 +23,8 @@ class Cost(NamedTuple):
 
     metric : which of the two costs.
     centre : float32 (d,) or None; where given, it is subtracted from every row.
-    unit   : scale rows to unit length after that. The cosine does so anyway.
+    unit   : scale rows to unit length in the end. The cosine does so anyway.
+    whitening : float32 (d, d) or None; where given, rows less the centre are multiplied by it (whitening.py).
 
     A squared distance does not change when everything moves, but the terms it is made of do: with the source's mean as
     the centre they are no larger than need be, and float32 rounds them less.
@@ -32,6 +33,7 @@ class Cost(NamedTuple):
     metric: Metric
     centre: Tensor | None = None
     unit: bool = False
+    whitening: Tensor | None = None
 
     @property
     def slope(self) -> float:
@@ -47,6 +49,8 @@ class Cost(NamedTuple):
         points = rows.to(torch.float32)
         if self.centre is not None:
             points = points - self.centre
+        if self.whitening is not None:
+            points = points @ self.whitening
         if self.metric == "sqeuclidean" and not self.unit:
             return points
         length = torch.linalg.vector_norm(points, dim=1, keepdim=True)

@@ -4,8 +4,6 @@ import numpy as np
 
 #: Above this correlation of f with the mean cost to the target, the score is the mean distance under another name.
 _MEAN_COST_CORRELATION = 0.999
-#: The relative eps suggested instead; it did best on real tasks.
-SUGGESTED_EPSILON = 0.05
 #: eps should be this many times the rounding of a float32 cost, or weights exp(-C/eps) are mostly rounding.
 _ROUNDINGS_PER_EPSILON = 64.0
 
@@ -20,25 +18,27 @@ def weighted_correlation(u: np.ndarray, v: np.ndarray, masses: np.ndarray) -> fl
     return float(masses @ (u * v) / norm) if norm > 0.0 else 0.0
 
 
-def epsilon_warnings(relative: float, epsilon: float, correlation: float, largest_cost: float) -> list[str]:
+def epsilon_warnings(relative: float, epsilon: float, correlation: float, largest_cost: float, usual: float
+                     ) -> list[str]:
     """What is wrong with eps, if anything.
 
     relative     : eps over the standard deviation of the cost.
     correlation  : of f with the mean cost to the target, over the source.
     largest_cost : size of the terms a cost is made of, which float32 rounds.
+    usual        : the relative eps to suggest instead.
     """
     if relative == 0.0:
         return []
     found = []
     # A target of one kind gives such scores at any eps, and loses nothing by it.
-    if relative > SUGGESTED_EPSILON and correlation > _MEAN_COST_CORRELATION:
+    if relative > usual and correlation > _MEAN_COST_CORRELATION:
         found.append(
             f"epsilon {relative:g} is so large that the score is the mean distance to the target (correlation "
-            f"{correlation:.5f}); rare kinds of target text are lost: try {SUGGESTED_EPSILON:g}"
+            f"{correlation:.5f}); rare kinds of target text are lost: try {usual:g}"
         )
     floor = _ROUNDINGS_PER_EPSILON * float(np.finfo(np.float32).eps) * largest_cost
     if epsilon < floor:
-        better = min(SUGGESTED_EPSILON, relative * floor / epsilon) if epsilon > 0.0 else SUGGESTED_EPSILON
+        better = min(usual, relative * floor / epsilon) if epsilon > 0.0 else usual
         found.append(
             f"epsilon {relative:g} is {epsilon:.3g} in units of the cost, near the rounding of float32 at costs of "
             f"{largest_cost:.3g}: try {better:.2g}, or 0 for the exact solver"
