@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gotd.errors import GotdError
+from gotd.methods.buckets import BucketCache
 from gotd.methods.dsir import LOWEST, Scorer, fit, gumbel
-from gotd.methods.ngrams import BUCKETS, BucketCache, Classes, find_words
+from gotd.methods.ngrams import BUCKETS, Classes, find_words
 from gotd.methods.settings import Settings
 
 EVERYTHING = Settings(min_words=0)

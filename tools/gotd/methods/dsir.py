@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gotd.errors import GotdError
+from gotd.methods.buckets import BucketCache
 from gotd.methods.content_keys import uniform
-from gotd.methods.ngrams import BUCKETS, BucketCache, Classes, find_words, text_blocks
+from gotd.methods.ngrams import BUCKETS, Classes, find_words, text_blocks
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
 

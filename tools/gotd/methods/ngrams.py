@@ -5,14 +5,14 @@ space between. The bucket of either is the SHA-256 of its UTF-8, as a number, mo
 `data-selection` 1.0.3 computes one word at a time. (From version 3.10 on nltk, which splits for it, counts combining
 marks as parts of words and fractions and superscripts not; older ones agree with `re`.)
 
-Here the words of a block are found by numpy calls on its bytes. SHA-256 is asked only for what a cache does not hold.
+Here the words of a block are found by numpy calls on its bytes; buckets.py has what SHA-256 makes of them.
 
 Source: Xie et al., Data Selection for Language Models via Importance Resampling, arXiv 2302.03169; data-selection 1.0.3
 (PyPI), hashed_ngram_dsir.py.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -30,7 +30,8 @@ _SPACE, _WORD, _OTHER, _UNKNOWN = 0, 1, 2, 255
 _STRIDE, _MAX_KEY_BYTES = 8, 64
 _LOW_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(_STRIDE + 1)], dtype=np.uint64)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
+#: `Words.rows` are so many bytes: nearly every pair is shorter.
+ROW_BYTES = 24
 
 #: Characters worked on at a time.
 _BLOCK_CHARACTERS = 1 << 18
@@ -50,6 +51,11 @@ class Words(NamedTuple):
     ends: Int64s
     keys: UInt64s
     offsets: Int64s
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The ROW_BYTES bytes from every offset into data on, ends[-1] too, without a copy. Shapes: -> V24 (m,)."""
+        return _windows(self.data, f"V{ROW_BYTES}")
 
 
 class Classes:
@@ -108,8 +114,8 @@ def _class_of(code: int) -> int:
 def find_words(texts: Sequence[str], classes: Classes) -> Words:
     """All words of all texts. Memory: some twenty times the bytes of the texts."""
     encoded = [text.lower().encode() for text in texts]
-    # The spaces at the end let eight bytes be read at every word.
-    data = b" " + b" ".join(encoded) + b" " * _STRIDE
+    # The spaces at the end let a row be read at every word.
+    data = b" " + b" ".join(encoded) + b" " * ROW_BYTES
     kinds = classes.of(data)
     edges = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
     words = np.flatnonzero(kinds[edges[:-1]] != _SPACE)
@@ -118,10 +124,14 @@ def find_words(texts: Sequence[str], classes: Classes) -> Words:
     return Words(data, starts, ends, _keys(data, starts, ends), np.searchsorted(starts, text_starts))
 
 
+def _windows(data: bytes, kind: str) -> np.ndarray:
+    """One item at every byte offset where it fits, without a copy. Shapes: -> kind (m,)."""
+    return np.ndarray((len(data) - np.dtype(kind).itemsize + 1,), dtype=kind, buffer=data, strides=(1,))
+
+
 def _keys(data: bytes, starts: Int64s, ends: Int64s) -> UInt64s:
     """64-bit keys of the words. Shapes: -> uint64 (w,)."""
-    # One 8-byte number at every byte offset.
-    numbers = np.ndarray((len(data) - _STRIDE + 1,), dtype="<u8", buffer=data, strides=(1,))
+    numbers = _windows(data, "<u8")
     lengths = ends - starts
     keys = numbers[starts].astype(np.uint64, copy=False) & _LOW_BYTES[np.minimum(lengths, _STRIDE)]
     keys = mix(keys ^ (lengths.astype(np.uint64) * _GOLDEN))
@@ -140,81 +150,3 @@ def _keys(data: bytes, starts: Int64s, ends: Int64s) -> UInt64s:
 def joined(first: UInt64s, second: UInt64s) -> UInt64s:
     """Key of two keys in this order."""
     return mix(first * _GOLDEN ^ second)
-
-
-class BucketCache:
-    """Buckets by key: one slot for each key's low bits, the newest stays.
-
-    A slot holds 50 bits of the key and 14 of the bucket in one number, so threads share the table without a lock: an
-    entry is read and written whole, and what another thread replaced is only asked for again. 2^22 slots are 32 MiB.
-    """
-
-    def __init__(self, slot_bits: int = 22) -> None:
-        self._table = np.full(1 << slot_bits, _EMPTY, dtype=np.uint64)
-        self._slot = np.uint64((1 << slot_bits) - 1)
-
-    def words(self, words: Words) -> Int64s:
-        """The bucket of every word. Shapes: -> int64 (w,)."""
-
-        def digests(at: Int64s) -> list[bytes]:
-            return _digests(words.data, words.starts[at], words.ends[at])
-
-        return self._look_up(words.keys, digests)
-
-    def pairs(self, words: Words, left: Int64s) -> Int64s:
-        """The bucket of every pair of words left[i], left[i] + 1. Shapes: int64 (p,) -> int64 (p,)."""
-
-        def digests(at: Int64s) -> list[bytes]:
-            return _pair_digests(words, left[at])
-
-        return self._look_up(joined(words.keys[left], words.keys[left + 1]), digests)
-
-    def _look_up(self, keys: UInt64s, digests: Callable[[Int64s], list[bytes]]) -> Int64s:
-        """Buckets from the table; what it does not hold is spelled out and hashed."""
-        slots = keys & self._slot
-        entries = self._table[slots]
-        found: Int64s = (entries & _BUCKET_MASK).astype(np.int64)
-        missing = np.flatnonzero(((entries ^ keys) > _BUCKET_MASK) | (found >= BUCKETS))
-        if len(missing):
-            wanted, first, which = np.unique(keys[missing], return_index=True, return_inverse=True)
-            buckets = _buckets(digests(missing[first]))
-            found[missing] = buckets[which]
-            self._table[wanted & self._slot] = (wanted & ~_BUCKET_MASK) | buckets.astype(np.uint64)
-        return found
-
-
-_BUCKET_MASK = np.uint64((1 << 14) - 1)
-_EMPTY = 0xFFFFFFFFFFFFFFFF
-
-
-def _digests(data: bytes, starts: Int64s, ends: Int64s) -> list[bytes]:
-    """SHA-256 of pieces of data."""
-    sha256 = hashlib.sha256
-    return [sha256(data[start:end]).digest() for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
-
-
-def _pair_digests(words: Words, left: Int64s) -> list[bytes]:
-    """SHA-256 of pairs of neighbours, with a space between them whatever the text has there."""
-    data, starts, ends = words.data, words.starts, words.ends
-    raw = np.frombuffer(data, dtype=np.uint8)
-    spaced = (starts[left + 1] == ends[left] + 1) & (raw[ends[left]] == ord(" "))
-    found = np.empty(len(left), dtype=object)
-    found[spaced] = _digests(data, starts[left[spaced]], ends[left[spaced] + 1])
-    others = left[~spaced]
-    firsts = zip(starts[others].tolist(), ends[others].tolist(), strict=True)
-    seconds = zip(starts[others + 1].tolist(), ends[others + 1].tolist(), strict=True)
-    sha256 = hashlib.sha256
-    found[~spaced] = [
-        sha256(data[a:b] + b" " + data[c:d]).digest() for (a, b), (c, d) in zip(firsts, seconds, strict=True)
-    ]
-    digests: list[bytes] = found.tolist()
-    return digests
-
-
-def _buckets(digests: list[bytes]) -> Int64s:
-    """Each digest as a number, modulo BUCKETS, four bytes at a step. Shapes: k strings of 32 bytes -> int64 (k,)."""
-    numbers = np.frombuffer(b"".join(digests), dtype=">u4").reshape(-1, 8)
-    rest = np.zeros(len(numbers), dtype=np.int64)
-    for column in numbers.T:
-        rest = ((rest << 32) + column) % BUCKETS
-    return rest
