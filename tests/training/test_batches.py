@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM,
 
 from gotd.training.evaluation import LabelMetrics, TokenLoss, TokenMetrics, summary
 from gotd.training.examples import IGNORED, NOTHING, BlockBatches, Example, Pick
+from gotd.training.predicted import PredictedPositions
 from gotd.training.tokenizers import Frame, frame_of, train_tokenizer
 from workdir import texts
 
@@ -87,6 +88,33 @@ def test_the_loss_is_the_models_own(family: str, objective: str, causal: Any, ma
     assert loss(outputs, made["labels"], count * 2).item() == pytest.approx(outputs.loss.item() / 2, rel=1e-6)
     rows = loss.by_row(outputs.logits, made["labels"])
     assert (rows[:, 0].sum() / rows[:, 1].sum()).item() == pytest.approx(outputs.loss.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert", "roberta"])
+def test_a_head_that_sees_masked_positions_alone_makes_the_same_loss_and_gradient(family: str, masked: Any) -> None:
+    torch.manual_seed(0)
+    values = {key: value for key, value in CONFIGS[family].items() if key != "model_type"}
+    model = AutoModelForMaskedLM.from_config(AutoConfig.for_model(family, **values)).eval()
+    made = batch(masked, "mlm", [block(14), block(9), block(11)])
+    labels, loss = made.pop("labels"), TokenLoss(False)
+
+    def measured() -> tuple[int, float, torch.Tensor, list[torch.Tensor]]:
+        model.zero_grad()
+        outputs = model(**made)
+        found = loss(outputs, labels)
+        found.backward()
+        rows = loss.by_row(outputs.logits, labels)
+        return outputs.logits.numel(), found.item(), rows, [weights.grad for weights in model.parameters()
+                                                            if weights.grad is not None]
+
+    all_logits, whole, rows, gradients = measured()
+    PredictedPositions(model).labels = labels
+    fewer_logits, part, same_rows, same_gradients = measured()
+    assert fewer_logits * labels.numel() == all_logits * int((labels != IGNORED).sum())
+    assert part == pytest.approx(whole, rel=1e-6)
+    assert torch.allclose(rows, same_rows, rtol=1e-5)
+    assert len(gradients) == len(same_gradients)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(gradients, same_gradients, strict=True))
 
 
 class Found:

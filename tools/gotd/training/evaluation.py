@@ -18,7 +18,8 @@ def shifted(labels: torch.Tensor) -> torch.Tensor:
 class TokenLoss:
     """Sum of the cross-entropy over the predicted tokens, divided by their number in the whole optimiser step.
 
-    So the gradient does not depend on how a step is shared out over processes and accumulated parts.
+    So the gradient does not depend on how a step is shared out over processes and accumulated parts. Logits are those
+    of all positions, or, (1, predicted, vocabulary), of those that have a label (predicted.py).
     """
 
     def __init__(self, causal: bool) -> None:
@@ -28,7 +29,8 @@ class TokenLoss:
         """The name of the last argument is the Trainer's."""
         logits = outputs.logits
         labels = shifted(labels) if self._causal else labels
-        total = cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), labels.reshape(-1), ignore_index=IGNORED,
+        wanted = labels if logits.shape[:-1] == labels.shape else labels[labels != IGNORED]
+        total = cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), wanted.reshape(-1), ignore_index=IGNORED,
                               reduction="sum")
         count = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
         return total / torch.clamp(torch.as_tensor(count, device=total.device), min=1)
@@ -36,8 +38,11 @@ class TokenLoss:
     def by_row(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """float64 (batch, 2): each row's sum of losses and number of predicted tokens; the Trainer gathers these."""
         labels = shifted(labels) if self._causal else labels
-        losses = cross_entropy(logits.float().transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
-        return torch.stack([losses.double().sum(1), (labels != IGNORED).sum(1).double()], 1)
+        has_label = labels != IGNORED
+        picked = logits[has_label] if logits.shape[:-1] == labels.shape else logits[0]
+        losses = cross_entropy(picked.float(), labels[has_label], reduction="none").double()
+        sums = losses.new_zeros(len(labels)).index_add_(0, has_label.nonzero()[:, 0], losses)
+        return torch.stack([sums, has_label.sum(1).double()], 1)
 
 
 class TokenMetrics:

@@ -11,6 +11,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from gotd.errors import UsageError
 from gotd.training.evaluation import LabelMetrics, TokenLoss, TokenMetrics
 from gotd.training.examples import Example, Order, Pick
+from gotd.training.predicted import PredictedPositions
 from gotd.training.progress import Progress
 from gotd.training.recipes import Recipe
 from gotd.training.stopping import Stopping
@@ -45,9 +46,16 @@ class Machine:
 
 
 class OrderedTrainer(Trainer):  # type: ignore[misc] # transformers has no types we follow
-    """The Trainer with our order of examples."""
+    """The Trainer with our order of examples; of a masked model, the head is asked for what is predicted alone."""
 
     order: Order | None = None
+    predicted: PredictedPositions | None = None
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **how: Any) -> Any:
+        """As the Trainer does, in training and in evaluation."""
+        if self.predicted is not None:
+            self.predicted.labels = inputs["labels"]
+        return super().compute_loss(model, inputs, *args, **how)
 
     def _get_train_sampler(self, train_dataset: Dataset[Example] | None = None) -> Sampler[Pick] | None:  # noqa: ARG002
         return self.order
@@ -141,5 +149,6 @@ def make_trainer(model: Any, data: Dataset[Example] | None, dev: Dataset[Example
     )
     trainer.remove_callback(PrinterCallback)
     trainer.order = order
+    trainer.predicted = PredictedPositions(model) if recipe.objective == "mlm" else None
     stopping.accelerator = trainer.accelerator
     return trainer

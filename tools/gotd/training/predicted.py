@@ -1,0 +1,35 @@
+"""Masked language models: the head is given the masked positions alone.
+
+A head multiplies each position by the whole vocabulary, which for a small model is most of the work and of the memory,
+and only what is masked (15 %) is predicted. What the loss is made of is the same.
+"""
+
+from typing import Any
+
+import torch
+
+from gotd.training.examples import IGNORED
+
+
+class PredictedPositions:
+    """Stands between a model's body and its head, and passes on the positions that have a label.
+
+    labels : int64 (batch, length) of the batch that comes next; None passes everything on
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.labels: torch.Tensor | None = None
+        body = model.base_model
+        if body is not model:  # else the model has no part that its head comes after
+            body.register_forward_hook(self._pass_on)
+
+    def _pass_on(self, _body: Any, _inputs: Any, output: Any) -> Any:
+        """Hidden states (batch, length, width) -> (1, predicted, width); as they are where a body shortened them."""
+        hidden = output[0]
+        if self.labels is None or hidden.shape[:2] != self.labels.shape:
+            return output
+        picked = hidden[self.labels != IGNORED][None]
+        if isinstance(output, tuple):
+            return (picked, *output[1:])
+        output[next(iter(output))] = picked
+        return output
