@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from gotd.cli._allocator import keep_freed_memory
 from gotd.cli._frame import Run
 from gotd.errors import DataError
 from gotd.methods.registry import Rule, module, rule
@@ -35,6 +36,7 @@ Windows = Iterator[list[Record]]
 def fit_texts(found: Rule, target: str, names: Sequence[str], threads: int, how: dict[str, Any],
               run: Run) -> "Fitted":
     """The rule fitted to the texts of the target and of the source."""
+    keep_freed_memory()
     skipping = Skipping(how["skip_invalid"])
 
     def texts(files: Sequence[str]) -> Iterator[list[str]]:
@@ -78,6 +80,7 @@ class TextTarget:
     """What a target file made from texts says: which field they stand in, and how they are scored."""
 
     def __init__(self, arrays: "dict[str, np.ndarray]", summary: dict[str, Any], threads: int) -> None:
+        keep_freed_memory()
         self.text_key: str = summary["text_key"]
         self.scorer: TextScorer = module(rule(summary["method"])).Scorer(arrays, summary, threads)
 

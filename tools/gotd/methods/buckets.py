@@ -7,14 +7,15 @@ calls: what they get is cut from the text many at a time.
 
 import hashlib
 from collections.abc import Callable
+from mmap import mmap
 
 import numpy as np
 
 from gotd.methods.ngrams import BUCKETS, ROW_BYTES, Int64s, UInt64s, Words, joined
 
-#: An entry of the cache: 50 bits of the key, 14 of the bucket.
+#: An entry of the cache: 50 bits of the key, and 14 for the bucket and 1; 0 is an empty one.
 _BUCKET_MASK = np.uint64((1 << 14) - 1)
-_EMPTY = 0xFFFFFFFFFFFFFFFF
+_ENTRY_BYTES = 8
 #: Equal keys of a block are found in a table of so many slots, small enough for a processor's own cache.
 _SAME_BITS = 16
 #: 2^224, 2^192 .. 1 modulo BUCKETS: what the eight numbers of a digest count for.
@@ -29,12 +30,13 @@ _SPACE_AFTER = np.where(_COLUMNS == _LENGTHS, ord(" "), 0).astype(np.uint8).view
 class BucketCache:
     """Buckets by key: one slot for each key's low bits, the newest stays.
 
-    A slot is one number, so threads share the table without a lock: an entry is read and written whole, and what
-    another thread replaced is only asked for again. 2^22 slots are 32 MiB.
+    A slot is one number, so threads and processes share the table without a lock: an entry is read and written whole,
+    and what another one replaced is only asked for again. 2^22 slots are 32 MiB.
     """
 
     def __init__(self, slot_bits: int = 22) -> None:
-        self._table = np.full(1 << slot_bits, _EMPTY, dtype=np.uint64)
+        # Memory that copies of this process (processes.py) write to as well.
+        self._table = np.frombuffer(mmap(-1, _ENTRY_BYTES << slot_bits), dtype=np.uint64)
         self._slot = np.uint64((1 << slot_bits) - 1)
 
     def words(self, words: Words) -> Int64s:
@@ -49,8 +51,8 @@ class BucketCache:
     def _look_up(self, keys: UInt64s, spelled: Callable[[Int64s], list[bytes]]) -> Int64s:
         """Buckets from the table; what it does not hold is spelled out and hashed."""
         entries = self._table[(keys & self._slot).view(np.int64)]
-        found: Int64s = (entries & _BUCKET_MASK).view(np.int64)
-        missing = np.flatnonzero(((entries ^ keys) > _BUCKET_MASK) | (found >= BUCKETS))
+        found: Int64s = (entries & _BUCKET_MASK).view(np.int64) - 1
+        missing = np.flatnonzero(((entries ^ keys) > _BUCKET_MASK) | (found < 0))
         if len(missing):
             wanted = keys[missing]
             same = _same(wanted)
@@ -58,9 +60,11 @@ class BucketCache:
             buckets = np.empty(len(missing), dtype=np.int64)
             buckets[distinct] = sha256_buckets(spelled(missing[distinct]))
             found[missing] = buckets[same]
-            new = wanted[distinct]
-            self._table[new & self._slot] = (new & ~_BUCKET_MASK) | buckets[distinct].astype(np.uint64)
+            self._keep(wanted[distinct], buckets[distinct])
         return found
+
+    def _keep(self, keys: UInt64s, buckets: Int64s) -> None:
+        self._table[(keys & self._slot).view(np.int64)] = (keys & ~_BUCKET_MASK) | (buckets + 1).view(np.uint64)
 
 
 def _same(keys: UInt64s) -> Int64s:

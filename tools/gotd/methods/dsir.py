@@ -13,9 +13,9 @@ Source: Xie et al., arXiv 2302.03169, section 3; data-selection 1.0.3 (PyPI), ha
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from gotd.errors import GotdError
 from gotd.methods.buckets import BucketCache
 from gotd.methods.content_keys import uniform
 from gotd.methods.ngrams import BUCKETS, Classes, find_words, text_blocks
+from gotd.methods.processes import Processes
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
 
@@ -30,6 +31,8 @@ from gotd.methods.settings import Settings
 _SMALLEST_SHARE = 1e-8
 #: Below every score of a text that is long enough.
 LOWEST = np.finfo(np.float32).min
+#: One process reads for all, and cannot feed more.
+_MOST_PROCESSES = 8
 _SEED_BYTES = 8
 _SEED_MASK = 0xFFFFFFFFFFFFFFFF
 
@@ -49,30 +52,33 @@ class _Found(NamedTuple):
     counts: np.ndarray
 
 
-class Features:
-    """Finds the words and pairs of texts, on several threads, with one cache."""
+Made = TypeVar("Made")
 
-    def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, "gotd-texts")
-        self._classes, self._cache = Classes(), BucketCache()
 
-    def of(self, texts: Sequence[str]) -> Iterator[_Found]:
-        """In order, some texts at a time."""
-        return self._pool.map(self._block, list(text_blocks(texts)))
+class Features(Generic[Made]):
+    """What is made of the words and pairs of texts, on several processes, with one cache."""
 
-    def _block(self, texts: Sequence[str]) -> _Found:
+    def __init__(self, threads: int, make: Callable[[_Found], Made]) -> None:
+        self._classes, self._cache, self._make = Classes(), BucketCache(), make
+        self._processes = Processes(min(threads, _MOST_PROCESSES), self._block)
+
+    def of(self, texts: Sequence[str]) -> Iterator[Made]:
+        """In order, for some texts at a time; the work begins at once."""
+        return self._processes.map(list(text_blocks(texts)))
+
+    def _block(self, texts: Sequence[str]) -> Made:
         words = find_words(texts, self._classes)
         counts = np.diff(words.offsets)
         member = np.repeat(np.arange(len(texts)), counts)
         left = np.flatnonzero(member[1:] == member[:-1])
-        return _Found(self._cache.words(words), self._cache.pairs(words, left), member, member[left], counts)
+        found = _Found(self._cache.words(words), self._cache.pairs(words, left), member, member[left], counts)
+        return self._make(found)
 
 
 class _Counted(NamedTuple):
-    """What was counted in some texts: shares float64 (BUCKETS,), and how much there was."""
+    """What was counted in some texts: int64 (BUCKETS,), and how many texts there were, and short ones."""
 
-    shares: np.ndarray
-    total: int
+    buckets: np.ndarray
     texts: int
     short: int
 
@@ -83,10 +89,10 @@ def fit(target: Iterable[Sequence[str]], source: Iterable[Sequence[str]], settin
     Arrays: log_ratio float64 (BUCKETS,).
     Raises: GotdError where one of them has no words.
     """
-    features = Features(threads)
-    q = _count("the target", target, features, settings.min_words)
-    p = _count("the source", source, features, settings.min_words)
-    ratio = np.log(q.shares + _SMALLEST_SHARE) - np.log(p.shares + _SMALLEST_SHARE)
+    features = Features(threads, partial(_counted, min_words=settings.min_words))
+    q, p = _count("the target", target, features), _count("the source", source, features)
+    ratio = np.log(_shares(q) + _SMALLEST_SHARE) - np.log(_shares(p) + _SMALLEST_SHARE)
+    found = [int(counted.buckets.sum()) for counted in (p, q)]
     warnings = []
     if p.short > p.texts / 2:
         warnings.append(f"{p.short} of {p.texts} texts of the source have fewer than {settings.min_words} words and "
@@ -94,24 +100,40 @@ def fit(target: Iterable[Sequence[str]], source: Iterable[Sequence[str]], settin
     summary = {
         "method": "dsir", "converged": True, "warnings": warnings, "buckets": BUCKETS,
         "min_words": settings.min_words, "gumbel": settings.gumbel, "source_rows": p.texts, "source_short": p.short,
-        "source_ngrams": p.total, "target_rows": q.texts, "target_ngrams": q.total, "seed": settings.seed,
+        "source_ngrams": found[0], "target_rows": q.texts, "target_ngrams": found[1], "seed": settings.seed,
     }
     return Fitted({"log_ratio": ratio}, summary)
 
 
-def _count(what: str, batches: Iterable[Sequence[str]], features: Features, min_words: int) -> _Counted:
-    counts = np.zeros(BUCKETS, dtype=np.int64)
+def _counted(found: _Found, min_words: int) -> _Counted:
+    buckets = np.bincount(found.words, minlength=BUCKETS) + np.bincount(found.pairs, minlength=BUCKETS)
+    return _Counted(buckets, len(found.counts), int((found.counts < min_words).sum()))
+
+
+def _count(what: str, batches: Iterable[Sequence[str]], features: Features[_Counted]) -> _Counted:
+    """Everything in all texts. Raises: GotdError where there is nothing."""
+    buckets = np.zeros(BUCKETS, dtype=np.int64)
     texts = short = 0
-    for batch in batches:
-        for found in features.of(batch):
-            counts += np.bincount(found.words, minlength=BUCKETS)
-            counts += np.bincount(found.pairs, minlength=BUCKETS)
-            texts += len(found.counts)
-            short += int((found.counts < min_words).sum())
-    total = int(counts.sum())
-    if not total:
+    for part in _ahead(features.of(batch) for batch in batches):
+        buckets += part.buckets
+        texts += part.texts
+        short += part.short
+    if not buckets.any():
         raise GotdError(f"{what}: no words in {texts} texts; check the files and --text-key")
-    return _Counted(counts / total, total, texts, short)
+    return _Counted(buckets, texts, short)
+
+
+def _ahead(begun: Iterable[Iterator[Made]]) -> Iterator[Made]:
+    """All that comes of what was begun, in order; the next is begun first, so that it is read meanwhile."""
+    held: Iterator[Made] = iter(())
+    for each in begun:
+        yield from held
+        held = each
+    yield from held
+
+
+def _shares(counted: _Counted) -> np.ndarray:
+    return np.asarray(counted.buckets / counted.buckets.sum())
 
 
 class Scorer:
@@ -120,12 +142,11 @@ class Scorer:
     def __init__(self, arrays: dict[str, np.ndarray], summary: dict[str, Any], threads: int) -> None:
         self._ratio = arrays["log_ratio"]
         self._min_words, self._gumbel, self._seed = summary["min_words"], summary["gumbel"], summary["seed"]
-        self._features = Features(threads)
+        self._features = Features(threads, self._sums)
 
     def scores(self, texts: Sequence[str]) -> np.ndarray:
         """Shapes: n texts -> float32 (n,)."""
-        pieces = [self._sums(found) for found in self._features.of(texts)]
-        sums = np.concatenate([np.empty((0, 2)), *pieces])
+        sums = np.concatenate([np.empty((0, 2)), *self._features.of(texts)])
         if self._gumbel:
             sums[:, 0] += gumbel(texts, self._seed)
         return np.where(sums[:, 1] < self._min_words, LOWEST, sums[:, 0]).astype(np.float32)

@@ -34,7 +34,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 ROW_BYTES = 24
 
 #: Characters worked on at a time.
-_BLOCK_CHARACTERS = 1 << 18
+_BLOCK_CHARACTERS = 1 << 17
 
 
 class Words(NamedTuple):
