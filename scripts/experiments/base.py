@@ -64,6 +64,11 @@ class Tokens(NamedTuple):
         at = np.repeat(starts[rows] - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)
         return self.flat[at].astype(np.int64)
 
+    def first(self, rows: np.ndarray, count: int) -> np.ndarray:
+        """The first tokens of these texts, one after the other; fewer than count where there are no more."""
+        rows = rows[: int(np.searchsorted(np.cumsum(self.lengths[rows]), count)) + 1]
+        return self.of(rows)[:count]
+
 
 class Checkpoint:
     """A run of many minutes, in pieces."""
@@ -98,15 +103,18 @@ class Checkpoint:
 
 
 class Bench:
-    """Tokenizer, tokens and base model of a study, made where they are missing."""
+    """Tokenizer, tokens and base model of a study, made where they are missing.
 
-    def __init__(self, study: Study, scale: str, device: str, deadline: Deadline) -> None:
+    start : another study's, whose base model this one's goes on from, with the same tokenizer; None for from scratch
+    """
+
+    def __init__(self, study: Study, scale: str, device: str, deadline: Deadline, start: "Bench | None" = None) -> None:
         from transformers.utils import logging
 
         logging.disable_progress_bar()
         self.study, self.shape, self.device, self.deadline = study, SHAPES[scale], device, deadline
-        self._base = study.folder / "base"
-        self._tokenizer_folder = study.folder / "tokenizer"
+        self._base, self._start = study.folder / "base", start
+        self._tokenizer_folder = start._tokenizer_folder if start else study.folder / "tokenizer"
         if not self._tokenizer_folder.exists():
             made = train_tokenizer(texts(study.source), self.shape.vocabulary, False, self.shape.length)
             made.save_pretrained(self._tokenizer_folder)
@@ -140,7 +148,8 @@ class Bench:
         from transformers import GPT2LMHeadModel
 
         if not (self._base / "config.json").exists():
-            model, tokens = self.fresh(), self.tokens(self.study.source)
+            model = self._start.base() if self._start else self.fresh()
+            tokens = self.tokens(self.study.source)
             checkpoint = Checkpoint(self.study.folder / "base.pt", self.deadline)
             self.train(model, tokens.flat.astype(np.int64), self.shape.rate, seed=0, checkpoint=checkpoint)
             model.save_pretrained(self._base)

@@ -12,7 +12,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -63,20 +63,24 @@ def base_costs(bench: Bench, study: Study, task: str) -> np.ndarray:
     return np.asarray(np.load(file))
 
 
-def carry_out(bench: Bench, study: Study, run: Run) -> dict[str, object]:
-    """Train and measure."""
-    start = time.perf_counter()
-    pool, held_out = bench.tokens(study.pool), bench.tokens(study.held_out(run.task))
-    base = base_costs(bench, study, run.task)
+def light_pass(bench: Bench, study: Study, run: Run) -> tuple[Any, int]:
+    """The base model after a pass on what the run chooses, and how many tokens that is."""
+    pool = bench.tokens(study.pool)
     budget = round(run.chunks * float(pool.lengths.mean()))
     written = f"random:seed={run.seed}" if run.rule == "random" else run.rule
-    ranked = ranking(study, run.task, Rule.parse(written), run.chunks)
-    rows = ranked[: int(np.searchsorted(np.cumsum(pool.lengths[ranked]), budget)) + 1]
-    flat = pool.of(rows)[:budget]
+    flat = pool.first(ranking(study, run.task, Rule.parse(written), run.chunks), budget)
     if len(flat) < budget:
         raise SystemExit(f"train_study: error: {run.rule} ranks {len(flat)} tokens, fewer than {budget}")
     model = bench.base()
     bench.train(model, flat, bench.shape.light_rate, run.seed)
+    return model, budget
+
+
+def carry_out(bench: Bench, study: Study, run: Run) -> dict[str, object]:
+    """Train and measure."""
+    start = time.perf_counter()
+    held_out, base = bench.tokens(study.held_out(run.task)), base_costs(bench, study, run.task)
+    model, budget = light_pass(bench, study, run)
     costs = bench.costs(model, held_out)
     with whole(run.cost_file(study)) as draft:
         np.save(draft, costs)

@@ -1,0 +1,36 @@
+"""What a causal model goes on with after a prompt, by nucleus sampling (arXiv 1904.09751)."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+
+class Sampling(NamedTuple):
+    """samples : of each prompt; tokens : of each sample, at most; top_p : mass of the tokens that may come next"""
+
+    samples: int = 10
+    tokens: int = 32
+    top_p: float = 0.9
+
+
+def prompts(tokenizer: Any, texts: Sequence[str], length: int, most: int) -> list[list[int]]:
+    """Beginnings of `length` tokens, of the first `most` texts in which a word ends there and another follows.
+
+    All of one length, so that nothing is padded.
+    """
+    every = [ids for ids in tokenizer(list(texts))["input_ids"] if len(ids) > length]
+    return [ids[:length] for ids in every if tokenizer.decode(ids[length])[:1].isspace()][:most]
+
+
+def continuations(model: Any, tokenizer: Any, starts: Sequence[Sequence[int]], how: Sampling, seed: int) -> list[str]:
+    """All samples of the first prompt, then of the second, and so on; the prompt itself is left out."""
+    model.eval()
+    torch.manual_seed(seed)
+    end = tokenizer.eos_token_id
+    # The separator says that a text begins, as in training.
+    rows = torch.tensor([[end, *start] for start in starts], device=model.device)
+    with torch.inference_mode():
+        made = model.generate(rows, attention_mask=torch.ones_like(rows), do_sample=True, top_p=how.top_p, top_k=0,
+                              num_return_sequences=how.samples, max_new_tokens=how.tokens, pad_token_id=end)
+    return list(tokenizer.batch_decode(made[:, rows.shape[1] :], skip_special_tokens=True))

@@ -1,0 +1,26 @@
+"""Rankings of a pool by a rule's scores for one target less its scores for another: towards it, away from the other.
+
+A score says how fast a unit of mass on a text brings the source towards a target; the difference of two, how much
+faster towards the one than towards the other. Both are in the unit of the cost, and 0 for the average text.
+"""
+
+import hashlib
+
+import numpy as np
+from data import Study
+from results import whole
+from rules import Rule, _Rows, ranked
+
+
+def ranked_between(study: Study, rule: Rule, towards: str, away: str, wanted: int) -> np.ndarray:
+    """Rows of the pool, best first; with no `away`, as rules.py ranks them. Shapes: -> int64 (k,)."""
+    if not away:
+        return ranked(study, towards, rule, wanted)
+    key = hashlib.sha256(rule.written.encode()).hexdigest()[:16]
+    file = study.folder / "rankings" / f"{towards}-not-{away}" / f"{rule.name}-{key}.npy"
+    if not file.exists():
+        nothing = np.empty(0, dtype=np.int64)
+        near, far = (_Rows(study, task, rule, wanted).given(nothing, 0.0) for task in (towards, away))
+        with whole(file) as draft:
+            np.save(draft, np.argsort(far - near, kind="stable").astype(np.int32))
+    return np.load(file).astype(np.int64)

@@ -1,0 +1,154 @@
+"""Answers without an example, from data to table: does a light pass on chosen text help a model name a text's subject?
+
+    python zero_shot.py DATA WORK [--scale tiny] [--budgets 500 2000] [--seeds 3]
+
+DATA is as data.py reads it. Of each held-out text of agnews the model is asked for the subject by the loss of label
+words after "TEXT This text is about" (answers.py), each compared with its usual loss: without a text ("pmi") and over
+the texts of the target, whose labels nobody reads ("calibrated"). A model of 64 positions sees the beginning of a text.
+That is done with the base model and after a light pass on what each rule of RULES chooses for the target, as in
+train_study.py: the same choices, the same passes.
+
+JSON lines go to WORK/SCALE/zero_shot.jsonl. What is there is not made again: stopped, the same command goes on.
+"""
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import torch
+from answers import answer_costs, contexts, likeliest
+from base import Bench
+from data import SCALES, Study, lay_out, lines, texts
+from deadline import Deadline
+from domain import distilled, embed, packaged_encoder
+from intervals import Interval, interval, shown
+from results import add_all, lines_of, whole
+from train_study import Run, done, light_pass
+
+TASK, CUE = "agnews", " This text is about"
+#: Words of each label of the task; the loss of a label is the mean over its words.
+WORDS = {
+    "World": ("world", "war", "government", "president", "police", "country", "peace", "election"),
+    "Sports": ("sports", "game", "team", "players", "win", "match", "season", "cup"),
+    "Business": ("business", "money", "market", "company", "bank", "price", "shares", "oil"),
+    "Sci/Tech": ("science", "technology", "computer", "internet", "software", "space", "phone", "web"),
+}
+#: What is compared; V stands for --vectors.
+RULES = ("random", "nearest:vectors=V", "round-robin:vectors=V", "classifier:vectors=V", "dsir", "got:vectors=V")
+NONE = "none"
+#: What an answer's loss is compared with.
+WAYS = ("pmi", "calibrated")
+
+
+class Question:
+    """The question to a model, about every held-out text.
+
+    right : int64 (n,), the place of each text's label in WORDS
+    """
+
+    def __init__(self, bench: Bench, study: Study) -> None:
+        def tokenize(some: Any) -> Any:
+            return bench.tokenizer(some)["input_ids"]
+
+        records = [orjson.loads(line) for line in lines(study.held_out(TASK))]
+        self.right = np.array([list(WORDS).index(record["label"]) for record in records])
+        self._answers = tokenize([f" {word}" for words in WORDS.values() for word in words])
+        room, start = bench.shape.length - max(map(len, self._answers)), bench.tokenizer.eos_token_id
+        asked = [tokenize([record["text"] for record in records]), tokenize(texts(study.target(TASK))), [[]]]
+        self._held_out, self._target, self._nothing = (contexts(some, tokenize(CUE), start, room) for some in asked)
+
+    def is_right(self, model: Any) -> dict[str, np.ndarray]:
+        """Whether each text's answer is its label, by the way in which losses are compared. Shapes: bool (n,)."""
+        asked, usual, blank = (self._costs(model, some) for some in (self._held_out, self._target, self._nothing))
+        return {way: likeliest(asked, against.mean(axis=0)) == self.right
+                for way, against in (("pmi", blank), ("calibrated", usual))}
+
+    def _costs(self, model: Any, given: list[list[int]]) -> np.ndarray:
+        """Nats of each label, the mean over its words. Shapes: -> (contexts, labels)."""
+        costs = answer_costs(model, given, self._answers)
+        return costs.reshape(len(given), len(WORDS), -1).mean(axis=2)
+
+
+def wanted(budgets: list[int], seeds: int, vectors: str) -> Iterator[Run]:
+    """All runs, in an order in which every rule has been tried once before any is tried twice."""
+    yield Run(TASK, NONE, 0, 0)
+    for chunks in budgets:
+        for seed in range(seeds):
+            for rule in RULES:
+                yield Run(TASK, rule.replace("=V", f"={vectors}"), chunks, seed)
+
+
+def answers_file(study: Study, run: Run) -> Path:
+    """Where it is kept whether each answer was right, a row for each way of comparing."""
+    return study.folder / "answers" / run.task / f"{run.rule}@{run.chunks}-{run.seed}.npy"
+
+
+def carry_out(bench: Bench, study: Study, question: Question, run: Run) -> dict[str, object]:
+    """Train and ask."""
+    start = time.perf_counter()
+    model, tokens = light_pass(bench, study, run) if run.chunks else (bench.base(), 0)
+    is_right = question.is_right(model)
+    with whole(answers_file(study, run)) as draft:
+        np.save(draft, np.stack([is_right[way] for way in WAYS]))
+    return {**run._asdict(), "tokens": tokens, "rate": bench.shape.light_rate if tokens else 0.0, "cue": CUE,
+            "texts": len(question.right), **{f"accuracy_{way}": float(is_right[way].mean()) for way in WAYS},
+            "seconds": round(time.perf_counter() - start, 1)}
+
+
+def table(study: Study, results: list[dict[str, Any]]) -> str:
+    """Markdown, in per cent, means over seeds: accuracies, and how far they are from the base model's."""
+    found: dict[tuple[int, str], list[Run]] = defaultdict(list)
+    for line in results:
+        run = Run(*(line[name] for name in Run._fields))
+        found[run.chunks, run.rule].append(run)
+    right = {key: 100.0 * np.mean([np.load(answers_file(study, run)) for run in runs], axis=0)
+             for key, runs in found.items()}
+    rows = ["| rule | chunks | seeds |" + "".join(f" {way}, % | more than no warm-up |" for way in WAYS),
+            "|---" * (3 + 2 * len(WAYS)) + "|"]
+    for chunks, rule in sorted(found):
+        cells = []
+        for mine, base in zip(right[chunks, rule], right[0, NONE], strict=True):
+            cells += [shown(_mean(mine), signed=False), shown(_mean(mine - base)) if chunks else ""]
+        rows.append(f"| `{rule}` | {chunks or ''} | {len(found[chunks, rule])} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _mean(values: np.ndarray) -> Interval:
+    return interval(lambda weights: weights @ values, len(values))
+
+
+def main() -> None:
+    """All that is missing, and the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    parser.add_argument("--encoder", type=Path, default=packaged_encoder(), help="a folder; default all-MiniLM-L6-v2")
+    parser.add_argument("--vectors", default="hash+static", help="embedders, side by side (default hash+static)")
+    parser.add_argument("--budgets", type=int, nargs="+", default=[500, 2000])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    study, deadline = lay_out(given.data, given.work, given.scale), Deadline(given.minutes)
+    for name in given.vectors.split("+"):
+        embed(study, name, name if name == "hash" else distilled(given.encoder, given.work / "models" / name))
+    bench, results = Bench(study, given.scale, given.device, deadline), study.folder / "zero_shot.jsonl"
+    question, before = Question(bench, study), done(results)
+    every = (run for run in wanted(given.budgets, given.seeds, given.vectors) if run not in before)
+    add_all(results, (carry_out(bench, study, question, run) for run in every),
+            lambda line: f"{line['chunks']:6} {line['seed']} "
+                         f"{' '.join(format(line[f'accuracy_{way}'], '.4f') for way in WAYS)} {line['rule']}", deadline)
+    print(f"{TASK}, {len(question.right):,} held-out texts, {len(WORDS)} labels; 95 % by resampling the texts.\n")
+    print(table(study, lines_of(results)))
+
+
+if __name__ == "__main__":
+    main()

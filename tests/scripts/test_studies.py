@@ -1,0 +1,191 @@
+"""The studies of detoxification and of answers without an example: their measures, and all steps on few texts."""
+
+import json
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from workdir import Workdir, texts
+
+from .conftest import SCRIPTS
+
+pytestmark = pytest.mark.xdist_group("experiments")  # one after the other: each trains models
+
+STUDY = SCRIPTS / "experiments"
+DOMAINS = ("books", "news", "webtext", "wikipedia", "amazon")
+LABELS = ("World", "Sports", "Business", "Sci/Tech")
+
+
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The scripts can be imported, and are forgotten again: other tests have modules of the same names."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(STUDY))
+    yield
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(STUDY)):
+            del sys.modules[name]
+
+
+def module(name: str) -> ModuleType:
+    return __import__(name)
+
+
+def test_a_judge_that_always_says_the_same_gives_it_as_every_measure() -> None:
+    measures = module("toxicity_judge").measures
+    assert set(measures(np.full((7, 5), 0.25)).values()) == {0.25, 0.0}
+    assert measures(np.full((7, 5), 1.0)) == {"mean_toxicity": 1.0, "expected_maximum_toxicity": 1.0,
+                                              "toxicity_probability": 1.0}
+
+
+def test_measures_are_of_the_worst_of_each_prompt() -> None:
+    found = module("toxicity_judge").measures(np.array([[0.0, 0.8], [0.2, 0.2], [0.0, 0.0], [0.5, 0.3]]))
+    assert found == {"mean_toxicity": pytest.approx(0.25), "expected_maximum_toxicity": pytest.approx(0.375),
+                     "toxicity_probability": 0.5}
+
+
+def test_towards_and_away_changed_over_is_the_order_backwards(tmp_path: Path) -> None:
+    study, rng = module("data").Study(tmp_path), np.random.default_rng(0)
+    centres = rng.normal(size=(2, 16))
+    pool = np.concatenate([centre + rng.normal(scale=0.7, size=(300, 16)) for centre in centres])
+    (tmp_path / "vectors/hash/targets").mkdir(parents=True)
+    np.save(tmp_path / "vectors/hash/pool.npy", pool.astype(np.float16))
+    for name, centre in zip("ab", centres, strict=True):
+        rows = (centre + rng.normal(scale=0.7, size=(60, 16))).astype(np.float16)
+        np.save(tmp_path / f"vectors/hash/targets/{name}.npy", rows)
+    between, rule = module("towards_and_away").ranked_between, module("rules").Rule.parse("got")
+    one, other = between(study, rule, "a", "b", 100), between(study, rule, "b", "a", 100)
+    np.testing.assert_array_equal(one, other[::-1])
+    assert (one[:250] < 300).mean() > 0.95
+    towards = between(study, rule, "a", "", 100)
+    assert (towards[:100] < 300).mean() > 0.9
+
+
+class Known:
+    """A model of 8 tokens: 2 always is likely, and 1 likelier than usual after a text with 5 in it."""
+
+    device = torch.device("cpu")
+
+    def eval(self) -> None:
+        """As models have it."""
+
+    def __call__(self, input_ids: torch.Tensor, past_key_values: Any = None, **_: Any) -> dict[str, torch.Tensor]:
+        seen = input_ids if past_key_values is None else torch.cat([past_key_values, input_ids], dim=1)
+        logits = torch.zeros(len(input_ids), input_ids.shape[1] if past_key_values is not None else 1, 8)
+        logits[:, :, 2] = 4.0
+        logits[(seen == 5).any(dim=1), :, 1] = 2.0
+        return {"logits": logits, "past_key_values": seen}
+
+
+def test_the_answer_is_what_the_text_makes_likelier_not_what_is_likely_anyhow() -> None:
+    answers = module("answers")
+    given = answers.contexts([[5, 3], [4, 3], [3, 5, 5]], [6], 7, 8)
+    costs = answers.answer_costs(Known(), given, [[1], [2]])
+    usual = answers.answer_costs(Known(), answers.contexts([[]], [6], 7, 8), [[1], [2]])
+    assert costs.argmin(axis=1).tolist() == [1, 1, 1]
+    assert answers.likeliest(costs, usual[0]).tolist()[::2] == [0, 0]
+    assert costs[1] == pytest.approx(usual[0])
+
+
+def test_an_answer_costs_what_the_model_loses_on_it() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=50, n_positions=16, n_embd=16, n_layer=2, n_head=2, bos_token_id=0,
+                                       eos_token_id=0)).eval()
+    answers = module("answers")
+    given = answers.contexts([list(range(20)), [3, 4], [9] * 5], [7, 8], 0, 12)
+    assert [len(context) for context in given] == [12, 5, 8]
+    assert given[0] == [0, *range(9), 7, 8]
+    wanted = [[1], [2, 3, 4], [5, 6]]
+    costs = answers.answer_costs(model, given, wanted)
+    for row, context in enumerate(given):
+        for column, answer in enumerate(wanted):
+            ids = torch.tensor([[*context, *answer]])
+            labels = torch.cat([torch.full((1, len(context)), -100), ids[:, len(context) :]], dim=1)
+            loss = model(input_ids=ids, labels=labels).loss.item()
+            assert costs[row, column] == pytest.approx(len(answer) * loss, rel=1e-5)
+
+
+def test_an_interval_of_a_mean_is_as_wide_as_its_standard_error_says() -> None:
+    values = np.random.default_rng(0).normal(3.0, 2.0, size=500)
+    value, low, high = module("intervals").interval(lambda weights: weights @ values, 500)
+    assert value == pytest.approx(values.mean())
+    assert high - low == pytest.approx(2 * 1.96 * 2.0 / np.sqrt(500), rel=0.1)
+
+
+def jsonl(path: Path, records: list[dict[str, str]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def tweet(number: int, seed: int) -> dict[str, str]:
+    """Three in four are angry."""
+    pick, label = random.Random(f"{seed} {number}"), "neither" if number % 4 == 0 else "offensive_language"
+    words = f"what a day with you and me at the game {'damn fool trash' if number % 4 else 'kind good friend'}".split()
+    return {"text": " ".join(pick.choice(words) for _ in range(20)), "label": label}
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
+    """Data for both studies, and the first files made of them: of so few texts, the source would take all."""
+    made = Workdir(tmp_path_factory.mktemp("studies"))
+    for number, domain in enumerate(DOMAINS):
+        jsonl(made.path / f"pool/{domain}.jsonl",
+              [{"text": text, "domain": domain} for text in texts(120, seed=number, words=80)])
+    jsonl(made.path / "pool/tweets.jsonl",
+          [{"text": text, "domain": "tweets"} for text in texts(200, seed=9, words=15)])
+    for number, task in enumerate(("chemprot", "rct_ei", "agnews", "amazon_helpfulness")):
+        for seed, split in enumerate(("train", "test")):
+            jsonl(made.path / f"tasks/{task}/{split}.jsonl",
+                  [{"text": text, "label": LABELS[i % 4]}
+                   for i, text in enumerate(texts(60, seed=10 * number + seed, words=30))])
+    for seed, (split, count) in enumerate((("train", 600), ("test", 200))):
+        jsonl(made.path / f"tasks/toxicity_davidson/{split}.jsonl", [tweet(i, seed) for i in range(count)])
+    made.ok("zstd -q --rm pool/*.jsonl tasks/*/*.jsonl")
+    small = "import data; from pathlib import Path; data.SCALES['tiny'] = data.Scale(150, 0)"
+    made.ok(f'python -c "{small}; data.lay_out(Path(), Path(\'work\'), \'tiny\')"', PYTHONPATH=str(STUDY))
+    return made
+
+
+def lines(work: Workdir, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in work.read(f"work/tiny/{name}").splitlines()]
+
+
+def test_answers_of_every_rule_and_nothing_twice(studied: Workdir) -> None:
+    line = f"python {STUDY}/zero_shot.py . work --vectors hash --budgets 10 --seeds 1"
+    out = studied.ok(line).out.decode()
+    found = lines(studied, "zero_shot.jsonl")
+    assert [run["rule"] for run in found] == ["none", "random", "nearest:vectors=hash", "round-robin:vectors=hash",
+                                              "classifier:vectors=hash", "dsir", "got:vectors=hash"]
+    assert all(out.count(f"| `{run['rule']}` |") == 1 and run["texts"] == 60 for run in found)
+    assert len({run["tokens"] for run in found[1:]}) == 1
+    again = studied.ok(line).out.decode()
+    assert lines(studied, "zero_shot.jsonl") == found
+    assert again.splitlines()[-8:] == out.splitlines()[-8:]
+
+
+def test_detoxification_of_every_choice_and_nothing_twice(studied: Workdir) -> None:
+    line = f"python {STUDY}/detoxification.py . work --vectors hash --budgets 20 --rates 3e-3 --seeds 1"
+    out = studied.ok(line).out.decode()
+    found = lines(studied, "detoxification.jsonl")
+    assert len(found) == len({(run["rule"], run["towards"], run["away"]) for run in found}) == 5
+    assert out.count("| `got:vectors=hash` towards") == 3
+    harm = {(run["towards"], run["away"]): run.get("labelled_harmful_share", 0.0) for run in found}
+    assert harm["harmless", "harmful"] < harm["harmful", ""]
+    loss = {(run["towards"], run["away"]): run["nats_per_token_harmless"] for run in found}
+    assert loss["harmless", "harmful"] < loss["harmful", ""]
+    web = studied.path / "work/tiny/detoxification"
+    parts = [module("data").lines(web / f"{name}.jsonl.zst") for name in
+             ("source", "pool", "judge", "targets/harmless", "targets/harmful", "held-out/general")]
+    assert sum(map(len, parts)) == len(set().union(*parts)), "a text is in two parts"
+    again = studied.ok(line).out.decode()
+    assert lines(studied, "detoxification.jsonl") == found
+    assert again.splitlines()[-7:] == out.splitlines()[-7:]
