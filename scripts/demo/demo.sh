@@ -8,7 +8,6 @@ python "$here/pool.py" "$work"
 cd "$work"
 
 run() { echo "\$ $1" >&2; eval "$1"; }
-distance() { python -c 'import json, sys; print("%.4f" % json.load(open(sys.argv[1]))["distance"])' "$1"; }
 
 echo "# by files: one output for each input" >&2
 run 'ds-chunk pool-*.jsonl -o chunks/'
@@ -20,10 +19,11 @@ run 'ds-topk -k 300 --scores scores/ chunks/*.jsonl.zst -o selected.jsonl.zst'
 echo "# the same by pipes" >&2
 run 'ds-chunk pool-*.jsonl | ds-embed | ds-score --target target.npz | ds-topk -k 300 -o piped.jsonl.zst'
 run 'cmp selected.jsonl.zst piped.jsonl.zst'
-echo "# how near the choice is to the target: the distance from the pool, and from the choice" >&2
+echo "# how near the choice is to the target, and how near the pool" >&2
 run 'ds-embed selected.jsonl.zst -o selected.npy'
-run 'ds-target-stats --target target.npy selected.npy -o after.npz > after.json'
+run 'ds-target-stats --screen --target target.npy emb/*.npy selected.npy > distances.tsv'
 
 python "$here/../report.py" source selected.jsonl.zst chunks/*.jsonl.zst --expect networkx 5
-echo "OT distance to the target: pool $(distance summary.json), choice $(distance after.json)"
+echo "OT distance to the target, one cost and one eps for all:"
+cut -f 1,2,4 distances.tsv
 echo "everything is in $work"

@@ -3,9 +3,9 @@
     python domain.py DATA WORK [--scale tiny] [--rules FILE] [--budgets 500 2000] [--seeds 3] [--processes 2]
 
 DATA is as data.py reads it. Lays the data out, embeds it in the ways that the rules name (hash; static: a static model
-distilled from the encoder), trains the base model on the general domains, judges every rule of rules/domain.txt by the
-n-gram probe and by a light pass of the base model, and prints the tables. Whatever is there already is not made again:
-stopped, the same command goes on.
+distilled from the encoder; base: the base model's own hidden states), trains the base model on the general domains,
+judges every rule of rules/domain.txt by the n-gram probe and by a light pass of the base model, and prints the tables.
+Whatever is there already is not made again: stopped, the same command goes on.
 """
 
 import argparse
@@ -55,6 +55,24 @@ def distilled(encoder: Path | None, folder: Path) -> Path:
     return folder
 
 
+def with_vectors(data: Path, work: Path, scale: str, rules: Path, encoder: Path | None) -> Study:
+    """The data laid out, and embedded in the ways that the rules name."""
+    study = lay_out(data, work, scale)
+    for name in sorted({name for rule in read_rules(rules) for name in rule["vectors"].split("+")}):
+        embed(study, name, _model(name, study, work, encoder))
+    return study
+
+
+def _model(name: str, study: Study, work: Path, encoder: Path | None) -> "str | Path":
+    """What makes the vectors of this name; what has to be made first is."""
+    if name == "hash":
+        return name
+    if name == "base":
+        script("base.py", work, "--scale", study.folder.name)
+        return study.folder / "base"
+    return distilled(encoder, work / "models" / name)
+
+
 def together(name: str, processes: int, *words: "str | Path") -> None:
     """A script several times at once, a part each."""
     line = [sys.executable, str(_HERE / name), *map(str, words)]
@@ -77,10 +95,7 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     given = parser.parse_args()
-    study = lay_out(given.data, given.work, given.scale)
-    named = {name for rule in read_rules(given.rules) for name in rule["vectors"].split("+")}
-    for name in sorted(named):
-        embed(study, name, name if name == "hash" else distilled(given.encoder, given.work / "models" / name))
+    with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)
     script("base.py", given.work, "--scale", given.scale, "--device", given.device, "--threads", str(given.processes))
     script("probe_study.py", given.work, "--scale", given.scale, "--rules", given.rules, "--budgets",
            *given.budgets)

@@ -34,8 +34,7 @@ _CPU = torch.device("cpu")
 #: Rows of the source solved on.
 _SAMPLE = 32768
 DEFAULTS: Mapping[str, str] = {"vectors": "hash", "source": "pool", "center": "1", "whiten": "", "epsilon": "",
-                               "rounds": "1", "mass": "0.3", "distinct": "1", "seed": "0", "min_words": "100",
-                               "chunks": "1000"}
+                               "rounds": "1", "mass": "0.3", "distinct": "1", "seed": "0", "min_words": "100"}
 
 
 class Rule(NamedTuple):

@@ -1,6 +1,6 @@
 """Tables of what the studies found, in Markdown, made from their JSON lines and from the costs of every held-out text.
 
-    python tables.py WORK [--scale tiny] [--reference RULE] [--resamples 2000]
+    python tables.py WORK [--scale tiny] [--reference RULE] [--resamples 2000] [--probe FILE]
 
 For each judge, the probe and training: the mean held-out loss of every rule over targets and budgets, and how much
 worse it is than the reference, with a 95 % interval by resampling the held-out texts of every target (the same ones for
@@ -43,9 +43,9 @@ class Judged(NamedTuple):
 Found = dict[str, dict[Cell, Judged]]
 
 
-def read(study: Study, judge: str) -> Found:
+def read(study: Study, judge: str, file: Path) -> Found:
     """What was found by "probe" or "train", the seeds of a rule as one."""
-    lines = lines_of(study.folder / f"{judge}.jsonl")
+    lines = lines_of(file)
     runs: dict[tuple[str, Cell], list[dict[str, object]]] = defaultdict(list)
     for line in lines:
         rule = "random" if line["rule"].startswith("random:") else line["rule"]
@@ -117,9 +117,13 @@ def main() -> None:
     parser.add_argument("--scale", choices=list(SCALES), default="tiny")
     parser.add_argument("--reference", metavar="RULE", help="default: the first `got` of the rules")
     parser.add_argument("--resamples", type=int, default=2000)
+    parser.add_argument("--probe", type=Path, help="lines of probe_study.py --results: a table of these alone")
     given = parser.parse_args()
     study = Study(given.work / given.scale)
-    found = {judge: read(study, judge) for judge in ("probe", "train") if (study.folder / f"{judge}.jsonl").exists()}
+    files = {judge: study.folder / f"{judge}.jsonl" for judge in ("probe", "train")}
+    if given.probe:
+        files = {"probe": given.probe}
+    found = {judge: read(study, judge, file) for judge, file in files.items() if file.exists()}
     for judge, by in found.items():
         reference = given.reference or next((rule for rule in by if rule.split(":")[0] == "got"), None)
         if reference not in by:

@@ -18,12 +18,9 @@ from gotd.ot.exact import DISTANCE_PAIRS, exact_distance, exact_potentials
 from gotd.ot.gradient import calibration
 from gotd.ot.marginal import StreamedSource
 from gotd.ot.potentials import Potentials, solve_sample, solve_stream
-from gotd.ot.sample import Sample, hold, sample_potentials
+from gotd.ot.sample import Sample, hold, sample_mean_costs, sample_potentials
 from gotd.ot.source import Part
 from gotd.ot.transform import transform
-
-#: Rows of a matrix made at once.
-_CHUNK_ROWS = 4096
 
 
 class Problem(NamedTuple):
@@ -83,12 +80,13 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
 
 def _problem(target: np.ndarray, weights: np.ndarray, drawn: Drawn, settings: Settings, workers: Workers,
              device: torch.device) -> Problem:
-    cost = cost_of(settings, drawn, device)
+    cost = cost_of(settings, drawn, workers, device)
     given = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
     packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device)
     q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
     rows, masses = torch.from_numpy(drawn.rows).to(device), torch.from_numpy(drawn.masses).to(device)
-    mean, std = cost_mean_and_std(cost, moments(cost, rows, masses), target_moments(cost, q))
+    moved = moments(cost, rows, masses, workers.map)
+    mean, std = cost_mean_and_std(cost, moved, target_moments(cost, q))
     sample = hold(drawn.rows, drawn.masses, cost, q, workers)
     return Problem(drawn, sample, packed, q, cost, mean, std, settings.epsilon * std)
 
@@ -124,19 +122,11 @@ def _ranking(problem: Problem, found: Potentials, settings: Settings, workers: W
     cost, q = problem.cost, problem.q
     f = sample_potentials(problem.sample, transform(cost, q, problem.epsilon, found.g), workers)
     earlier = sample_potentials(problem.sample, transform(cost, q, problem.epsilon, found.previous), workers)
-    correlation = weighted_correlation(f, _mean_cost(cost, problem.drawn.rows, q), problem.drawn.masses)
+    correlation = weighted_correlation(f, sample_mean_costs(problem.sample, cost, q, workers), problem.drawn.masses)
     size = abs(problem.mean) + problem.std
     usual = DEFAULT_EPSILON[settings.whiten]
     warnings = epsilon_warnings(settings.epsilon, problem.epsilon, correlation, size, usual)
     return {"top_overlap": top_overlap(f, earlier), "warnings": warnings}
-
-
-def _mean_cost(cost: Cost, rows: np.ndarray, q: Target) -> np.ndarray:
-    """Mean cost of each row to the target, less a constant. Shapes: -> float32 (n,)."""
-    middle = (q.weights @ q.points.double()).float()
-    chunks = [torch.from_numpy(rows[start : start + _CHUNK_ROWS]) for start in range(0, len(rows), _CHUNK_ROWS)]
-    points = (cost.points(chunk.to(middle.device)) for chunk in chunks)
-    return np.concatenate([(cost.alpha(x) - cost.slope * (x @ middle)).cpu().numpy() for x in points])
 
 
 class Scorer:

@@ -28,7 +28,7 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     Shapes: target float (m, d), weights float64 (m,). Arrays: as those of `got`, with one point.
     """
     drawn = draw(parts, settings.sample, settings.seed)
-    cost = cost_of(settings, drawn, device)
+    cost = cost_of(settings, drawn, workers, device)
     points = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
     middle = (weights / weights.sum()) @ points.astype(np.float64)
     if settings.metric == "cosine":

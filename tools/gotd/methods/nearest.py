@@ -29,7 +29,7 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     Shapes: target float (m, d), weights float64 (m,). Arrays: as those of `got`.
     """
     drawn = draw(parts, settings.sample, settings.seed)
-    cost = cost_of(settings, drawn, device)
+    cost = cost_of(settings, drawn, workers, device)
     points = cost.points(torch.from_numpy(target[weights > 0.0]).to(device)).cpu().numpy()
     return to_nearest("nearest", points, len(target), drawn, cost, settings, workers, device)
 

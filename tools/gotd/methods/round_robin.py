@@ -56,7 +56,7 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     if rounds * len(target) > _MOST_TURNS:
         raise GotdError(f"--rounds {rounds} of {len(target)} target rows: at most {_MOST_TURNS} turns can be counted")
     # One reading for the mean; whitening wants a sample besides.
-    cost = cost_of(settings, draw(parts, settings.sample if settings.whiten else 1, settings.seed), device)
+    cost = cost_of(settings, draw(parts, settings.sample if settings.whiten else 1, settings.seed), workers, device)
     points = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
     depth = max(rounds * _DEPTH, _HELD // len(target))
     game = Turns(len(points), rounds)

@@ -26,12 +26,12 @@ class Ruler:
         if settings.epsilon == 0.0:
             raise GotdError("entropic distances are compared: give an epsilon above 0")
         self._settings, self._workers = settings, workers
-        self._cost = cost_of(settings, reference, device)
+        self._cost = cost_of(settings, reference, workers, device)
         given = self._cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
         packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device)
         self._q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
         rows, masses = torch.from_numpy(reference.rows).to(device), torch.from_numpy(reference.masses).to(device)
-        moved = moments(self._cost, rows, masses)
+        moved = moments(self._cost, rows, masses, workers.map)
         self._std = cost_mean_and_std(self._cost, moved, target_moments(self._cost, self._q))[1]
 
     def distance(self, name: str, drawn: Drawn) -> float:

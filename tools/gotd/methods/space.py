@@ -5,11 +5,12 @@ import torch
 
 from gotd.methods.draw import Drawn
 from gotd.methods.settings import Settings
+from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost, moments
 from gotd.ot.whitening import whitening
 
 
-def cost_of(settings: Settings, drawn: Drawn, device: torch.device) -> Cost:
+def cost_of(settings: Settings, drawn: Drawn, workers: Workers, device: torch.device) -> Cost:
     """The cost that the settings ask for, of what was drawn from the source: its mean, and its covariance to whiten.
 
     The squared distance is the same wherever the origin is; at the mean float32 rounds it least.
@@ -20,7 +21,8 @@ def cost_of(settings: Settings, drawn: Drawn, device: torch.device) -> Cost:
     if not settings.whiten:
         return cost
     rows, masses = torch.from_numpy(drawn.rows).to(device), torch.from_numpy(drawn.masses).to(device)
-    return cost._replace(whitening=whitening(moments(Cost("sqeuclidean", centre), rows, masses).covariance))
+    moved = moments(Cost("sqeuclidean", centre), rows, masses, workers.map)
+    return cost._replace(whitening=whitening(moved.covariance))
 
 
 def space_arrays(cost: Cost) -> dict[str, np.ndarray]:

@@ -7,6 +7,8 @@
 """
 
 import math
+from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import Literal, NamedTuple
 
 import torch
@@ -14,8 +16,8 @@ from torch import Tensor
 
 Metric = Literal["sqeuclidean", "cosine"]
 
-#: Rows taken at a time where whole matrices of points are made or measured: 8192 x 1024 float32 is 32 MiB.
-_CHUNK_ROWS = 8192
+#: Rows taken at a time where points are measured: 2048 x 1024 float32 is 8 MiB, of which a worker holds four.
+_CHUNK_ROWS = 2048
 
 
 class Cost(NamedTuple):
@@ -93,31 +95,50 @@ class Moments(NamedTuple):
     own_cross: Tensor
 
 
-def moments(cost: Cost, rows: Tensor, masses: Tensor) -> Moments:
-    """First and second moments of rows under masses, in float64 and without cancellation.
+class _Sums(NamedTuple):
+    """What some rows add to the moments about a shift: weighted sums of u, u u^T, v, v^2 and v u.
 
+    u = x - shift, v = alpha(x) - shift of alpha.
+    """
+
+    first: Tensor
+    second: Tensor
+    own: float
+    own_second: float
+    own_cross: Tensor
+
+
+def _added(a: _Sums, b: _Sums) -> _Sums:
+    return _Sums(a.first + b.first, a.second + b.second, a.own + b.own, a.own_second + b.own_second,
+                 a.own_cross + b.own_cross)
+
+
+def moments(cost: Cost, rows: Tensor, masses: Tensor, each: Callable[..., Iterable[_Sums]] = map) -> Moments:
+    """First and second moments of rows under masses, in one pass, in float64 and without cancellation.
+
+    each : how chunks are worked on, one after the other or `Workers.map`; the sums are taken in order.
     Shapes: rows (n, d) float; masses float64 (n,) summing to 1.
     """
     chunks = [slice(start, start + _CHUNK_ROWS) for start in range(0, len(rows), _CHUNK_ROWS)]
-    width = rows.shape[1]
-    mean = torch.zeros(width, dtype=torch.float64, device=rows.device)
-    own_mean = 0.0
-    for chunk in chunks:
+    some = cost.points(rows[chunks[0]])
+    # About a point near the mean no digits cancel.
+    shift, own_shift = some.double().mean(dim=0), float(cost.alpha(some).double().mean())
+
+    def work(chunk: slice) -> _Sums:
         points, mass = cost.points(rows[chunk]), masses[chunk]
-        mean += mass @ points.double()
-        own_mean += float(mass @ cost.alpha(points).double())
-    covariance = torch.zeros(width, width, dtype=torch.float64, device=rows.device)
-    own_cross = torch.zeros_like(mean)
-    own_second = 0.0
-    for chunk in chunks:
-        points, mass = cost.points(rows[chunk]), masses[chunk]
-        own = cost.alpha(points).double() - own_mean
-        offsets = points - mean.float()
-        # float32 products are enough here: offsets are already centred, so no digits cancel; the sum is float64.
-        covariance += (offsets.T @ (offsets * mass.float()[:, None])).double()
-        own_cross += (mass * own) @ offsets.double()
-        own_second += float(mass @ own.square())
-    return Moments(mean, covariance, own_mean, own_second, own_cross)
+        own = cost.alpha(points).double() - own_shift
+        offsets = points - shift.float()
+        # float32 products are enough for offsets, which are of the size of the spread; the sum is float64.
+        second = (offsets.T @ (offsets * mass.float()[:, None])).double()
+        return _Sums(mass @ offsets.double(), second, float(mass @ own), float(mass @ own.square()),
+                     (mass * own) @ offsets.double())
+
+    total = reduce(_added, each(work, chunks))
+    # What was subtracted was the shift rounded to float32.
+    mean = shift.float().double() + total.first
+    covariance = total.second - torch.outer(total.first, total.first)
+    return Moments(mean, covariance, own_shift + total.own, total.own_second - total.own**2,
+                   total.own_cross - total.own * total.first)
 
 
 def cost_mean_and_std(cost: Cost, source: Moments, target: Moments) -> tuple[float, float]:

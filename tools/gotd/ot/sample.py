@@ -89,6 +89,20 @@ def sample_potentials(sample: Sample, kernel: Transform, workers: Workers) -> np
     return np.concatenate(list(workers.map(work, _blocks(sample.size, kernel.points.device))))
 
 
+def sample_mean_costs(sample: Sample, cost: Cost, target: Target, workers: Workers) -> np.ndarray:
+    """Mean cost of each row to the target, less a constant. Shapes: -> float32 (n,)."""
+    kernel = transform(cost, target, 0.0, torch.zeros_like(target.weights))
+    kernel = kernel._replace(bias=torch.zeros_like(kernel.bias))  # a logit is then s x.y_j
+    weights = torch.zeros_like(kernel.bias)
+    weights[: len(target.weights)] = target.weights.float()
+
+    def work(block: slice) -> np.ndarray:
+        means = torch.mv(_logits(sample, kernel, block), weights)
+        return np.asarray((sample.alpha[block] - means).cpu().numpy())
+
+    return np.concatenate(list(workers.map(work, _blocks(sample.size, kernel.points.device))))
+
+
 def sample_plan(sample: Sample, kernel: Transform) -> tuple[Tensor, Tensor]:
     """The whole plan of the sample, p_ij with rows that sum to 1, and the masses a_i.
 
