@@ -108,8 +108,9 @@ class _Rows:
         if mass > 0.0:
             before = self._pool[np.sort(chosen)]
             parts.append(Part("chosen", mass, lambda: iter([before])))
-        of_rule = module(RULES[rule.name])
-        fitted = of_rule.fit(rows, np.ones(len(rows)), parts, rule["source"] == "pool", settings, self._workers, _CPU)
+        of_rule, is_pool = module(RULES[rule.name]), rule["source"] == "pool"
+        ranked = None if is_pool else Part("pool", 1.0, lambda: iter([self._pool]))
+        fitted = of_rule.fit(rows, np.ones(len(rows)), parts, is_pool, settings, self._workers, _CPU, ranked)
         if not fitted.summary["converged"]:
             raise SystemExit(f"rules: error: {rule.written} did not converge")
         scorer = of_rule.Scorer(fitted.arrays, fitted.summary, self._workers, _CPU)

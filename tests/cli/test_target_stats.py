@@ -44,6 +44,20 @@ def test_vectors_are_whitened_unless_they_are_not_to_be(chain: Workdir) -> None:
     chain.fails(f"{FIT} --whiten --no-center", "leave out --no-center", status=2)
 
 
+def test_the_pool_beside_a_source_gives_the_space_and_nothing_else(chain: Workdir) -> None:
+    np.save(chain.path / "p.npy", np.load(chain.path / "pool.npy")[:40])
+    said = chain.ok(f"{FIT} --source p.npy && cp made.npz with.npz")
+    assert "the pool gives the space" in said.err
+    chain.ok(f"{FIT} && cp made.npz pool.npz")
+    chain.ok("ds-target-stats --target target.npy --source p.npy -o alone.npz")
+    beside, pool, alone = (np.load(chain.path / name) for name in ("with.npz", "pool.npz", "alone.npz"))
+    for name in ("centre", "whitening"):
+        assert (beside[name] == pool[name]).all()
+        assert (beside[name] != alone[name]).any()
+    assert (beside["potentials"] != pool["potentials"]).any()
+    assert "the pool is not read" in chain.ok(f"{FIT} --source p.npy --no-center").err
+
+
 @pytest.mark.parametrize("method", ["got", "mean", "nearest", "round-robin"])
 def test_whitened_scores_need_the_target_file_alone(chain: Workdir, method: str) -> None:
     """Turned and stretched vectors are the same vectors once whitened, up to the ridge; scored from the file alone."""

@@ -177,6 +177,7 @@ def test_detoxification_of_every_choice_and_nothing_twice(studied: Workdir) -> N
     out = studied.ok(line).out.decode()
     found = lines(studied, "detoxification.jsonl")
     assert len(found) == len({(run["rule"], run["towards"], run["away"]) for run in found}) == 5
+    assert len({run["tokens"] for run in found[1:]}) == 1 < found[1]["tokens"]
     assert out.count("| `got:vectors=hash` towards") == 3
     harm = {(run["towards"], run["away"]): run.get("labelled_harmful_share", 0.0) for run in found}
     assert harm["harmless", "harmful"] < harm["harmful", ""]

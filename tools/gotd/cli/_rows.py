@@ -22,17 +22,22 @@ SCREEN_OPTIONS = frozenset({
 })
 
 
-def fit_rows(rule: Rule, target: str, names: Sequence[str], embedders: Embedders, threads: int,
+def fit_rows(rule: Rule, target: str, names: Sequence[str], ranked: Sequence[str], embedders: Embedders, threads: int,
              how: Mapping[str, Any]) -> "Fitted":
-    """Fits a rule that reads vectors to the files' rows."""
+    """Fits a rule that reads vectors to the rows of the files `names`.
+
+    ranked : files of what will be scored, where that is something else and gives the space; else none.
+    """
     from gotd.devices import find_device
     from gotd.ot.blocks import Workers
+    from gotd.ot.source import Part
 
     device = find_device(how["device"])
     rows, weights = _target(target, embedders, how)
     parts = _parts(names, embedders, rows.shape[1], how)
     settings = _settings(embedders, how, rule.whitens)
-    found: Fitted = module(rule).fit(rows, weights, parts, not how["source"], settings, Workers(threads), device)
+    pool = Part(", ".join(ranked), 1.0, VectorFiles(ranked, embedders, rows.shape[1]).blocks) if ranked else None
+    found: Fitted = module(rule).fit(rows, weights, parts, not how["source"], settings, Workers(threads), device, pool)
     return found
 
 

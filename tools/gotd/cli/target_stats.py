@@ -33,7 +33,8 @@ _DEFAULTS = Settings()
               help="Fit nothing: print each POOL file's distance to the target, nearest first, as a table.")
 @click.option("--method", type=click.Choice(list(RULES)), default="got", show_default=True, help="What is fitted.")
 @click.option("--source", multiple=True, metavar="FILE.npy", callback=options.listed,
-              help="Vectors of the model's own training text; may be given again. Default: the pool.")
+              help="Vectors of the model's own training text; may be given again. Default: the pool. POOL files beside "
+                   "it give the mean and the directions to whiten.")
 @click.option("--mix", multiple=True, metavar="FILE.npy:MASS",
               help="Give these rows this share of the source's mass, as what was chosen before; may be given again.")
 @click.option("--weights", multiple=True, metavar="FILE.npy",
@@ -96,7 +97,8 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     rule = RULES[method]
     _require_heard(context, method, rule)
     names = list(how["source"] or pool) or [STANDARD]
-    if [target, *names].count(STANDARD) > 1:
+    ranked = pool if how["source"] else ()
+    if [target, *names, *ranked].count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
     if screen:
         print_text(screened_table(target, pool, options.thread_count(threads), how, run))
@@ -112,10 +114,11 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         if rule.reads == "texts":
             fitted = fit_texts(rule, target, names, cpus, how, run)
         else:
-            fitted = fit_rows(rule, target, names, embedders, cpus, how)
+            fitted = fit_rows(rule, target, names, ranked, embedders, cpus, how)
     run.advance(fitted.summary["source_rows"])
-    if how["source"] and pool:
-        run.say("the pool is not read: --source is what the gradient is taken at")
+    if ranked:
+        use = "gives the space" if "whiten" in rule.options and fitted.summary["center"] else "is not read"
+        run.say(f"the pool {use}; --source is what the rule is fitted at")
     _judge(fitted.summary, how["tol"], allow_unconverged, run)
     with open_output(output) as sink:
         write_target(sink, fitted.arrays, fitted.summary | {"embedder": embedders.identity})

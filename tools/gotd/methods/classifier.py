@@ -27,7 +27,7 @@ _TOLERANCE, _STEPS = 1e-4, 2000
 
 
 def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
-        workers: Workers, device: torch.device) -> Fitted:
+        workers: Workers, device: torch.device, ranked: Part | None = None) -> Fitted:
     """Fits the weights of the two classes.
 
     Shapes: target float (m, d), weights float64 (m,). Arrays: normal float32 (d,), offset float64 (1,); centre where

@@ -44,15 +44,18 @@ class Problem(NamedTuple):
 
 
 def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
-        workers: Workers, device: torch.device) -> Fitted:
+        workers: Workers, device: torch.device, ranked: Part | None = None) -> Fitted:
     """Solves the potentials of the target against the source, a mixture of parts.
 
     source_is_pool : the rows that will be scored are the rows of the source.
+    ranked : what will be scored, where it is not the source (space.py).
     Shapes: target float (m, d), weights float64 (m,) at least 0 and not all 0.
     Arrays: points float32 (m', d), as Cost.points gives them; weights and potentials float64 (m',); centre float32 (d,)
     where the cost has one, whitening float32 (d, d) where rows are whitened.
     """
-    problem = _problem(target, weights, draw(parts, settings.sample, settings.seed), settings, workers, device)
+    drawn = draw(parts, settings.sample, settings.seed)
+    cost = cost_of(settings, drawn, workers, device, ranked)
+    problem = _problem(target, weights, drawn, cost, settings, workers, device)
     found = _solve(problem, settings, workers)
     streamed = settings.passes > 0 and problem.epsilon > 0.0
     if streamed:
@@ -78,9 +81,8 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     return Fitted(arrays | space_arrays(problem.cost), summary)
 
 
-def _problem(target: np.ndarray, weights: np.ndarray, drawn: Drawn, settings: Settings, workers: Workers,
+def _problem(target: np.ndarray, weights: np.ndarray, drawn: Drawn, cost: Cost, settings: Settings, workers: Workers,
              device: torch.device) -> Problem:
-    cost = cost_of(settings, drawn, workers, device)
     given = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
     packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device)
     q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))

@@ -22,13 +22,13 @@ from gotd.ot.source import Part
 
 
 def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
-        workers: Workers, device: torch.device) -> Fitted:
+        workers: Workers, device: torch.device, ranked: Part | None = None) -> Fitted:
     """Takes the target's mean.
 
     Shapes: target float (m, d), weights float64 (m,). Arrays: as those of `got`, with one point.
     """
     drawn = draw(parts, settings.sample, settings.seed)
-    cost = cost_of(settings, drawn, workers, device)
+    cost = cost_of(settings, drawn, workers, device, ranked)
     points = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
     middle = (weights / weights.sum()) @ points.astype(np.float64)
     if settings.metric == "cosine":

@@ -23,13 +23,13 @@ from gotd.ot.source import Part
 
 
 def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
-        workers: Workers, device: torch.device) -> Fitted:
+        workers: Workers, device: torch.device, ranked: Part | None = None) -> Fitted:
     """Keeps every row of the target that has weight.
 
     Shapes: target float (m, d), weights float64 (m,). Arrays: as those of `got`.
     """
     drawn = draw(parts, settings.sample, settings.seed)
-    cost = cost_of(settings, drawn, workers, device)
+    cost = cost_of(settings, drawn, workers, device, ranked)
     points = cost.points(torch.from_numpy(target[weights > 0.0]).to(device)).cpu().numpy()
     return to_nearest("nearest", points, len(target), drawn, cost, settings, workers, device)
 

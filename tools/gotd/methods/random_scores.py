@@ -20,7 +20,7 @@ from gotd.ot.source import Part
 
 
 def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
-        workers: Workers, device: torch.device) -> Fitted:
+        workers: Workers, device: torch.device, ranked: Part | None = None) -> Fitted:
     """Counts the pool; nothing depends on it, nor on the target but its dimension.
 
     Arrays: dimension int64 (1,).

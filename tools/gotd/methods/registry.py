@@ -2,8 +2,10 @@
 
 A module of a rule that reads vectors has
 
-    fit(target, weights, parts, source_is_pool, settings, workers, device) -> Fitted
+    fit(target, weights, parts, source_is_pool, settings, workers, device, ranked) -> Fitted
     Scorer(arrays, summary, workers, device)                               a RowScorer
+
+where `ranked` is what will be scored, given where it is not the source and gives the space (space.py),
 
 and that of a rule that reads texts
 

@@ -46,7 +46,7 @@ _MOST_TURNS = 1 << 23
 
 
 def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
-        workers: Workers, device: torch.device) -> Fitted:
+        workers: Workers, device: torch.device, ranked: Part | None = None) -> Fitted:
     """Reads the pool (twice where its mean is wanted) and takes turns.
 
     Shapes: target float (m, d). Arrays: points float32 (m, d), distances float32 (m, r), keys uint64 (m, r); a target
