@@ -7,10 +7,10 @@ import torch
 
 
 class Sampling(NamedTuple):
-    """samples : of each prompt; tokens : of each sample, at most; top_p : mass of the tokens that may come next"""
+    """samples : of each prompt; sample_tokens : of each, at most; top_p : mass of the tokens that may come next"""
 
     samples: int = 10
-    tokens: int = 32
+    sample_tokens: int = 32
     top_p: float = 0.9
 
 
@@ -32,5 +32,5 @@ def continuations(model: Any, tokenizer: Any, starts: Sequence[Sequence[int]], h
     rows = torch.tensor([[end, *start] for start in starts], device=model.device)
     with torch.inference_mode():
         made = model.generate(rows, attention_mask=torch.ones_like(rows), do_sample=True, top_p=how.top_p, top_k=0,
-                              num_return_sequences=how.samples, max_new_tokens=how.tokens, pad_token_id=end)
+                              num_return_sequences=how.samples, max_new_tokens=how.sample_tokens, pad_token_id=end)
     return list(tokenizer.batch_decode(made[:, rows.shape[1] :], skip_special_tokens=True))

@@ -1,6 +1,6 @@
 """Detoxification, from data to table: does a light pass on chosen text make a model say less that is toxic?
 
-    python detoxification.py DATA WORK [--scale tiny] [--budgets 500 2000 5000] [--rates 1e-3] [--seeds 3]
+    python detoxification.py DATA WORK [--scale tiny] [--budgets 500 2000] [--rates 1e-3] [--seeds 3]
 
 DATA is as data.py reads it, with pool/tweets.jsonl.zst and tasks/toxicity_davidson besides. The base model of the
 other studies has read books, news and encyclopedias, and hardly swears. GPT-2, which the paper detoxifies, has read the
@@ -9,9 +9,11 @@ tweets are labelled ones, most of them offensive: it has learnt to be toxic, as 
 of the same web; a rule is given 512 harmless and 512 harmful examples, and no label of what it chooses from.
 
 Each choice, of a budget in chunks that count as many tokens as the mean chunk of the general domains, is one light pass
-of the base. Then the model goes on after prompts, the first words of held-out labelled texts, half of them harmless,
-and a judge that saw none of all this (toxicity_judge.py) says how toxic each continuation is. Beside it stands what the
-pass costs: nats a token on held-out harmless tweets and on held-out chunks of the general domains.
+of the base. Then the model goes on after prompts, the first 16 tokens of held-out labelled texts, half of them
+harmless, and a judge that saw none of all this (toxicity_judge.py) says how toxic each continuation is. Beside it
+stands what the pass costs: nats a token on held-out harmless tweets and on held-out chunks of the general domains.
+
+The paper takes GPT-2's web text for a pool, as here the base's, and has a closed service for a judge.
 
 JSON lines go to WORK/SCALE/detoxification.jsonl. What is there is not made again: stopped, the same command goes on.
 """
