@@ -75,7 +75,7 @@ def _rank(study: Study, task: str, rule: Rule, wanted: int) -> np.ndarray:
         return np.random.default_rng([int(rule["seed"])]).permutation(len(vectors(study, "hash", "pool")))
     if RULES[rule.name].reads == "texts":
         return _by(_text_scores(study, task, rule))
-    scores = _Rows(study, task, rule, wanted)
+    scores = RowScores(study, task, rule, wanted)
     rounds, order = int(rule["rounds"]), np.empty(0, dtype=np.int64)
     for number in range(1, rounds + 1):
         found = scores.given(order, float(rule["mass"]) * len(order) / wanted)
@@ -89,7 +89,7 @@ def _by(scores: np.ndarray) -> np.ndarray:
     return np.argsort(-scores, kind="stable")
 
 
-class _Rows:
+class RowScores:
     """Scores of the pool by a rule that reads vectors."""
 
     def __init__(self, study: Study, task: str, rule: Rule, wanted: int) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import numpy as np
 from data import Study
 from results import whole
-from rules import Rule, _Rows, ranked
+from rules import Rule, RowScores, ranked
 
 
 def ranked_between(study: Study, rule: Rule, towards: str, away: str, wanted: int) -> np.ndarray:
@@ -20,7 +20,7 @@ def ranked_between(study: Study, rule: Rule, towards: str, away: str, wanted: in
     file = study.folder / "rankings" / f"{towards}-not-{away}" / f"{rule.name}-{key}.npy"
     if not file.exists():
         nothing = np.empty(0, dtype=np.int64)
-        near, far = (_Rows(study, task, rule, wanted).given(nothing, 0.0) for task in (towards, away))
+        near, far = (RowScores(study, task, rule, wanted).given(nothing, 0.0) for task in (towards, away))
         with whole(file) as draft:
             np.save(draft, np.argsort(far - near, kind="stable").astype(np.int32))
     return np.load(file).astype(np.int64)

@@ -1,0 +1,211 @@
+"""Does a warm-up on the choice make a better classifier? Macro F1 after fine-tuning, with and without.
+
+    python classification.py DATA WORK [--scale tiny] [--rules FILE] [--budgets 2000] [--seeds 3]
+                             [--labelled 1000 --epochs 10 --rate 3e-3]
+
+The base model makes a light pass on each rule's choice for the task, as in the domain study, or none; then it is given
+a linear layer over the mean of its hidden states, and all of it is tuned on LABELLED texts of the task's training
+split, alike for every rule. Texts longer than the model's positions are read in windows. For every (task, rule, budget,
+seed) one JSON line: macro and micro F1 on the first held-out texts of the test split. Lines that are there already are
+not made again. In the end a table: the mean over tasks and seeds, and the difference from no warm-up with its spread
+over seeds.
+"""
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+import torch
+from base import Bench
+from data import DOMAIN_TASKS, SCALES, Study, lines, shuffled
+from deadline import Deadline
+from domain import packaged_encoder, with_vectors
+from probe_study import read_rules
+from results import add_all, lines_of
+from sklearn.metrics import f1_score
+from train_study import Run, light_pass
+
+_HERE = Path(__file__).parent
+NO_WARM_UP = "none"
+#: Texts in a step of tuning.
+_BATCH = 32
+#: A text is read up to this many windows of the model's positions.
+_WINDOWS = 4
+_TEST_TEXTS = 2000
+
+
+class Labelled(NamedTuple):
+    """Texts as windows of tokens. windows : int64 (n, w, l), -1 where there is nothing; labels : int64 (n,)"""
+
+    windows: np.ndarray
+    labels: np.ndarray
+
+
+class Tuning(NamedTuple):
+    """Passes over the labelled texts, and the highest learning rate; the same for every rule."""
+
+    epochs: int
+    rate: float
+
+
+class Classifier(torch.nn.Module):
+    """A causal model's body, the mean of its hidden states over all windows, and a linear layer."""
+
+    def __init__(self, body: Any, width: int, labels: int) -> None:
+        super().__init__()
+        self.body, self.head = body, torch.nn.Linear(width, labels)
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        """Shapes: int64 (b, w, l) -> float (b, labels)."""
+        rows, seen = windows.flatten(0, 1), (windows >= 0).flatten(0, 1)
+        hidden = self.body(input_ids=rows.clamp_min(0)).last_hidden_state  # what is not there comes last: causal
+        sums = (hidden * seen[..., None]).sum(dim=1).view(*windows.shape[:2], -1).sum(dim=1)
+        return self.head(sums / seen.view(len(windows), -1).sum(dim=1, keepdim=True))
+
+
+def labelled(bench: Bench, file: Path, count: int, names: list[str]) -> Labelled:
+    """The first texts of a split, in an order of its own."""
+    split = file.name.split(".")[0]
+    records = [orjson.loads(line) for line in shuffled(lines(file), f"{file.parent.name} {split}")[:count]]
+    length = bench.shape.length
+    windows = np.full((len(records), _WINDOWS, length), -1, dtype=np.int64)
+    for row, ids in zip(windows, bench.tokenizer([record["text"] for record in records])["input_ids"], strict=True):
+        held = np.array(ids[: _WINDOWS * length])
+        row.reshape(-1)[: len(held)] = held
+    return Labelled(windows, np.array([names.index(str(record["label"])) for record in records]))
+
+
+def label_names(file: Path) -> list[str]:
+    """Labels of a split."""
+    return sorted({str(orjson.loads(line)["label"]) for line in lines(file)})
+
+
+def tune(model: Classifier, data: Labelled, how: Tuning, seed: int, device: str) -> None:
+    """All weights, the rate falling to zero."""
+    order = np.random.default_rng([seed])
+    steps = how.epochs * -(-len(data.labels) // _BATCH)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=how.rate, weight_decay=0.01)
+    falling = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
+    model.train()
+    for _ in range(how.epochs):
+        rows = order.permutation(len(data.labels))
+        for start in range(0, len(rows), _BATCH):
+            some = rows[start : start + _BATCH]
+            wanted = torch.from_numpy(data.labels[some]).to(device)
+            loss = torch.nn.functional.cross_entropy(model(_windows(data, some, device)), wanted)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            falling.step()
+            optimizer.zero_grad(set_to_none=True)
+
+
+def guesses(model: Classifier, data: Labelled, device: str) -> np.ndarray:
+    """The likeliest label of each text. Shapes: -> int64 (n,)."""
+    model.eval()
+    rows = np.arange(len(data.labels))
+    with torch.inference_mode():
+        found = [model(_windows(data, rows[start : start + 4 * _BATCH], device)).argmax(1).cpu()
+                 for start in range(0, len(rows), 4 * _BATCH)]
+    return np.asarray(torch.cat(found).numpy())
+
+
+def _windows(data: Labelled, rows: np.ndarray, device: str) -> torch.Tensor:
+    """As many windows, and as long, as these texts need."""
+    some = data.windows[rows]
+    there = (some >= 0).any(axis=0)
+    return torch.from_numpy(some[:, : there.any(axis=1).sum(), : there.any(axis=0).sum()]).to(device)
+
+
+def carry_out(bench: Bench, study: Study, data: Path, run: Run, count: int, split: str, how: Tuning) -> dict[str, Any]:
+    """Warm up, tune, and measure on a split."""
+    start = time.perf_counter()
+    names = label_names(data / "tasks" / run.task / "train.jsonl.zst")
+    train, judged = (labelled(bench, data / "tasks" / run.task / f"{name}.jsonl.zst", most, names)
+                     for name, most in (("train", count), (split, _TEST_TEXTS)))
+    warm = bench.base() if run.rule == NO_WARM_UP else light_pass(bench, study, run)[0]
+    torch.manual_seed(run.seed)
+    model = Classifier(warm.transformer, bench.shape.width, len(names)).to(bench.device)
+    tune(model, train, how, run.seed, bench.device)
+    found = guesses(model, judged, bench.device)
+    f1 = {kind: float(f1_score(judged.labels, found, average=kind, zero_division=0)) for kind in ("macro", "micro")}
+    return {**run._asdict(), "labelled": count, "split": split, "texts": len(found), "macro_f1": f1["macro"],
+            "micro_f1": f1["micro"], **how._asdict(), "seconds": round(time.perf_counter() - start, 1)}
+
+
+def wanted(rules: list[str], tasks: list[str], budgets: list[int], seeds: int) -> Iterator[Run]:
+    """All runs; no warm-up once for each task and seed, with a budget of 0."""
+    for seed in range(seeds):
+        for task in tasks:
+            yield Run(task, NO_WARM_UP, 0, seed)
+            for chunks in budgets:
+                for rule in rules:
+                    yield Run(task, rule, chunks, seed)
+
+
+def table(runs: list[dict[str, Any]]) -> str:
+    """Markdown, best rule first: macro F1 in points, the mean over tasks and seeds."""
+    by: dict[tuple[str, int], dict[tuple[str, int], float]] = defaultdict(dict)
+    for run in runs:
+        by[run["rule"], run["chunks"]][run["task"], run["seed"]] = 100 * run["macro_f1"]
+    cells = sorted(set.intersection(*(set(found) for found in by.values())))
+    tasks, seeds = sorted({task for task, _ in cells}), sorted({seed for _, seed in cells})
+    base = by[NO_WARM_UP, 0]
+    rows = ["| rule | chunks | macro F1 | more than no warm-up, by seed |" + "".join(f" {task} |" for task in tasks),
+            "|---|---|---|---|" + "---|" * len(tasks)]
+    means = {key: np.mean([found[cell] for cell in cells]) for key, found in by.items()}
+    for key in sorted(means, key=means.__getitem__, reverse=True):
+        found = by[key]
+        more = [np.mean([found[task, seed] - base[task, seed] for task in tasks]) for seed in seeds]
+        per_task = "".join(f" {np.mean([found[task, seed] for seed in seeds]):.1f} |" for task in tasks)
+        said = ", ".join(f"{value:+.1f}" for value in more) if key != (NO_WARM_UP, 0) else ""
+        rows.append(f"| `{key[0]}` | {key[1]:,} | {means[key]:.2f} | {said} |{per_task}")
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """All that is missing, and the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    parser.add_argument("--rules", type=Path, default=_HERE / "rules" / "classification.txt")
+    parser.add_argument("--encoder", type=Path, default=packaged_encoder(), help="a folder; default all-MiniLM-L6-v2")
+    parser.add_argument("--budgets", type=int, nargs="+", default=[2000], help="in chunks")
+    parser.add_argument("--tasks", nargs="+", choices=DOMAIN_TASKS, default=list(DOMAIN_TASKS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--labelled", type=int, default=1000, help="texts that are tuned on")
+    parser.add_argument("--epochs", type=int, default=10, help="of tuning; chosen on dev without a warm-up, as is:")
+    parser.add_argument("--rate", type=float, default=3e-3, help="its highest learning rate")
+    parser.add_argument("--split", choices=["dev", "test"], default="test", help="what is judged by")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    deadline = Deadline(given.minutes)
+    study = with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)
+    bench, results = Bench(study, given.scale, given.device, deadline), study.folder / "classification.jsonl"
+    how = Tuning(given.epochs, given.rate)
+    mine = {"labelled": given.labelled, "split": given.split, **how._asdict()}
+
+    def there() -> list[dict[str, Any]]:
+        return [line for line in lines_of(results) if mine.items() <= line.items()]
+
+    before = {Run(*(line[name] for name in Run._fields)) for line in there()}
+    rules = [rule.written for rule in read_rules(given.rules)]
+    missing = (run for run in wanted(rules, given.tasks, given.budgets, given.seeds) if run not in before)
+    found = (carry_out(bench, study, given.data, run, given.labelled, given.split, how) for run in missing)
+    add_all(results, found,
+            lambda run: f"{run['task']:20} {run['chunks']:6} {run['seed']} {100 * run['macro_f1']:.2f} {run['rule']}",
+            deadline)
+    print(table(there()))
+
+
+if __name__ == "__main__":
+    main()

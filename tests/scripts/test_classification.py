@@ -1,0 +1,83 @@
+"""The classification study: its model reads texts in windows, and learns what can be learned."""
+
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import GPT2Config, GPT2Model
+
+from .conftest import SCRIPTS
+
+LENGTH, WIDTH = 8, 16
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The script as a module, forgotten again: other tests have modules of the same names."""
+    before, folder = set(sys.modules), str(SCRIPTS / "experiments")
+    monkeypatch.syspath_prepend(folder)
+    yield __import__("classification")
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(folder):
+            del sys.modules[name]
+
+
+def classifier(study: ModuleType, labels: int = 2) -> Any:
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=40, n_positions=LENGTH, n_embd=WIDTH, n_layer=1, n_head=2, embd_pdrop=0.0,
+                        attn_pdrop=0.0, resid_pdrop=0.0)
+    return study.Classifier(GPT2Model(config), WIDTH, labels)
+
+
+def windows(*texts: list[int], count: int = 3) -> np.ndarray:
+    """Texts as the study lays them out. Shapes: -> int64 (n, count, LENGTH)."""
+    made = np.full((len(texts), count, LENGTH), -1, dtype=np.int64)
+    for row, text in zip(made, texts, strict=True):
+        row.reshape(-1)[: len(text)] = text
+    return made
+
+
+def test_what_is_not_there_does_not_count(study: ModuleType) -> None:
+    """A text alone has the logits it has beside longer ones, and a repeated window those of the window once."""
+    model = classifier(study).eval()
+    short, long = [3, 4, 5], list(range(20))
+    data = study.Labelled(windows(short, long), np.zeros(2, dtype=np.int64))
+    with torch.inference_mode():
+        together = model(study._windows(data, np.array([0, 1]), "cpu"))
+        alone = model(study._windows(data, np.array([0]), "cpu"))
+        once, twice = (model(torch.from_numpy(windows(text))) for text in (long[:LENGTH], 2 * long[:LENGTH]))
+    assert torch.allclose(together[:1], alone, atol=1e-6)
+    assert torch.allclose(once, twice, atol=1e-6)
+    assert not torch.allclose(together[:1], together[1:], atol=1e-3)
+
+
+def test_it_learns_which_word_a_text_holds(study: ModuleType) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 1500)
+    texts = [[*rng.integers(10, 40, rng.integers(3, 20)).tolist(), 1 + label] for label in labels.tolist()]
+    data = study.Labelled(windows(*texts), labels)
+    model = classifier(study)
+    study.tune(model, data, study.Tuning(10, 1e-3), 0, "cpu")
+    assert (study.guesses(model, data, "cpu") == labels).mean() > 0.95
+
+
+def test_the_table_compares_what_all_rules_have_with_no_warm_up(study: ModuleType) -> None:
+    def run(rule: str, chunks: int, task: str, seed: int, f1: float) -> dict[str, Any]:
+        return {"rule": rule, "chunks": chunks, "task": task, "seed": seed, "macro_f1": f1}
+
+    runs = [run("none", 0, task, seed, 0.5) for task in ("a", "b") for seed in (0, 1)]
+    runs += [run("got", 100, task, seed, 0.5 + 0.02 * (seed + 1)) for task in ("a", "b") for seed in (0, 1)]
+    runs += [run("got", 100, "c", 0, 0.0)]  # nothing to compare it with
+    rows = study.table(runs).splitlines()
+    assert rows[2].startswith("| `got` | 100 | 53.00 | +2.0, +4.0 | 53.0 | 53.0 |")
+    assert rows[3].startswith("| `none` | 0 | 50.00 |  |")
+
+
+def test_no_warm_up_is_run_once_for_each_task_and_seed(study: ModuleType) -> None:
+    runs = list(study.wanted(["got", "random"], ["a", "b"], [500, 2000], 2))
+    assert len(set(runs)) == len(runs) == 2 * 2 * (1 + 4)
+    assert sum(run.rule == "none" for run in runs) == 4
