@@ -1,4 +1,4 @@
-"""Does a warm-up on the choice make a better classifier? Macro F1 after fine-tuning, with and without.
+"""Does a warm-up on the choice make a better classifier? Scores after fine-tuning, with and without.
 
     python classification.py DATA WORK [--scale tiny] [--rules FILE] [--budgets 2000] [--seeds 3]
                              [--labelled 1000 --epochs 10 --rate 3e-3]
@@ -8,7 +8,8 @@ a linear layer over the mean of its hidden states, and all of it is tuned on LAB
 split, alike for every rule. Texts longer than the model's positions are read in windows. For every (task, rule, budget,
 seed) one JSON line: macro and micro F1 on the first held-out texts of the test split. Lines that are there already are
 not made again. In the end a table: the mean over tasks and seeds, and the difference from no warm-up with its spread
-over seeds.
+over seeds. The tasks are those of the domain study; glue.py is the same for GLUE, where stsb is graded and its score is
+Spearman's correlation.
 """
 
 import argparse
@@ -27,7 +28,9 @@ from deadline import Deadline
 from domain import packaged_encoder, with_vectors
 from probe_study import read_rules
 from results import add_all, lines_of
+from scipy.stats import spearmanr
 from sklearn.metrics import f1_score
+from torch.nn.functional import cross_entropy, mse_loss
 from train_study import Run, light_pass
 
 _HERE = Path(__file__).parent
@@ -37,10 +40,16 @@ _BATCH = 32
 #: A text is read up to this many windows of the model's positions.
 _WINDOWS = 4
 _TEST_TEXTS = 2000
+#: Tasks whose labels are grades, from 0 to the highest.
+GRADED, _HIGHEST_GRADE = frozenset({"stsb"}), 5.0
 
 
 class Labelled(NamedTuple):
-    """Texts as windows of tokens. windows : int64 (n, w, l), -1 where there is nothing; labels : int64 (n,)"""
+    """Texts as windows of tokens.
+
+    windows : int64 (n, w, l), -1 where there is nothing
+    labels : int64 (n,), or float32 (n,) from 0 to 1 where the task is graded
+    """
 
     windows: np.ndarray
     labels: np.ndarray
@@ -54,7 +63,7 @@ class Tuning(NamedTuple):
 
 
 class Classifier(torch.nn.Module):
-    """A causal model's body, the mean of its hidden states over all windows, and a linear layer."""
+    """A causal model's body, the mean of its hidden states over all windows, and a linear layer; one output grades."""
 
     def __init__(self, body: Any, width: int, labels: int) -> None:
         super().__init__()
@@ -69,7 +78,7 @@ class Classifier(torch.nn.Module):
 
 
 def labelled(bench: Bench, file: Path, count: int, names: list[str]) -> Labelled:
-    """The first texts of a split, in an order of its own."""
+    """The first texts of a split, in an order of its own. names : of the labels, none of a graded task"""
     split = file.name.split(".")[0]
     records = [orjson.loads(line) for line in shuffled(lines(file), f"{file.parent.name} {split}")[:count]]
     length = bench.shape.length
@@ -77,12 +86,14 @@ def labelled(bench: Bench, file: Path, count: int, names: list[str]) -> Labelled
     for row, ids in zip(windows, bench.tokenizer([record["text"] for record in records])["input_ids"], strict=True):
         held = np.array(ids[: _WINDOWS * length])
         row.reshape(-1)[: len(held)] = held
-    return Labelled(windows, np.array([names.index(str(record["label"])) for record in records]))
+    given = [record["label"] for record in records]
+    labels = [names.index(str(label)) for label in given] if names else np.array(given, np.float32) / _HIGHEST_GRADE
+    return Labelled(windows, np.asarray(labels))
 
 
-def label_names(file: Path) -> list[str]:
-    """Labels of a split."""
-    return sorted({str(orjson.loads(line)["label"]) for line in lines(file)})
+def label_names(task: str, file: Path) -> list[str]:
+    """Labels of a split; none where the task is graded."""
+    return [] if task in GRADED else sorted({str(orjson.loads(line)["label"]) for line in lines(file)})
 
 
 def tune(model: Classifier, data: Labelled, how: Tuning, seed: int, device: str) -> None:
@@ -97,7 +108,8 @@ def tune(model: Classifier, data: Labelled, how: Tuning, seed: int, device: str)
         for start in range(0, len(rows), _BATCH):
             some = rows[start : start + _BATCH]
             wanted = torch.from_numpy(data.labels[some]).to(device)
-            loss = torch.nn.functional.cross_entropy(model(_windows(data, some, device)), wanted)
+            outputs = model(_windows(data, some, device))
+            loss = mse_loss(outputs[:, 0], wanted) if wanted.is_floating_point() else cross_entropy(outputs, wanted)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
@@ -106,13 +118,20 @@ def tune(model: Classifier, data: Labelled, how: Tuning, seed: int, device: str)
 
 
 def guesses(model: Classifier, data: Labelled, device: str) -> np.ndarray:
-    """The likeliest label of each text. Shapes: -> int64 (n,)."""
+    """The likeliest label of each text, or its grade. Shapes: -> int64 or float32 (n,)."""
     model.eval()
     rows = np.arange(len(data.labels))
     with torch.inference_mode():
-        found = [model(_windows(data, rows[start : start + 4 * _BATCH], device)).argmax(1).cpu()
-                 for start in range(0, len(rows), 4 * _BATCH)]
-    return np.asarray(torch.cat(found).numpy())
+        outputs = torch.cat([model(_windows(data, rows[start : start + 4 * _BATCH], device))
+                             for start in range(0, len(rows), 4 * _BATCH)])
+    return np.asarray((outputs[:, 0] if outputs.shape[1] == 1 else outputs.argmax(1)).cpu().numpy())
+
+
+def scores(labels: np.ndarray, found: np.ndarray) -> dict[str, float]:
+    """Macro and micro F1, or Spearman's correlation of grades."""
+    if labels.dtype == np.float32:
+        return {"spearman": float(spearmanr(labels, found).statistic)}
+    return {f"{kind}_f1": float(f1_score(labels, found, average=kind, zero_division=0)) for kind in ("macro", "micro")}
 
 
 def _windows(data: Labelled, rows: np.ndarray, device: str) -> torch.Tensor:
@@ -125,17 +144,16 @@ def _windows(data: Labelled, rows: np.ndarray, device: str) -> torch.Tensor:
 def carry_out(bench: Bench, study: Study, data: Path, run: Run, count: int, split: str, how: Tuning) -> dict[str, Any]:
     """Warm up, tune, and measure on a split."""
     start = time.perf_counter()
-    names = label_names(data / "tasks" / run.task / "train.jsonl.zst")
+    names = label_names(run.task, data / "tasks" / run.task / "train.jsonl.zst")
     train, judged = (labelled(bench, data / "tasks" / run.task / f"{name}.jsonl.zst", most, names)
                      for name, most in (("train", count), (split, _TEST_TEXTS)))
     warm = bench.base() if run.rule == NO_WARM_UP else light_pass(bench, study, run)[0]
     torch.manual_seed(run.seed)
-    model = Classifier(warm.transformer, bench.shape.width, len(names)).to(bench.device)
+    model = Classifier(warm.transformer, bench.shape.width, max(1, len(names))).to(bench.device)
     tune(model, train, how, run.seed, bench.device)
-    found = guesses(model, judged, bench.device)
-    f1 = {kind: float(f1_score(judged.labels, found, average=kind, zero_division=0)) for kind in ("macro", "micro")}
-    return {**run._asdict(), "labelled": count, "split": split, "texts": len(found), "macro_f1": f1["macro"],
-            "micro_f1": f1["micro"], **how._asdict(), "seconds": round(time.perf_counter() - start, 1)}
+    found = scores(judged.labels, guesses(model, judged, bench.device))
+    return {**run._asdict(), "labelled": count, "split": split, "texts": len(judged.labels), **found, **how._asdict(),
+            "seconds": round(time.perf_counter() - start, 1)}
 
 
 def wanted(rules: list[str], tasks: list[str], budgets: list[int], seeds: int) -> Iterator[Run]:
@@ -148,15 +166,20 @@ def wanted(rules: list[str], tasks: list[str], budgets: list[int], seeds: int) -
                     yield Run(task, rule, chunks, seed)
 
 
+def points(run: dict[str, Any]) -> float:
+    """A run's score: macro F1, or Spearman's correlation, of 100."""
+    return 100 * float(run["spearman"] if run["task"] in GRADED else run["macro_f1"])
+
+
 def table(runs: list[dict[str, Any]]) -> str:
-    """Markdown, best rule first: macro F1 in points, the mean over tasks and seeds."""
+    """Markdown, best rule first: scores in points, the mean over tasks and seeds."""
     by: dict[tuple[str, int], dict[tuple[str, int], float]] = defaultdict(dict)
     for run in runs:
-        by[run["rule"], run["chunks"]][run["task"], run["seed"]] = 100 * run["macro_f1"]
+        by[run["rule"], run["chunks"]][run["task"], run["seed"]] = points(run)
     cells = sorted(set.intersection(*(set(found) for found in by.values())))
     tasks, seeds = sorted({task for task, _ in cells}), sorted({seed for _, seed in cells})
     base = by[NO_WARM_UP, 0]
-    rows = ["| rule | chunks | macro F1 | more than no warm-up, by seed |" + "".join(f" {task} |" for task in tasks),
+    rows = ["| rule | chunks | score | more than no warm-up, by seed |" + "".join(f" {task} |" for task in tasks),
             "|---|---|---|---|" + "---|" * len(tasks)]
     means = {key: np.mean([found[cell] for cell in cells]) for key, found in by.items()}
     for key in sorted(means, key=means.__getitem__, reverse=True):
@@ -168,16 +191,16 @@ def table(runs: list[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
-def main() -> None:
-    """All that is missing, and the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(tasks: tuple[str, ...] = DOMAIN_TASKS, name: str = "classification", said: str | None = __doc__) -> None:
+    """All that is missing, and the table. Lines go to WORK/SCALE/NAME.jsonl."""
+    parser = argparse.ArgumentParser(description=said, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--scale", choices=list(SCALES), default="tiny")
     parser.add_argument("--rules", type=Path, default=_HERE / "rules" / "classification.txt")
     parser.add_argument("--encoder", type=Path, default=packaged_encoder(), help="a folder; default all-MiniLM-L6-v2")
     parser.add_argument("--budgets", type=int, nargs="+", default=[2000], help="in chunks")
-    parser.add_argument("--tasks", nargs="+", choices=DOMAIN_TASKS, default=list(DOMAIN_TASKS))
+    parser.add_argument("--tasks", nargs="+", choices=tasks, default=list(tasks))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--labelled", type=int, default=1000, help="texts that are tuned on")
     parser.add_argument("--epochs", type=int, default=10, help="of tuning; chosen on dev without a warm-up, as is:")
@@ -190,7 +213,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     deadline = Deadline(given.minutes)
     study = with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)
-    bench, results = Bench(study, given.scale, given.device, deadline), study.folder / "classification.jsonl"
+    bench, results = Bench(study, given.scale, given.device, deadline), study.folder / f"{name}.jsonl"
     how = Tuning(given.epochs, given.rate)
     mine = {"labelled": given.labelled, "split": given.split, **how._asdict()}
 
@@ -202,7 +225,7 @@ def main() -> None:
     missing = (run for run in wanted(rules, given.tasks, given.budgets, given.seeds) if run not in before)
     found = (carry_out(bench, study, given.data, run, given.labelled, given.split, how) for run in missing)
     add_all(results, found,
-            lambda run: f"{run['task']:20} {run['chunks']:6} {run['seed']} {100 * run['macro_f1']:.2f} {run['rule']}",
+            lambda run: f"{run['task']:20} {run['chunks']:6} {run['seed']} {points(run):.2f} {run['rule']}",
             deadline)
     print(table(there()))
 

@@ -27,6 +27,8 @@ GENERAL = ("books", "news", "webtext", "wikipedia")
 DOMAIN_TASKS = ("chemprot", "rct_ei", "agnews", "amazon_helpfulness")
 MIXED = "mixed"
 TARGETS = (*DOMAIN_TASKS, MIXED)
+#: Tasks that are chosen for too, but judged by their labels alone (glue.py).
+GLUE = ("cola", "sst2", "mrpc", "rte", "stsb")
 TARGET_TEXTS, HELD_OUT_TEXTS = 512, 1000
 _SEED = 0
 
@@ -116,6 +118,10 @@ def lay_out(data: Path, work: Path, scale: str, chars: int = 1000) -> Study:
         for task, records in found.items():
             if not path(task).exists():
                 write(path(task), records)
+    for task in GLUE:
+        file = data / "tasks" / task / "train.jsonl.zst"
+        if file.exists() and not study.target(task).exists():
+            write(study.target(task), shuffled(lines(file), f"{task} train")[:TARGET_TEXTS])
     return study
 
 

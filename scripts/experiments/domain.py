@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from data import SCALES, TARGETS, Study, lay_out
+from data import SCALES, Study, lay_out
 from probe_study import BUDGETS, read_rules
 
 _HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ def embed(study: Study, name: str, model: "str | Path") -> None:
     folder = study.folder / "vectors" / name
     line = [_BIN / "ds-embed", "-q", "--model", model]
     run(*line, study.pool, study.source, "-o", f"{folder}/")
-    run(*line, *(study.target(task) for task in TARGETS), "-o", f"{folder}/targets/")
+    run(*line, *sorted((study.folder / "targets").glob("*.zst")), "-o", f"{folder}/targets/")
 
 
 def distilled(encoder: Path | None, folder: Path) -> Path:

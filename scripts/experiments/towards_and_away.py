@@ -9,7 +9,7 @@ import hashlib
 import numpy as np
 from data import Study
 from results import whole
-from rules import Rule, RowScores, ranked
+from rules import RowScores, Rule, ranked
 
 
 def ranked_between(study: Study, rule: Rule, towards: str, away: str, wanted: int) -> np.ndarray:

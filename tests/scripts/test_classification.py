@@ -81,3 +81,20 @@ def test_no_warm_up_is_run_once_for_each_task_and_seed(study: ModuleType) -> Non
     runs = list(study.wanted(["got", "random"], ["a", "b"], [500, 2000], 2))
     assert len(set(runs)) == len(runs) == 2 * 2 * (1 + 4)
     assert sum(run.rule == "none" for run in runs) == 4
+
+
+def test_grades_are_learnt_and_judged_by_their_order(study: ModuleType) -> None:
+    rng = np.random.default_rng(1)
+    grades = rng.integers(0, 6, 1500)
+    texts = [[10 + grade, *rng.integers(20, 40, 3).tolist()] for grade in grades.tolist()]
+    data = study.Labelled(windows(*texts), (grades / 5).astype(np.float32))
+    model = classifier(study, labels=1)
+    study.tune(model, data, study.Tuning(10, 3e-3), 0, "cpu")
+    assert study.scores(data.labels, study.guesses(model, data, "cpu"))["spearman"] > 0.95
+    assert study.scores(data.labels, -data.labels) == {"spearman": pytest.approx(-1.0)}
+
+
+def test_scores_of_classes_are_macro_and_micro_f1(study: ModuleType) -> None:
+    """Two of three right; the class never guessed has F1 0, the others 1 and 2/3."""
+    found = study.scores(np.array([0, 1, 2]), np.array([0, 1, 1]))
+    assert found == {"macro_f1": pytest.approx((1 + 2 / 3 + 0) / 3), "micro_f1": pytest.approx(2 / 3)}
