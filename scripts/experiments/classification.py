@@ -1,7 +1,7 @@
 """Does a warm-up on the choice make a better classifier? Scores after fine-tuning, with and without.
 
     python classification.py DATA WORK [--scale tiny] [--rules FILE] [--budgets 2000] [--seeds 3]
-                             [--labelled 1000 --epochs 10 --rate 3e-3]
+                             [--labelled 250 --epochs 20 --rate 3e-3]
 
 The base model makes a light pass on each rule's choice for the task, as in the domain study, or none; then it is given
 a linear layer over the mean of its hidden states, and all of it is tuned on LABELLED texts of the task's training
@@ -202,8 +202,8 @@ def main(tasks: tuple[str, ...] = DOMAIN_TASKS, name: str = "classification", sa
     parser.add_argument("--budgets", type=int, nargs="+", default=[2000], help="in chunks")
     parser.add_argument("--tasks", nargs="+", choices=tasks, default=list(tasks))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--labelled", type=int, default=1000, help="texts that are tuned on")
-    parser.add_argument("--epochs", type=int, default=10, help="of tuning; chosen on dev without a warm-up, as is:")
+    parser.add_argument("--labelled", type=int, default=250, help="texts that are tuned on")
+    parser.add_argument("--epochs", type=int, default=20, help="of tuning; chosen on dev without a warm-up, as is:")
     parser.add_argument("--rate", type=float, default=3e-3, help="its highest learning rate")
     parser.add_argument("--split", choices=["dev", "test"], default="test", help="what is judged by")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")

@@ -1,7 +1,7 @@
 """Does a warm-up on the choice help on GLUE? cola, sst2, mrpc, rte and stsb, with and without.
 
     python glue.py DATA WORK [--scale tiny] [--rules FILE] [--budgets 2000] [--seeds 3]
-                   [--labelled 1000 --epochs 10 --rate 3e-3]
+                   [--labelled 250 --epochs 20 --rate 3e-3]
 
 As classification.py, on other tasks: both sentences of a pair are one text. Macro F1; Spearman's correlation of stsb's
 grades. Lines go to WORK/SCALE/glue.jsonl.
