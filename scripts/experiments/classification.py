@@ -172,7 +172,7 @@ def points(run: dict[str, Any]) -> float:
 
 
 def table(runs: list[dict[str, Any]]) -> str:
-    """Markdown, best rule first: scores in points, the mean over tasks and seeds."""
+    """Markdown, best rule first: scores in points, the mean over the tasks and seeds that all rules have."""
     by: dict[tuple[str, int], dict[tuple[str, int], float]] = defaultdict(dict)
     for run in runs:
         by[run["rule"], run["chunks"]][run["task"], run["seed"]] = points(run)
@@ -184,8 +184,8 @@ def table(runs: list[dict[str, Any]]) -> str:
     means = {key: np.mean([found[cell] for cell in cells]) for key, found in by.items()}
     for key in sorted(means, key=means.__getitem__, reverse=True):
         found = by[key]
-        more = [np.mean([found[task, seed] - base[task, seed] for task in tasks]) for seed in seeds]
-        per_task = "".join(f" {np.mean([found[task, seed] for seed in seeds]):.1f} |" for task in tasks)
+        more = [np.mean([found[cell] - base[cell] for cell in cells if cell[1] == seed]) for seed in seeds]
+        per_task = "".join(f" {np.mean([found[cell] for cell in cells if cell[0] == task]):.1f} |" for task in tasks)
         said = ", ".join(f"{value:+.1f}" for value in more) if key != (NO_WARM_UP, 0) else ""
         rows.append(f"| `{key[0]}` | {key[1]:,} | {means[key]:.2f} | {said} |{per_task}")
     return "\n".join(rows)

@@ -71,7 +71,7 @@ def test_the_table_compares_what_all_rules_have_with_no_warm_up(study: ModuleTyp
 
     runs = [run("none", 0, task, seed, 0.5) for task in ("a", "b") for seed in (0, 1)]
     runs += [run("got", 100, task, seed, 0.5 + 0.02 * (seed + 1)) for task in ("a", "b") for seed in (0, 1)]
-    runs += [run("got", 100, "c", 0, 0.0)]  # nothing to compare it with
+    runs += [run("got", 100, "c", 0, 0.0), run("none", 0, "b", 2, 0.9)]  # nothing to compare them with
     rows = study.table(runs).splitlines()
     assert rows[2].startswith("| `got` | 100 | 53.00 | +2.0, +4.0 | 53.0 | 53.0 |")
     assert rows[3].startswith("| `none` | 0 | 50.00 |  |")
