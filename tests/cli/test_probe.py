@@ -154,7 +154,7 @@ def test_distances(probe: Workdir) -> None:
     assert good < before < poor
     assert abs(random - before) < before - good
     # What ds-target-stats says of the source, and of the same mixture at the same eps.
-    stats = "ds-target-stats -q --target held-out.npy pool.npy -o t.npz"
+    stats = "ds-target-stats -q --no-whiten --center --target held-out.npy pool.npy -o t.npz"
     alone = json.loads(probe.ok(stats).out)
     assert before == pytest.approx(alone["distance"], rel=1e-3)
     assert found == rows(probe.ok(line).out)

@@ -68,8 +68,9 @@ def alive(pid: int) -> bool:
 
 
 ENDLESS = """
-import os, sys
+import os, signal, sys
 from gotd.methods.processes import Processes
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 work = Processes(3, lambda piece: os.getpid())
 print(*set(work.map(range(100))), flush=True)
 sys.stdin.read()
