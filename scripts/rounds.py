@@ -55,7 +55,10 @@ class Rounds:
     def fit(self, mass: float, *more: str) -> dict[str, float]:
         """The potentials at the source with this mass of what was chosen; their summary."""
         mix = ["--mix", f"{self.work / 'chosen.npy'}:{mass}"] if mass > 0.0 else []
-        line = ["ds-target-stats", "--target", self.target, *self.pool, *mix, "-o", str(self.work / "target.npz"), "-q"]
+        # The pool as the source and beside it: then it alone gives the space, which is the same in every round.
+        source = [word for name in self.pool for word in ("--source", name)]
+        line = ["ds-target-stats", "--target", self.target, *source, *self.pool, *mix]
+        line += ["-o", str(self.work / "target.npz"), "-q"]
         found: dict[str, float] = json.loads(command(*line, *self.options, *more))
         return found
 

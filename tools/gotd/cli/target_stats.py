@@ -1,7 +1,7 @@
 """ds-target-stats: fit a selection rule to a target and a pool."""
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -18,9 +18,6 @@ from gotd.streams.locations import STANDARD
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import rereadable
 from gotd.streams.targets import write_target
-
-if TYPE_CHECKING:
-    pass
 
 _DEFAULTS = Settings()
 

@@ -19,8 +19,9 @@ class PredictedPositions:
 
     def __init__(self, model: Any) -> None:
         self.labels: torch.Tensor | None = None
-        body = model.base_model
-        if body is not model:  # else the model has no part that its head comes after
+        whole = model.get_base_model() if hasattr(model, "get_base_model") else model  # without adapters' wrapping
+        body = whole.base_model
+        if body is not whole:  # else the model has no part that its head comes after
             body.register_forward_hook(self._pass_on)
 
     def _pass_on(self, _body: Any, _inputs: Any, output: Any) -> Any:
