@@ -12,7 +12,6 @@ over seeds. The tasks are those of the domain study; glue.py is the same for GLU
 Spearman's correlation.
 """
 
-import argparse
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,10 +21,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 import torch
+from arguments import add_training, of_a_study
 from base import Bench
-from data import DOMAIN_TASKS, SCALES, Study, lines, shuffled
+from data import DOMAIN_TASKS, Study, lines, shuffled
 from deadline import Deadline
-from domain import packaged_encoder, with_vectors
+from domain import with_vectors
 from probe_study import read_rules
 from results import add_all, lines_of
 from scipy.stats import spearmanr
@@ -193,22 +193,15 @@ def table(runs: list[dict[str, Any]]) -> str:
 
 def main(tasks: tuple[str, ...] = DOMAIN_TASKS, name: str = "classification", said: str | None = __doc__) -> None:
     """All that is missing, and the table. Lines go to WORK/SCALE/NAME.jsonl."""
-    parser = argparse.ArgumentParser(description=said, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("work", type=Path)
-    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    parser = of_a_study(said)
     parser.add_argument("--rules", type=Path, default=_HERE / "rules" / "classification.txt")
-    parser.add_argument("--encoder", type=Path, default=packaged_encoder(), help="a folder; default all-MiniLM-L6-v2")
     parser.add_argument("--budgets", type=int, nargs="+", default=[2000], help="in chunks")
     parser.add_argument("--tasks", nargs="+", choices=tasks, default=list(tasks))
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--labelled", type=int, default=250, help="texts that are tuned on")
     parser.add_argument("--epochs", type=int, default=20, help="of tuning; chosen on dev without a warm-up, as is:")
     parser.add_argument("--rate", type=float, default=3e-3, help="its highest learning rate")
     parser.add_argument("--split", choices=["dev", "test"], default="test", help="what is judged by")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
+    add_training(parser)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     deadline = Deadline(given.minutes)

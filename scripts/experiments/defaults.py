@@ -7,23 +7,18 @@ WORK/SCALE/defaults.jsonl, and prints the table. Stopped, the same command goes 
 confirmed by training: domain.py.
 """
 
-import argparse
 from pathlib import Path
 
-from data import SCALES
-from domain import packaged_encoder, script, with_vectors
+from arguments import of_a_study
+from domain import script, with_vectors
 
 _RULES = Path(__file__).parent / "rules" / "defaults.txt"
 
 
 def main() -> None:
     """All steps."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("work", type=Path)
-    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    parser = of_a_study(__doc__)
     parser.add_argument("--rules", type=Path, default=_RULES)
-    parser.add_argument("--encoder", type=Path, default=packaged_encoder(), help="a folder; default all-MiniLM-L6-v2")
     parser.add_argument("--budgets", nargs="+", default=["500", "2000"])
     given = parser.parse_args()
     study = with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)

@@ -18,7 +18,6 @@ The paper takes GPT-2's web text for a pool, as here the base's, and has a close
 JSON lines go to WORK/SCALE/detoxification.jsonl. What is there is not made again: stopped, the same command goes on.
 """
 
-import argparse
 import sys
 import time
 from collections import defaultdict
@@ -29,11 +28,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from arguments import add_training, of_a_study
 from base import Bench
 from continuations import Sampling, continuations, prompts
-from data import SCALES, Study, lay_out, lines, texts
+from data import Study, lay_out, lines, texts
 from deadline import Deadline
-from domain import distilled, packaged_encoder, run
+from domain import model_of, run
 from intervals import Interval, interval, shown
 from results import add_all, lines_of, whole
 from rules import Rule
@@ -201,24 +201,17 @@ def _said(key: tuple[Any, ...]) -> str:
 
 def main() -> None:
     """All that is missing, and the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("work", type=Path)
-    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
-    parser.add_argument("--encoder", type=Path, default=packaged_encoder(), help="a folder; default all-MiniLM-L6-v2")
+    parser = of_a_study(__doc__)
     parser.add_argument("--vectors", default="hash+static", help="embedders, side by side (default hash+static)")
     parser.add_argument("--budgets", type=int, nargs="+", default=[500, 2000])
     parser.add_argument("--rates", type=float, nargs="+", default=[1e-3], help="highest learning rates of a pass")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
+    add_training(parser)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     study, deadline = lay_out(given.data, given.work, given.scale), Deadline(given.minutes)
     web = lay_out_web(given.data, study)
     for name in given.vectors.split("+"):
-        embed(web, name, name if name == "hash" else distilled(given.encoder, given.work / "models" / name))
+        embed(web, name, model_of(name, study, given.work, given.encoder))
     desk = Desk(study, web, given.scale, given.device, deadline, Sampling())
     results = study.folder / "detoxification.jsonl"
     before = {Run(*(line[name] for name in Run._fields)) for line in lines_of(results)}

