@@ -7,8 +7,9 @@ The peer is that product alone: torch.mm of the same blocks (rows of a block x d
 one block each, results thrown away. Both take turns; medians of --repeats. Rows are float16, as files hold them, and
 are converted within our time, not within the peer's.
 
-With --device cuda the peer's blocks lie on the device already, ours come from the host; what copying them alone takes
-is a line of its own.
+With --device cuda the peer's blocks lie on the device already, ours come from the host; what copying alone takes is a
+line of its own. Another table there is of rows that lie on the device: the product in float32 and in tf32 (which is a
+thousand times coarser), the plain path of torch, and the kernel in use.
 """
 
 import argparse
@@ -23,10 +24,12 @@ import torch
 
 from gotd.devices import find_device
 from gotd.methods.got import Scorer
-from gotd.ot.blocks import Workers, block_rows
+from gotd.ot.blocks import Workers, block_rows, window_rows
+from gotd.ot.cost import Cost, Target
+from gotd.ot.transform import transform
 
-_PIECE_ROWS = 16384
-_TIMED_ROWS = 65536
+#: Timed at once, in windows.
+_WINDOWS = 16
 
 
 def unit_rows(n: int, d: int, random: np.random.Generator) -> np.ndarray:
@@ -55,48 +58,74 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def copying(d: int, device: torch.device) -> None:
-    """One line: the rate at which float16 rows reach the device, whatever is done with them there."""
-    rows = torch.zeros((block_rows(device), d), dtype=torch.float16)
-    taken = statistics.median(seconds(lambda: rows.to(device)) for _ in range(20))
-    print(f"copying rows of d = {d} to {device}: {len(rows) / taken:,.0f} rows/s, {rows.nbytes / taken / 1e9:.1f} GB/s")
+    """Two lines: the rate at which float16 rows reach the device, whatever is done with them there."""
+    for pinned in (False, True):
+        rows = torch.zeros((block_rows(device), d), dtype=torch.float16, pin_memory=pinned)
+        taken = statistics.median(seconds(lambda rows=rows: rows.to(device)) for _ in range(20))  # type: ignore[misc]
+        print(f"copying rows of d = {d} from {'page-locked' if pinned else 'any'} memory: {len(rows) / taken:,.0f} "
+              f"rows/s, {rows.nbytes / taken / 1e9:.1f} GB/s")
+
+
+def on_device(m: int, d: int, repeats: int, device: torch.device) -> None:
+    """One line: rates in 10^9 operations a second where the rows lie on the device."""
+    random = np.random.default_rng(0)
+    x, y = (torch.from_numpy(unit_rows(n, d, random)).to(device) for n in (block_rows(device), m))
+    weights = torch.full((m,), 1 / m, dtype=torch.float64, device=device)
+    kernel = transform(Cost("sqeuclidean"), Target(y, weights), 0.0126, 0.02 * torch.randn_like(weights))
+    alpha = kernel.cost.alpha(x)
+
+    def tf32() -> None:
+        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.mm(x, kernel.points.T)
+        torch.backends.cuda.matmul.allow_tf32 = False
+
+    works: list[Callable[[], object]] = [lambda: torch.mm(x, kernel.points.T), tf32,
+                                         lambda: kernel.reduced(kernel.logits(x), alpha), lambda: kernel.potential(x)]
+    taken = np.array([[seconds(lambda work=work: [work() for _ in range(_WINDOWS)])  # type: ignore[misc]
+                       for work in works] for _ in range(repeats + 2)])[2:]
+    rates = _WINDOWS * len(x) / np.median(taken, axis=0)
+    error = (kernel.potential(x) - kernel.reduced(kernel.logits(x), alpha)).abs().max().item() / kernel.epsilon
+    print(f"{m:6} {d:5} " + "".join(f"{2e-12 * m * d * rate:12.1f}" for rate in rates)
+          + f"{rates[-1]:16,.0f} {error:12.1e}", flush=True)
 
 
 def against_product(m: int, d: int, repeats: int, threads: int, device: torch.device) -> None:
     """One line: the rate of ours and of the product."""
-    random, workers = np.random.default_rng(0), Workers(threads)
+    random, workers = np.random.default_rng(0), Workers(threads, device)
     points = unit_rows(m, d, random)
-    rows = unit_rows(_TIMED_ROWS, d, random).astype(np.float16)
+    rows = unit_rows(window_rows(device), d, random).astype(np.float16)
     scorer = scorer_for(points, workers, random, device)
     x, y = torch.from_numpy(rows.astype(np.float32)).to(device), torch.from_numpy(points).T.contiguous().to(device)
     blocks = list(x.split(block_rows(device)))
 
     def product() -> None:
-        for _ in workers.map(lambda block: torch.mm(block, y).shape, blocks):
+        for _ in workers.map(lambda block: torch.mm(block, y).shape, blocks * _WINDOWS):
             pass
 
     def score() -> None:
-        for start in range(0, len(rows), _PIECE_ROWS):
-            scorer.scores(rows[start : start + _PIECE_ROWS])
+        for _ in range(_WINDOWS):
+            scorer.scores(rows)
 
     product()
     score()
     times = [(seconds(product), seconds(score)) for _ in range(repeats)]
     bare, ours = (statistics.median(column) for column in zip(*times, strict=True))
     ratio = statistics.median(a / b for a, b in times)
-    operations = 2.0 * len(rows) * m * d
-    print(f"{m:6} {d:5} {operations / bare / 1e9:12.1f} {operations / ours / 1e9:12.1f} {len(rows) / ours:12,.0f} "
+    count = _WINDOWS * len(rows)
+    operations = 2.0 * count * m * d
+    print(f"{m:6} {d:5} {operations / bare / 1e9:12.1f} {operations / ours / 1e9:12.1f} {count / ours:12,.0f} "
           f"{ratio:8.2f}", flush=True)
 
 
 def by_rows(sizes: list[int], m: int, d: int, threads: int, device: torch.device) -> None:
     """The rate at each number of rows."""
-    random, workers = np.random.default_rng(0), Workers(threads)
+    random, workers = np.random.default_rng(0), Workers(threads, device)
     scorer = scorer_for(unit_rows(m, d, random), workers, random, device)
-    piece = unit_rows(_PIECE_ROWS, d, random).astype(np.float16)
+    piece = unit_rows(window_rows(device), d, random).astype(np.float16)
 
     def pieces(n: int) -> Iterator[np.ndarray]:
-        for start in range(0, n, _PIECE_ROWS):
-            yield piece[: min(_PIECE_ROWS, n - start)]
+        for start in range(0, n, len(piece)):
+            yield piece[: min(len(piece), n - start)]
 
     for n in sizes:
         taken = seconds(lambda n=n: [scorer.scores(block).sum() for block in pieces(n)])  # type: ignore[misc]
@@ -120,8 +149,12 @@ def main() -> None:
     for m in arguments.points:
         for d in arguments.dimensions:
             against_product(m, d, arguments.repeats, arguments.threads, device)
-    by_rows(arguments.rows, 1000, 384, arguments.threads, device)
+    by_rows(arguments.rows, 1000, arguments.dimensions[0], arguments.threads, device)
     if device.type == "cuda":
+        print("     M     d  TFLOP/s: float32        tf32       plain       in use          rows/s   difference / eps")
+        for m in arguments.points:
+            for d in arguments.dimensions:
+                on_device(m, d, arguments.repeats, device)
         for d in arguments.dimensions:
             copying(d, device)
 

@@ -37,7 +37,8 @@ def fit_rows(rule: Rule, target: str, names: Sequence[str], ranked: Sequence[str
     parts = _parts(names, embedders, rows.shape[1], how)
     settings = _settings(embedders, how, rule.whitens)
     pool = Part(", ".join(ranked), 1.0, VectorFiles(ranked, embedders, rows.shape[1]).blocks) if ranked else None
-    found: Fitted = module(rule).fit(rows, weights, parts, not how["source"], settings, Workers(threads), device, pool)
+    workers, source_is_pool = Workers(threads, device), not how["source"]
+    found: Fitted = module(rule).fit(rows, weights, parts, source_is_pool, settings, workers, device, pool)
     return found
 
 
@@ -54,7 +55,7 @@ def screened_table(target: str, pool: Sequence[str], threads: int, how: Mapping[
     embedders = Embedders()
     rows, weights = _target(target, embedders, how)
     parts = [Part(name, 1.0, VectorFiles([name], embedders, rows.shape[1]).blocks) for name in pool]
-    found = screen(rows, weights, parts, _settings(embedders, how, whiten=False), Workers(threads), device)
+    found = screen(rows, weights, parts, _settings(embedders, how, whiten=False), Workers(threads, device), device)
     run.advance(sum(each.rows for each in found))
     lines = [f"{each.distance:.6g}\t{each.rows}\t{each.sampled}\t{each.name}" for each in found]
     return "\n".join(["distance\trows\tsampled\tfile", *lines])

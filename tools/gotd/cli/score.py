@@ -23,7 +23,10 @@ from gotd.streams.sinks import Sink, open_output
 from gotd.streams.sources import ByteSource, open_input
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import numpy as np
+    import torch
 
     from gotd.methods.protocol import RowScorer
 
@@ -140,16 +143,27 @@ class _Target:
             raise DataError(self.file, what, "check the numbers in both")
         return found
 
+    def windows(self, blocks: "Iterable[np.ndarray]") -> "Iterator[np.ndarray]":
+        """The same rows, as many at a time as the device is best given."""
+        from gotd.ot.blocks import rechunked, window_rows
+
+        return rechunked(blocks, window_rows(self._place))
+
     @cached_property
     def scorer(self) -> "RowScorer":
         """Scores rows of `dimension`."""
-        from gotd.devices import find_device
         from gotd.ot.blocks import Workers
 
         how = module(rule(self._summary["method"]))
-        device = find_device(self._device)
-        found: RowScorer = how.Scorer(self._arrays, self._summary, Workers(self._threads), device)
+        workers = Workers(self._threads, self._place)
+        found: RowScorer = how.Scorer(self._arrays, self._summary, workers, self._place)
         return found
+
+    @cached_property
+    def _place(self) -> "torch.device":
+        from gotd.devices import find_device
+
+        return find_device(self._device)
 
 
 def _score(sources: list[ByteSource], sink: Sink, ours: _Target, mine: MadeBy, skipping: Skipping, long_window: bool,
@@ -164,20 +178,27 @@ def _score(sources: list[ByteSource], sink: Sink, ours: _Target, mine: MadeBy, s
 
 def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Target, run: Run) -> None:
     for source in sources:
-        reader = ArrayReader(source, "vectors")
-        for block in run.until_enough(reader.blocks()):
-            ours.check(reader.verifier)
-            if block.shape[1] != ours.dimension:
-                what = f"dimension {block.shape[1]}, the target has {ours.dimension} ({ours.file})"
-                raise DataError(source.name, what, "embed both alike")
-            writer.write(ours.scores(block, source.name, reader.rows - len(block)))
-            run.advance(len(block))
+        reader, rows = ArrayReader(source, "vectors"), 0
+        for window in run.until_enough(ours.windows(_fitting(reader, ours))):
+            writer.write(ours.scores(window, source.name, rows))
+            rows += len(window)
+            run.advance(len(window))
         ours.check(reader.verifier)
         for seal in reader.verifier.seals:
             writer.records += seal.records
         if reader.verifier.digest.rows:
             writer.records.append(RecordRun(reader.verifier.digest.rows, None))
     writer.finish()
+
+
+def _fitting(reader: ArrayReader, ours: _Target) -> "Iterator[np.ndarray]":
+    """Vectors as they are read, once they are known to fit the target."""
+    for block in reader.blocks():
+        ours.check(reader.verifier)
+        if block.shape[1] != ours.dimension:
+            what = f"dimension {block.shape[1]}, the target has {ours.dimension} ({ours.file})"
+            raise DataError(reader.name, what, "embed both alike")
+        yield block
 
 
 def _score_records(readers: list[RecordReader], writer: RecordWriter, ours: _Target, skipping: Skipping,

@@ -18,7 +18,10 @@ from torch import Tensor
 CPU_BLOCK_ROWS = 512
 #: Rows of a block on a GPU: enough to fill the device; a block of products with 1000 target points is 64 MiB.
 GPU_BLOCK_ROWS = 16384
+#: Threads that feed a GPU: one fills a buffer while another's is copied and a third's is worked on.
+_GPU_THREADS = 4
 
+_CPU = torch.device("cpu")
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -28,14 +31,22 @@ def block_rows(device: torch.device) -> int:
     return CPU_BLOCK_ROWS if device.type == "cpu" else GPU_BLOCK_ROWS
 
 
+def window_rows(device: torch.device) -> int:
+    """Rows worth handing over at a time: blocks enough to keep the workers busy."""
+    return 8 * block_rows(device)
+
+
 def padded(rows: np.ndarray, count: int, device: torch.device) -> Tensor:
     """A block as a tensor of exactly `count` rows, zero rows added at the end.
 
     Shapes: rows (n, d) float16 or float32, n <= count -> the same dtype (count, d).
     """
-    block = np.zeros((count, rows.shape[1]), dtype=rows.dtype)
-    block[: len(rows)] = rows
-    return torch.from_numpy(block).to(device)
+    dtype = torch.float16 if rows.dtype == np.float16 else torch.float32
+    # Out of page-locked memory a GPU copies by itself, while it computes.
+    block = torch.empty((count, rows.shape[1]), dtype=dtype, pin_memory=device.type == "cuda")
+    block.numpy()[: len(rows)] = rows
+    block[len(rows) :] = 0
+    return block.to(device, non_blocking=True)
 
 
 def rechunked(arrays: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
@@ -64,19 +75,23 @@ class Workers:
 
     Each keeps to one thread of torch's own, and so does the thread that makes them: a library's idle threads spin for a
     while after each operation, which takes the workers' time (a third of it, several times as much on a busy machine).
+
+    On a GPU each has a stream of its own, so that copies and work overlap, and a block is done when its stream is. What
+    `work` returns must be in host memory: the device's memory goes back to the stream that took it.
     """
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
+    def __init__(self, threads: int, device: torch.device = _CPU) -> None:
+        self._device, self._threads = device, min(threads, _GPU_THREADS) if device.type == "cuda" else threads
         torch.set_num_threads(1)  # holds for the calling thread only, hence the initializer as well
-        self._pool = ThreadPoolExecutor(threads, "gotd-block", initializer=torch.set_num_threads, initargs=(1,))
+        self._pool = ThreadPoolExecutor(self._threads, "gotd-block", initializer=self._begin)
 
     def map(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
         """work(item) for each item, in order; reads at most two items a thread ahead, so memory stays bounded."""
         pending: deque[Future[_Result]] = deque()
+        self._synchronize()  # what the caller has put on the device is there before the first block reads it
         try:
             for item in items:
-                pending.append(self._pool.submit(work, item))
+                pending.append(self._pool.submit(self._done, work, item))
                 if len(pending) > 2 * self._threads:
                     yield pending.popleft().result()
             while pending:
@@ -84,3 +99,17 @@ class Workers:
         finally:
             for future in pending:
                 future.cancel()
+
+    def _begin(self) -> None:
+        torch.set_num_threads(1)
+        if self._device.type == "cuda":
+            torch.cuda.set_stream(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
+
+    def _done(self, work: Callable[[_Item], _Result], item: _Item) -> _Result:
+        result = work(item)
+        self._synchronize()
+        return result
+
+    def _synchronize(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.current_stream(self._device).synchronize()

@@ -130,15 +130,16 @@ def moments(cost: Cost, rows: Tensor, masses: Tensor, each: Callable[..., Iterab
         offsets = points - shift.float()
         # float32 products are enough for offsets, which are of the size of the spread; the sum is float64.
         second = (offsets.T @ (offsets * mass.float()[:, None])).double()
-        return _Sums(mass @ offsets.double(), second, float(mass @ own), float(mass @ own.square()),
-                     (mass * own) @ offsets.double())
+        return _Sums((mass @ offsets.double()).cpu(), second.cpu(), float(mass @ own), float(mass @ own.square()),
+                     ((mass * own) @ offsets.double()).cpu())
 
     total = reduce(_added, each(work, chunks))
     # What was subtracted was the shift rounded to float32.
-    mean = shift.float().double() + total.first
+    mean = shift.float().double() + total.first.to(rows.device)
     covariance = total.second - torch.outer(total.first, total.first)
-    return Moments(mean, covariance, own_shift + total.own, total.own_second - total.own**2,
-                   total.own_cross - total.own * total.first)
+    cross = total.own_cross - total.own * total.first
+    return Moments(mean, covariance.to(rows.device), own_shift + total.own, total.own_second - total.own**2,
+                   cross.to(rows.device))
 
 
 def cost_mean_and_std(cost: Cost, source: Moments, target: Moments) -> tuple[float, float]:

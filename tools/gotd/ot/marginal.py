@@ -30,13 +30,16 @@ class Check(NamedTuple):
 
 
 def block_check(kernel: Transform, logits: Tensor, alpha: Tensor, masses: Tensor) -> tuple[Tensor, float]:
-    """A block's share of the sums. Shapes: logits float32 (n, m'), alpha float32 (n,), masses float64 (n,)."""
+    """A block's share of the sums, in host memory.
+
+    Shapes: logits float32 (n, m'), alpha float32 (n,), masses float64 (n,) -> float64 (m',), number.
+    """
     top, total = exponentials_(logits)
     potential = alpha - kernel.unit * (top + total.log())
     # Largest mass 1 in float32, whatever unit the weights are in: nothing over- or underflows.
     unit = masses.max().clamp_min(torch.finfo(torch.float64).tiny)
     rows = (masses / unit / total.double()).float()
-    return torch.mv(logits.T, rows).double() * unit, float(masses @ potential.double())
+    return (torch.mv(logits.T, rows).double() * unit).cpu(), float(masses @ potential.double())
 
 
 class StreamedSource:
@@ -49,14 +52,14 @@ class StreamedSource:
 
     def check(self, kernel: Transform) -> Check:
         """Marginal and mean potential over every row of every part."""
-        marginal = torch.zeros(len(kernel.points), dtype=torch.float64, device=self._device)
+        marginal = torch.zeros(len(kernel.points), dtype=torch.float64)
         mean = 0.0
         for part, share in self._parts:
             if share > 0.0:
                 part_marginal, part_mean = self._part_check(kernel, part)
                 marginal += share * part_marginal
                 mean += share * part_mean
-        return Check(marginal, mean)
+        return Check(marginal.to(self._device), mean)
 
     def _part_check(self, kernel: Transform, part: Part) -> tuple[Tensor, float]:
         rows = block_rows(self._device)
@@ -77,7 +80,7 @@ class StreamedSource:
                 total += float(block[1].sum())
                 yield block
 
-        marginal = torch.zeros(len(kernel.points), dtype=torch.float64, device=self._device)
+        marginal = torch.zeros(len(kernel.points), dtype=torch.float64)
         mean = 0.0
         for block_marginal, block_mean in self._workers.map(work, counted()):
             marginal += block_marginal

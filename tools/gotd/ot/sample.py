@@ -71,12 +71,12 @@ def sample_check(sample: Sample, kernel: Transform, workers: Workers) -> Check:
     def work(block: slice) -> tuple[Tensor, float]:
         return block_check(kernel, _logits(sample, kernel, block), sample.alpha[block], masses[block])
 
-    marginal = torch.zeros(len(kernel.points), dtype=torch.float64, device=device)
+    marginal = torch.zeros(len(kernel.points), dtype=torch.float64)
     mean = 0.0
     for block_marginal, block_mean in workers.map(work, _blocks(sample.size, device)):
         marginal += block_marginal
         mean += block_mean
-    return Check(marginal, mean)
+    return Check(marginal.to(device), mean)
 
 
 def sample_potentials(sample: Sample, kernel: Transform, workers: Workers) -> np.ndarray:

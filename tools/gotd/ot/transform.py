@@ -14,6 +14,8 @@ Source: Feydy et al., Interpolating between Optimal Transport and MMD using Sink
 formula holds off the sample as well: Seguy et al., arXiv 1711.02283, section 4.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -58,7 +60,10 @@ class Transform(NamedTuple):
 
     def potential(self, points: Tensor) -> Tensor:
         """f at each row. Shapes: points float32 (n, d), as from Cost.points -> float32 (n,)."""
-        return self.reduced(self.logits(points), self.cost.alpha(points))
+        alpha = self.cost.alpha(points)
+        if (reduce := _fused(points.device)) is None:
+            return self.reduced(self.logits(points), alpha)
+        return alpha - self.unit * reduce(points, self.points, self.bias, self.epsilon == 0.0)
 
     def reduced(self, logits: Tensor, alpha: Tensor) -> Tensor:
         """f from the logits, which it overwrites. Shapes: float32 (n, m'), float32 (n,) -> float32 (n,)."""
@@ -91,6 +96,18 @@ def with_potentials(kernel: Transform, target: Target, potentials: Tensor) -> Tr
     whole = torch.full_like(kernel.bias, -torch.inf)
     whole[: len(bias)] = bias.float()
     return kernel._replace(bias=whole)
+
+
+@cache
+def _fused(device: torch.device) -> Callable[[Tensor, Tensor, Tensor, bool], Tensor] | None:
+    """The GPU's own kernel, where Triton is installed and can make it; None leaves it to torch."""
+    if device.type != "cuda":
+        return None
+    try:
+        from gotd.ot.fused import row_logsumexp, works_on
+    except ImportError:
+        return None
+    return row_logsumexp if works_on(device) else None
 
 
 def exponentials_(logits: Tensor) -> tuple[Tensor, Tensor]:
