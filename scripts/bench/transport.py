@@ -96,7 +96,11 @@ def reference(x: np.ndarray, y: np.ndarray, epsilon: float, device: torch.device
         if error < 1e-9:
             break
         g = accelerator.next(g, epsilon * (b.log() - marginal.log()), error)
-    return torch.cat(f).cpu().numpy() + np.einsum("ij,ij->i", x, x, dtype=np.float64), error
+    potentials = torch.cat(f).cpu().numpy() + np.einsum("ij,ij->i", x, x, dtype=np.float64)
+    del logits0, logits
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # the solvers are other processes
+    return potentials, error
 
 
 def agreement(f: np.ndarray, truth: np.ndarray) -> tuple[float, float]:

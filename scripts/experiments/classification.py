@@ -108,7 +108,7 @@ def tune(model: Classifier, data: Labelled, how: Tuning, seed: int, device: str)
         for start in range(0, len(rows), _BATCH):
             some = rows[start : start + _BATCH]
             wanted = torch.from_numpy(data.labels[some]).to(device)
-            outputs = model(_windows(data, some, device))
+            outputs = _outputs(model, data, some, device)
             loss = mse_loss(outputs[:, 0], wanted) if wanted.is_floating_point() else cross_entropy(outputs, wanted)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -122,7 +122,7 @@ def guesses(model: Classifier, data: Labelled, device: str) -> np.ndarray:
     model.eval()
     rows = np.arange(len(data.labels))
     with torch.inference_mode():
-        outputs = torch.cat([model(_windows(data, rows[start : start + 4 * _BATCH], device))
+        outputs = torch.cat([_outputs(model, data, rows[start : start + 4 * _BATCH], device)
                              for start in range(0, len(rows), 4 * _BATCH)])
     return np.asarray((outputs[:, 0] if outputs.shape[1] == 1 else outputs.argmax(1)).cpu().numpy())
 
@@ -132,6 +132,12 @@ def scores(labels: np.ndarray, found: np.ndarray) -> dict[str, float]:
     if labels.dtype == np.float32:
         return {"spearman": float(spearmanr(labels, found).statistic)}
     return {f"{kind}_f1": float(f1_score(labels, found, average=kind, zero_division=0)) for kind in ("macro", "micro")}
+
+
+def _outputs(model: Classifier, data: Labelled, rows: np.ndarray, device: str) -> torch.Tensor:
+    """Shapes: int (b,) -> float32 (b, labels)."""
+    with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device == "cuda"):
+        return model(_windows(data, rows, device)).float()
 
 
 def _windows(data: Labelled, rows: np.ndarray, device: str) -> torch.Tensor:
