@@ -3,8 +3,11 @@
 import argparse
 import importlib.util
 from pathlib import Path
+from typing import TypeVar
 
 from data import SCALES
+
+_Run = TypeVar("_Run")
 
 
 def of_a_study(description: str | None) -> argparse.ArgumentParser:
@@ -22,7 +25,14 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--part", default="0/1", metavar="I/N", help="which of N processes this is (default 0/1)")
     parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
+
+
+def part_of(runs: list[_Run], part: str) -> list[_Run]:
+    """The runs that are this process's own. part : I/N"""
+    which, parts = map(int, part.split("/"))
+    return runs[which::parts]
 
 
 def _packaged_encoder() -> Path | None:

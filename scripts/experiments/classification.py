@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 import torch
-from arguments import add_training, of_a_study
+from arguments import add_training, of_a_study, part_of
 from base import Bench
 from data import DOMAIN_TASKS, Study, lines, shuffled
 from deadline import Deadline
@@ -221,7 +221,8 @@ def main(tasks: tuple[str, ...] = DOMAIN_TASKS, name: str = "classification", sa
 
     before = {Run(*(line[name] for name in Run._fields)) for line in there()}
     rules = [rule.written for rule in read_rules(given.rules)]
-    missing = (run for run in wanted(rules, given.tasks, given.budgets, given.seeds) if run not in before)
+    every = list(wanted(rules, given.tasks, given.budgets, given.seeds))
+    missing = (run for run in part_of(every, given.part) if run not in before)
     found = (carry_out(bench, study, given.data, run, given.labelled, given.split, how) for run in missing)
     add_all(results, found,
             lambda run: f"{run['task']:20} {run['chunks']:6} {run['seed']} {points(run):.2f} {run['rule']}",

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from arguments import add_training, of_a_study
+from arguments import add_training, of_a_study, part_of
 from base import Bench
 from continuations import Sampling, continuations, prompts
 from data import Study, lay_out, lines, texts
@@ -215,7 +215,7 @@ def main() -> None:
     desk = Desk(study, web, given.scale, given.device, deadline, Sampling())
     results = study.folder / "detoxification.jsonl"
     before = {Run(*(line[name] for name in Run._fields)) for line in lines_of(results)}
-    every = wanted(given.budgets, given.rates, given.seeds, given.vectors)
+    every = part_of(list(wanted(given.budgets, given.rates, given.seeds, given.vectors)), given.part)
     add_all(results, (desk.carried_out(run) for run in every if run not in before),
             lambda line: f"{line['chunks']:6} {line['seed']} {line['mean_toxicity']:.4f} "
                          f"{line['nats_per_token_harmless']:.4f} {line['nats_per_token_general']:.4f} "

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from arguments import add_training, part_of
 from base import Bench
 from data import SCALES, TARGETS, Study
 from deadline import Deadline
@@ -97,19 +98,15 @@ def main() -> None:
     parser.add_argument("--scale", choices=list(SCALES), default="tiny")
     parser.add_argument("--rules", type=Path, default=_HERE / "rules" / "domain.txt")
     parser.add_argument("--budgets", type=int, nargs="+", default=list(BUDGETS))
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tasks", nargs="+", default=list(TARGETS))
-    parser.add_argument("--part", default="0/1", metavar="I/N", help="which of N processes this is (default 0/1)")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
+    add_training(parser)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     study, deadline = Study(given.work / given.scale), Deadline(given.minutes)
-    results, (part, parts) = study.folder / "train.jsonl", map(int, given.part.split("/"))
+    results = study.folder / "train.jsonl"
     bench, before = Bench(study, given.scale, given.device, deadline), done(results)
     every = list(wanted(read_rules(given.rules), given.tasks, given.budgets, given.seeds))
-    add_all(results, (carry_out(bench, study, run) for run in every[part::parts] if run not in before),
+    add_all(results, (carry_out(bench, study, run) for run in part_of(every, given.part) if run not in before),
             lambda run: f"{run['task']:20} {run['chunks']:6} {run['seed']} {run['nats_per_token']:.4f} {run['rule']}",
             deadline)
 

@@ -22,7 +22,7 @@ import numpy as np
 import orjson
 import torch
 from answers import answer_costs, contexts, likeliest
-from arguments import add_training, of_a_study
+from arguments import add_training, of_a_study, part_of
 from base import Bench
 from data import Study, lay_out, lines, texts
 from deadline import Deadline
@@ -136,8 +136,8 @@ def main() -> None:
         embed(study, name, model_of(name, study, given.work, given.encoder))
     bench, results = Bench(study, given.scale, given.device, deadline), study.folder / "zero_shot.jsonl"
     question, before = Question(bench, study), done(results)
-    every = (run for run in wanted(given.budgets, given.seeds, given.vectors) if run not in before)
-    add_all(results, (carry_out(bench, study, question, run) for run in every),
+    every = part_of(list(wanted(given.budgets, given.seeds, given.vectors)), given.part)
+    add_all(results, (carry_out(bench, study, question, run) for run in every if run not in before),
             lambda line: f"{line['chunks']:6} {line['seed']} "
                          f"{' '.join(format(line[f'accuracy_{way}'], '.4f') for way in WAYS)} {line['rule']}", deadline)
     print(f"{TASK}, {len(question.right):,} held-out texts, {len(WORDS)} labels; 95 % by resampling the texts.\n")
