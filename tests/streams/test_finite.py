@@ -1,0 +1,39 @@
+"""No number that is NaN or infinite passes, and no other is taken for one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gotd.errors import DataError
+from gotd.streams.arrays import ArrayReader
+from gotd.streams.sources import open_input
+
+
+def rows(path: Path) -> np.ndarray:
+    with open_input(str(path)) as source:
+        return np.concatenate(list(ArrayReader(source, "vectors").blocks()))
+
+
+def test_every_float16_there_is(tmp_path: Path) -> None:
+    every = np.arange(1 << 16, dtype="<u2").view("<f2")[:, None]
+    fine = every[np.isfinite(every[:, 0])]
+    np.save(tmp_path / "fine.npy", fine)
+    assert rows(tmp_path / "fine.npy").tobytes() == fine.tobytes()
+    np.save(tmp_path / "one.npy", every)
+    with pytest.raises(DataError, match="row 31744: a number that is NaN or infinite"):  # 0x7C00, infinity
+        rows(tmp_path / "one.npy")
+    for wrong in every[~np.isfinite(every[:, 0])][::97]:
+        np.save(tmp_path / "one.npy", np.vstack([fine[:9], wrong[None], fine[9:12]]))
+        with pytest.raises(DataError, match="row 9:"):
+            rows(tmp_path / "one.npy")
+
+
+@pytest.mark.parametrize("dtype", ["<f2", "<f4"])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_the_row_is_named(tmp_path: Path, dtype: str, wrong: float) -> None:
+    array = np.random.default_rng(0).normal(size=(5000, 700)).astype(dtype)
+    array[4321, 699] = wrong
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(DataError, match="row 4321:"):
+        rows(tmp_path / "a.npy")
