@@ -24,12 +24,12 @@ import torch
 
 from gotd.devices import find_device
 from gotd.methods.got import Scorer
-from gotd.ot.blocks import Workers, block_rows, window_rows
+from gotd.ot.blocks import Workers, block_rows
 from gotd.ot.cost import Cost, Target
 from gotd.ot.transform import transform
 
-#: Timed at once, in windows.
-_WINDOWS = 16
+#: Blocks of an array of rows, and arrays that are timed at once.
+_BLOCKS, _ARRAYS = 8, 16
 
 
 def unit_rows(n: int, d: int, random: np.random.Generator) -> np.ndarray:
@@ -81,9 +81,9 @@ def on_device(m: int, d: int, repeats: int, device: torch.device) -> None:
 
     works: list[Callable[[], object]] = [lambda: torch.mm(x, kernel.points.T), tf32,
                                          lambda: kernel.reduced(kernel.logits(x), alpha), lambda: kernel.potential(x)]
-    taken = np.array([[seconds(lambda work=work: [work() for _ in range(_WINDOWS)])  # type: ignore[misc]
+    taken = np.array([[seconds(lambda work=work: [work() for _ in range(_ARRAYS)])  # type: ignore[misc]
                        for work in works] for _ in range(repeats + 2)])[2:]
-    rates = _WINDOWS * len(x) / np.median(taken, axis=0)
+    rates = _ARRAYS * len(x) / np.median(taken, axis=0)
     error = (kernel.potential(x) - kernel.reduced(kernel.logits(x), alpha)).abs().max().item() / kernel.epsilon
     print(f"{m:6} {d:5} " + "".join(f"{2e-12 * m * d * rate:12.1f}" for rate in rates)
           + f"{rates[-1]:16,.0f} {error:12.1e}", flush=True)
@@ -93,25 +93,25 @@ def against_product(m: int, d: int, repeats: int, threads: int, device: torch.de
     """One line: the rate of ours and of the product."""
     random, workers = np.random.default_rng(0), Workers(threads, device)
     points = unit_rows(m, d, random)
-    rows = unit_rows(window_rows(device), d, random).astype(np.float16)
+    rows = unit_rows(_BLOCKS * block_rows(device), d, random).astype(np.float16)
     scorer = scorer_for(points, workers, random, device)
     x, y = torch.from_numpy(rows.astype(np.float32)).to(device), torch.from_numpy(points).T.contiguous().to(device)
     blocks = list(x.split(block_rows(device)))
 
     def product() -> None:
-        for _ in workers.map(lambda block: torch.mm(block, y).shape, blocks * _WINDOWS):
+        for _ in workers.map(lambda block: torch.mm(block, y).shape, blocks * _ARRAYS):
             pass
 
     def score() -> None:
-        for _ in range(_WINDOWS):
-            scorer.scores(rows)
+        for _ in scorer.stream([rows] * _ARRAYS):
+            pass
 
     product()
     score()
     times = [(seconds(product), seconds(score)) for _ in range(repeats)]
     bare, ours = (statistics.median(column) for column in zip(*times, strict=True))
     ratio = statistics.median(a / b for a, b in times)
-    count = _WINDOWS * len(rows)
+    count = _ARRAYS * len(rows)
     operations = 2.0 * count * m * d
     print(f"{m:6} {d:5} {operations / bare / 1e9:12.1f} {operations / ours / 1e9:12.1f} {count / ours:12,.0f} "
           f"{ratio:8.2f}", flush=True)
@@ -121,14 +121,14 @@ def by_rows(sizes: list[int], m: int, d: int, threads: int, device: torch.device
     """The rate at each number of rows."""
     random, workers = np.random.default_rng(0), Workers(threads, device)
     scorer = scorer_for(unit_rows(m, d, random), workers, random, device)
-    piece = unit_rows(window_rows(device), d, random).astype(np.float16)
+    piece = unit_rows(_BLOCKS * block_rows(device), d, random).astype(np.float16)
 
     def pieces(n: int) -> Iterator[np.ndarray]:
         for start in range(0, n, len(piece)):
             yield piece[: min(len(piece), n - start)]
 
     for n in sizes:
-        taken = seconds(lambda n=n: [scorer.scores(block).sum() for block in pieces(n)])  # type: ignore[misc]
+        taken = seconds(lambda n=n: sum(scores.sum() for scores in scorer.stream(pieces(n))))  # type: ignore[misc]
         print(f"{n:12,} rows {n / taken:12,.0f} rows/s", flush=True)
 
 

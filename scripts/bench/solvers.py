@@ -52,7 +52,7 @@ def ours(problem: Problem, sample: int, passes: int) -> tuple[np.ndarray, dict[s
     how = Settings(epsilon=problem.relative, sample=sample, passes=passes, tolerance=problem.tolerance, max_target=0)
     fitted = fit(y, np.ones(len(y)), [part], True, how, workers, device)
     scorer = Scorer(fitted.arrays, fitted.summary, workers, device)
-    f = -np.concatenate([scorer.scores(x[start : start + 65536]) for start in range(0, len(x), 65536)])
+    f = -scorer.scores(x)
     told = ("converged", "iterations", "marginal_error", "top_overlap")
     return f, {name: fitted.summary[name] for name in told}
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from gotd.cli._allocator import keep_freed_memory
+from gotd.allocator import keep_freed_memory
 from gotd.cli._frame import Run
 from gotd.errors import DataError
 from gotd.methods.registry import Rule, module, rule

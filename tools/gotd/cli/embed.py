@@ -2,8 +2,8 @@
 
 import click
 
+from gotd.allocator import keep_freed_memory
 from gotd.cli import _options as options
-from gotd.cli._allocator import keep_freed_memory
 from gotd.cli._dry_run import report
 from gotd.cli._embedding import Reading, embed_all, embed_into
 from gotd.cli._frame import Run, entry_point, print_text

@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import numpy as np
-    import torch
 
     from gotd.methods.protocol import RowScorer
 
-#: Records scored at once: a few blocks of the kernel for each thread.
+#: Records scored at once, and scores written at once.
 _WINDOW = 4096
 
 
@@ -129,41 +128,39 @@ class _Target:
         """Of the vectors it scores."""
         return self.scorer.dimension
 
-    def scores(self, rows: "np.ndarray", name: str, first: int) -> "np.ndarray":
-        """Shapes: rows (n, d), from row `first` of a source on -> float32 (n,).
+    def stream(self, arrays: "Iterable[np.ndarray]", name: str) -> "Iterator[np.ndarray]":
+        """Scores of the rows of a source, some thousands at a time. Shapes: (n, d) -> float32 (k,)."""
+        from gotd.ot.blocks import rechunked
 
-        Raises: DataError where numbers are so large that a score is none.
-        """
+        rows = 0
+        for found in rechunked(self.scorer.stream(arrays), _WINDOW):
+            yield self._checked(found, name, rows)
+            rows += len(found)
+
+    def scores(self, rows: "np.ndarray", name: str, first: int) -> "np.ndarray":
+        """Shapes: rows (n, d), from row `first` of a source on -> float32 (n,)."""
+        return self._checked(self.scorer.scores(rows), name, first)
+
+    def _checked(self, scores: "np.ndarray", name: str, first: int) -> "np.ndarray":
+        """The same scores. Raises: DataError where numbers are so large that a score is none."""
         import numpy as np
 
-        found = self.scorer.scores(rows)
-        wrong = np.flatnonzero(~np.isfinite(found))
+        wrong = np.flatnonzero(~np.isfinite(scores))
         if len(wrong):
             what = f"row {first + int(wrong[0])} of {name} has a score that is NaN or infinite"
             raise DataError(self.file, what, "check the numbers in both")
-        return found
-
-    def windows(self, blocks: "Iterable[np.ndarray]") -> "Iterator[np.ndarray]":
-        """The same rows, as many at a time as the device is best given."""
-        from gotd.ot.blocks import rechunked, window_rows
-
-        return rechunked(blocks, window_rows(self._place))
+        return scores
 
     @cached_property
     def scorer(self) -> "RowScorer":
         """Scores rows of `dimension`."""
+        from gotd.devices import find_device
         from gotd.ot.blocks import Workers
 
         how = module(rule(self._summary["method"]))
-        workers = Workers(self._threads, self._place)
-        found: RowScorer = how.Scorer(self._arrays, self._summary, workers, self._place)
+        device = find_device(self._device)
+        found: RowScorer = how.Scorer(self._arrays, self._summary, Workers(self._threads, device), device)
         return found
-
-    @cached_property
-    def _place(self) -> "torch.device":
-        from gotd.devices import find_device
-
-        return find_device(self._device)
 
 
 def _score(sources: list[ByteSource], sink: Sink, ours: _Target, mine: MadeBy, skipping: Skipping, long_window: bool,
@@ -178,11 +175,10 @@ def _score(sources: list[ByteSource], sink: Sink, ours: _Target, mine: MadeBy, s
 
 def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Target, run: Run) -> None:
     for source in sources:
-        reader, rows = ArrayReader(source, "vectors"), 0
-        for window in run.until_enough(ours.windows(_fitting(reader, ours))):
-            writer.write(ours.scores(window, source.name, rows))
-            rows += len(window)
-            run.advance(len(window))
+        reader = ArrayReader(source, "vectors")
+        for scores in run.until_enough(ours.stream(_fitting(reader, ours), source.name)):
+            writer.write(scores)
+            run.advance(len(scores))
         ours.check(reader.verifier)
         for seal in reader.verifier.seals:
             writer.records += seal.records

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from gotd.errors import GotdError
+from gotd.methods.block_scorer import BlockScorer
 from gotd.methods.draw import draw
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
 from gotd.methods.space import cost_from, space_arrays
-from gotd.ot.blocks import Workers, block_rows, padded, rechunked
+from gotd.ot.blocks import Workers, padded
 from gotd.ot.cost import Cost
 from gotd.ot.source import Part
 
@@ -72,25 +73,18 @@ def _logistic(points: Sequence[np.ndarray], masses: np.ndarray) -> tuple[np.ndar
     return model.coef_[0], float(model.intercept_[0]), steps
 
 
-class Scorer:
-    """Log-odds of any rows; the same bits for a row wherever it stands."""
+class Scorer(BlockScorer):
+    """Log-odds of any rows."""
 
     def __init__(self, arrays: dict[str, np.ndarray], summary: dict[str, Any], workers: Workers,
                  device: torch.device) -> None:
+        super().__init__(workers, device)
         self.dimension = len(arrays["normal"])
         self._cost = cost_from(arrays, "sqeuclidean", summary["center"], device)
         self._normal: Tensor = torch.from_numpy(arrays["normal"]).to(device)
         self._offset = float(arrays["offset"][0])
-        self._workers, self._device = workers, device
 
-    def scores(self, rows: np.ndarray) -> np.ndarray:
-        """Shapes: rows float16 or float32 (n, d) -> float32 (n,)."""
-        count = block_rows(self._device)
-
-        def work(block: np.ndarray) -> np.ndarray:
-            points = self._cost.points(padded(block, count, self._device))
-            return np.asarray(torch.mv(points, self._normal).cpu().numpy()[: len(block)])
-
-        pieces = list(self._workers.map(work, rechunked([rows], count)))
-        odds = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.float32)
-        return (odds.astype(np.float64) + self._offset).astype(np.float32)
+    def _block(self, rows: np.ndarray) -> np.ndarray:
+        points = self._cost.points(padded(rows, self._rows, self._device))
+        odds = torch.mv(points, self._normal).cpu().numpy()[: len(rows)]
+        return np.asarray((odds.astype(np.float64) + self._offset).astype(np.float32))

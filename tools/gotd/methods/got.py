@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from gotd.methods.block_scorer import BlockScorer
 from gotd.methods.draw import Drawn, draw
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import DEFAULT_EPSILON, Settings
 from gotd.methods.space import cost_from, cost_of, space_arrays, space_summary
-from gotd.ot.blocks import Workers, block_rows, padded, rechunked
+from gotd.ot.blocks import Workers, padded
 from gotd.ot.compress import Compressed, compress
 from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
 from gotd.ot.diagnosis import epsilon_warnings, top_overlap, weighted_correlation
@@ -131,27 +132,20 @@ def _ranking(problem: Problem, found: Potentials, settings: Settings, workers: W
     return {"top_overlap": top_overlap(f, earlier), "warnings": warnings}
 
 
-class Scorer:
-    """Scores any rows from a fitted target; the same bits for a row wherever it stands."""
+class Scorer(BlockScorer):
+    """Scores any rows from a fitted target."""
 
     def __init__(self, arrays: dict[str, np.ndarray], summary: dict[str, Any], workers: Workers,
                  device: torch.device) -> None:
+        super().__init__(workers, device)
         self.dimension = int(arrays["points"].shape[1])
         self._cost = cost_from(arrays, summary["metric"], summary["center"], device)
         target = Target(torch.from_numpy(arrays["points"]).to(device), torch.from_numpy(arrays["weights"]).to(device))
         potentials = torch.from_numpy(arrays["potentials"]).to(device)
         self._kernel = transform(self._cost, target, summary["epsilon"], potentials)
         self._calibration = calibration(summary["calibration_mean"], None)._replace(scale=summary["calibration_scale"])
-        self._workers, self._device = workers, device
 
-    def scores(self, rows: np.ndarray) -> np.ndarray:
-        """Shapes: rows float16 or float32 (n, d) -> float32 (n,)."""
-        count = block_rows(self._device)
-
-        def work(block: np.ndarray) -> np.ndarray:
-            points = self._cost.points(padded(block, count, self._device))
-            values = self._calibration.scores(self._kernel.potential(points))
-            return np.asarray(values.cpu().numpy()[: len(block)])
-
-        pieces = list(self._workers.map(work, rechunked([rows], count)))
-        return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.float32)
+    def _block(self, rows: np.ndarray) -> np.ndarray:
+        points = self._cost.points(padded(rows, self._rows, self._device))
+        values = self._calibration.scores(self._kernel.potential(points))
+        return np.asarray(values.cpu().numpy()[: len(rows)])

@@ -1,6 +1,6 @@
 """What every selection rule offers: `ds-target-stats` fits it, `ds-score` applies it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,6 +21,9 @@ class RowScorer(Protocol):
     """Scores vectors, each on its own: the same number wherever the row stands, higher is better."""
 
     dimension: int
+
+    def stream(self, arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Scores of the rows of all arrays in order, float32, cut anyhow. Shapes: float16 or float32 (n, dimension)."""
 
     def scores(self, rows: np.ndarray) -> np.ndarray:
         """Shapes: rows float16 or float32 (n, dimension) -> float32 (n,), never NaN."""

@@ -6,7 +6,7 @@ So a row has the same score in whatever shard it stands, and equal rows have equ
 made, float32 tells rows apart best.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,10 @@ class Scorer:
                  device: torch.device) -> None:
         self.dimension = int(arrays["dimension"][0])
         self._seed = int(summary["seed"])
+
+    def stream(self, arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Scores of rows in order, an array for each."""
+        return map(self.scores, arrays)
 
     def scores(self, rows: np.ndarray) -> np.ndarray:
         """Shapes: rows float16 or float32 (n, d) -> float32 (n,)."""

@@ -24,13 +24,14 @@ import numpy as np
 import torch
 
 from gotd.errors import GotdError
+from gotd.methods.block_scorer import BlockScorer
 from gotd.methods.content_keys import content_keys
 from gotd.methods.draw import draw
 from gotd.methods.nearest_lists import Entries, NearestLists
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
 from gotd.methods.space import cost_from, cost_of, space_arrays, space_summary
-from gotd.ot.blocks import Workers, block_rows, padded, rechunked
+from gotd.ot.blocks import Workers, block_rows, padded
 from gotd.ot.cost import Cost, Target
 from gotd.ot.source import Part, weighted_blocks
 from gotd.ot.transform import Transform, transform
@@ -148,26 +149,21 @@ class Turns:
         return {"distances": self._distances[:, : len(took)].copy(), "keys": self._keys[:, : len(took)].copy()}
 
 
-class Scorer:
-    """Turns of any rows; the same bits for a row wherever it stands."""
+class Scorer(BlockScorer):
+    """Turns of any rows."""
 
     def __init__(self, arrays: dict[str, np.ndarray], summary: dict[str, Any], workers: Workers,
                  device: torch.device) -> None:
+        super().__init__(workers, device)
         self.dimension = int(arrays["points"].shape[1])
         self._width, self._rounds = arrays["distances"].shape
         self._distances, self._keys = arrays["distances"], arrays["keys"]
         cost = cost_from(arrays, summary["metric"], summary["center"], device)
         self._kernel = _kernel(arrays["points"], cost, device)
         self._furthest = arrays["distances"][:, -1] if self._rounds else np.full(self._width, -np.inf, np.float32)
-        self._workers, self._device = workers, device
-
-    def scores(self, rows: np.ndarray) -> np.ndarray:
-        """Shapes: rows float16 or float32 (n, d) -> float32 (n,)."""
-        pieces = list(self._workers.map(self._block, rechunked([rows], block_rows(self._device))))
-        return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.float32)
 
     def _block(self, rows: np.ndarray) -> np.ndarray:
-        distances = _distances(self._kernel, rows, self._width, block_rows(self._device), self._device)
+        distances = _distances(self._kernel, rows, self._width, self._rows, self._device)
         turns = max(1, self._width * self._rounds)
         closest = np.maximum(distances.min(axis=1).astype(np.float64), 0.0)
         found = turns * (2.0 - 1.0 / (1.0 + closest))  # up to twice the turns, at an infinite distance too

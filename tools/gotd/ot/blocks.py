@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gotd.allocator import keep_freed_memory
+
 #: Rows of a block on a CPU: its products with about 1000 target points stay in a core's share of the cache.
 CPU_BLOCK_ROWS = 512
 #: Rows of a block on a GPU: enough to fill the device; a block of products with 1000 target points is 64 MiB.
@@ -29,11 +31,6 @@ _Result = TypeVar("_Result")
 def block_rows(device: torch.device) -> int:
     """The fixed number of rows of a block on this device."""
     return CPU_BLOCK_ROWS if device.type == "cpu" else GPU_BLOCK_ROWS
-
-
-def window_rows(device: torch.device) -> int:
-    """Rows worth handing over at a time: blocks enough to keep the workers busy."""
-    return 8 * block_rows(device)
 
 
 def padded(rows: np.ndarray, count: int, device: torch.device) -> Tensor:
@@ -83,6 +80,7 @@ class Workers:
     def __init__(self, threads: int, device: torch.device = _CPU) -> None:
         self._device, self._threads = device, min(threads, _GPU_THREADS) if device.type == "cuda" else threads
         torch.set_num_threads(1)  # holds for the calling thread only, hence the initializer as well
+        keep_freed_memory()  # blocks are all of one size
         self._pool = ThreadPoolExecutor(self._threads, "gotd-block", initializer=self._begin)
 
     def map(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:

@@ -48,20 +48,21 @@ class Cost(NamedTuple):
         Shapes: rows (n, d) of any float dtype -> float32 (n, d). A zero row stays zero: it has no direction, and its
         cosine with everything counts as 0.
         """
-        points = rows.to(torch.float32)
+        points = rows.to(torch.float32, copy=True)  # what follows works in place
         if self.centre is not None:
-            points = points - self.centre
+            points.sub_(self.centre)
         if self.whitening is not None:
             points = points @ self.whitening
         if self.metric == "sqeuclidean" and not self.unit:
             return points
         length = torch.linalg.vector_norm(points, dim=1, keepdim=True)
-        return points.div(length.clamp_min(torch.finfo(torch.float32).tiny))
+        return points.div_(length.clamp_min_(torch.finfo(torch.float32).tiny))
 
     def alpha(self, points: Tensor) -> Tensor:
         """The part of the cost that is the row's own. Shapes: points float32 (n, d) -> float32 (n,)."""
         if self.metric == "sqeuclidean":
-            return points.square().sum(dim=1)
+            lengths: Tensor = torch.linalg.vector_norm(points, dim=1)
+            return lengths.square_()  # the plain sum would write a matrix of squares first
         return torch.ones(len(points), dtype=torch.float32, device=points.device)
 
     def beta(self, points: Tensor) -> Tensor:
