@@ -173,7 +173,7 @@ def _climb(
             best = Potentials(
                 g, kernel.epsilon, error <= tolerance, iteration, error, distance, measured.mean_potential, previous
             )
-        if error <= tolerance:
+        if error <= tolerance or iteration == limit:  # a step after the last look would not be measured
             break
         previous = g
         g = _gauged(steps.next(g, _residual(kernel.epsilon, target, marginal), error), target)
