@@ -59,7 +59,7 @@ def row_logsumexp(points: Tensor, columns: Tensor, bias: Tensor, exact: bool) ->
     All contiguous, on one CUDA device of at least compute capability 8.
     """
     out = torch.empty(len(points), dtype=torch.float32, device=points.device)
-    with _LAUNCH:
+    with _LAUNCH, torch.cuda.device(points.device):  # Triton launches on the current device
         _reduce[(-(-len(points) // _ROWS),)](points, columns, bias, out, len(points), *columns.shape, exact,
                                              _ROWS, _COLUMNS, _DEPTH, num_warps=8, num_stages=3)
     return out
