@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 import ot
 from gotd.ot.blocks import Workers
 from gotd.ot.compress import Compressed, compress
+from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
 
 CPU = torch.device("cpu")
+COST = Cost("sqeuclidean")
 
 
 def problem(seed: int, n: int = 200, d: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -92,3 +94,21 @@ def test_the_seed_decides_and_the_number_of_threads_does_not() -> None:
     assert np.array_equal(one.points, two.points)
     assert np.array_equal(one.weights, two.weights)
     assert one.points.shape != other.points.shape or not np.array_equal(one.points, other.points)
+
+
+def test_points_of_unit_rows_are_of_unit_length_and_the_cost_varies_as_before(workers: Workers) -> None:
+    """Plain means of nearly orthogonal rows are short: the cost would vary by their length, three times as much."""
+    rng = np.random.default_rng(0)
+    x, y = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in rng.normal(size=(2, 600, 800)))
+    x, y, b = x.astype("f4"), y.astype("f4"), np.full(600, 1 / 600)
+
+    def spread(fewer: Compressed) -> float:
+        target = target_moments(COST, Target(torch.from_numpy(fewer.points), torch.from_numpy(fewer.weights)))
+        return cost_mean_and_std(COST, moments(COST, torch.from_numpy(x), torch.from_numpy(b)), target)[1]
+
+    whole, unit = (compress(y, b, limit, 0, workers, CPU, is_unit=True) for limit in (0, 400))
+    assert np.linalg.norm(unit.points, axis=1) == pytest.approx(1.0, abs=1e-6)
+    assert spread(unit) == pytest.approx(spread(whole), rel=0.1)
+    assert spread(compress(y, b, 400, 0, workers, CPU)) > 2 * spread(whole)
+    distance = np.sqrt(ot.emd2(b, unit.weights / unit.weights.sum(), ot.dist(y.astype("f8"), unit.points.astype("f8"))))
+    assert distance <= unit.error + 1e-6

@@ -85,7 +85,8 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
 def _problem(target: np.ndarray, weights: np.ndarray, drawn: Drawn, cost: Cost, settings: Settings, workers: Workers,
              device: torch.device) -> Problem:
     given = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
-    packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device)
+    packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device,
+                      cost.is_unit)
     q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
     rows, masses = torch.from_numpy(drawn.rows).to(device), torch.from_numpy(drawn.masses).to(device)
     moved = moments(cost, rows, masses, workers.map)

@@ -28,7 +28,8 @@ class Ruler:
         self._settings, self._workers = settings, workers
         self._cost = cost_of(settings, reference, workers, device)
         given = self._cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
-        packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device)
+        packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device,
+                          self._cost.is_unit)
         self._q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
         rows, masses = torch.from_numpy(reference.rows).to(device), torch.from_numpy(reference.masses).to(device)
         moved = moments(self._cost, rows, masses, workers.map)

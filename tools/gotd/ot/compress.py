@@ -3,10 +3,16 @@
 Exact duplicates are merged first, which loses nothing. What is still too many is replaced by the means of clusters,
 each with the mass of its members: seeded weighted sampling for a start, then Lloyd's iteration.
 
+Where rows are of unit length, so are the points (spherical k-means). Shorter ones would be nearer to everything: the
+cost would vary by that, several times as much as by what is compared, and eps, which is relative to it, would blur the
+rest (measured: with 26,871 whitened texts as 4,096 points the choice was worse than without whitening, by 0.08 nats a
+word, and is now better by 0.03).
+
 The error is sqrt(sum_j b_j |y_j - mean of its cluster|^2), an upper bound on the Wasserstein-2 distance between target
 and compressed target: moving every row to its own mean is one way of transport.
 
-Source: Lloyd, Least squares quantization in PCM (1982); weighted sampling without replacement: Efraimidis and Spirakis
+Source: Lloyd, Least squares quantization in PCM (1982); Dhillon and Modha, Concept decompositions for large sparse text
+data using clustering (2001); weighted sampling without replacement: Efraimidis and Spirakis
 (2006).
 """
 
@@ -36,10 +42,12 @@ class Compressed(NamedTuple):
 
 
 def compress(
-    points: np.ndarray, weights: np.ndarray, limit: int, seed: int, workers: Workers, device: torch.device
+    points: np.ndarray, weights: np.ndarray, limit: int, seed: int, workers: Workers, device: torch.device,
+    is_unit: bool = False,
 ) -> Compressed:
     """At most `limit` weighted points for the given ones; limit 0 merges duplicates and keeps all.
 
+    is_unit : the rows are of unit length, and the points shall be.
     Shapes: points float32 (n, d), weights float64 (n,) >= 0, not all 0. Rows of weight 0 are dropped.
     """
     points, weights = _merged(points[weights > 0.0], weights[weights > 0.0])
@@ -50,6 +58,8 @@ def compress(
     centres = points[np.sort(np.argpartition(waiting, limit)[:limit])]
     for _ in range(_LLOYD_ITERATIONS):
         centres = _means(points, weights, _nearest(points, centres, workers, device), len(centres))
+        if is_unit:
+            centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     nearest = _nearest(points, centres, workers, device)
     mass = np.bincount(nearest, weights=weights, minlength=len(centres))
     distance = np.square(points - centres[nearest], dtype=np.float64).sum(axis=1)

@@ -42,6 +42,11 @@ class Cost(NamedTuple):
         """The factor s of x.y_j."""
         return 2.0 if self.metric == "sqeuclidean" else 1.0
 
+    @property
+    def is_unit(self) -> bool:
+        """Whether points are of unit length."""
+        return self.unit or self.metric == "cosine"
+
     def points(self, rows: Tensor) -> Tensor:
         """Rows as they are compared: less the centre where there is one, of unit length where that is asked.
 
@@ -53,7 +58,7 @@ class Cost(NamedTuple):
             points.sub_(self.centre)
         if self.whitening is not None:
             points = points @ self.whitening
-        if self.metric == "sqeuclidean" and not self.unit:
+        if not self.is_unit:
             return points
         length = torch.linalg.vector_norm(points, dim=1, keepdim=True)
         return points.div_(length.clamp_min_(torch.finfo(torch.float32).tiny))
