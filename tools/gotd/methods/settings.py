@@ -7,7 +7,6 @@ from typing import Literal, NamedTuple
 DEFAULT_EPSILON = {False: 0.05, True: 2.0}
 
 
-
 class Settings(NamedTuple):
     """The options of `ds-target-stats`; each rule listens to some of them (registry.py).
 
