@@ -8,8 +8,8 @@ one block each, results thrown away. Both take turns; medians of --repeats. Rows
 are converted within our time, not within the peer's.
 
 With --device cuda the peer's blocks lie on the device already, ours come from the host; what copying alone takes is a
-line of its own. Another table there is of rows that lie on the device: the product in float32 and in tf32 (which is a
-thousand times coarser), the plain path of torch, and the kernel in use.
+line of its own. Another table there is of rows that lie on the device: the product in float32 and in tf32 (which is some
+hundred times coarser), the plain path of torch, and the kernel in use.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def copying(d: int, device: torch.device) -> None:
 
 
 def on_device(m: int, d: int, repeats: int, device: torch.device) -> None:
-    """One line: rates in 10^9 operations a second where the rows lie on the device."""
+    """One line: rates in 10^12 operations a second where the rows lie on the device."""
     random = np.random.default_rng(0)
     x, y = (torch.from_numpy(unit_rows(n, d, random)).to(device) for n in (block_rows(device), m))
     weights = torch.full((m,), 1 / m, dtype=torch.float64, device=device)
