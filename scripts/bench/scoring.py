@@ -8,8 +8,8 @@ one block each, results thrown away. Both take turns; medians of --repeats. Rows
 are converted within our time, not within the peer's.
 
 With --device cuda the peer's blocks lie on the device already, ours come from the host; what copying alone takes is a
-line of its own. Another table there is of rows that lie on the device: the product in float32 and in tf32 (which is some
-hundred times coarser), the plain path of torch, and the kernel in use.
+line of its own. Another table there is of rows that lie on the device: the product in float32 and in tf32 (some hundred
+times coarser), the plain path of torch, and the kernel in use.
 """
 
 import argparse
