@@ -46,6 +46,7 @@ class Shape(NamedTuple):
 
 SHAPES = {
     "tiny": Shape(1024, 64, 64, 2, 2, 32, 3e-3, 1e-3),
+    "mini": Shape(2048, 128, 128, 4, 2, 32, 1.5e-3, 5e-4),
     "small": Shape(16384, 256, 512, 8, 8, 64, 6e-4, 2e-4),
 }
 

@@ -1,13 +1,14 @@
 """Does a warm-up on the choice make a better classifier? Scores after fine-tuning, with and without.
 
     python classification.py DATA WORK [--scale tiny] [--rules FILE] [--budgets 2000] [--seeds 3]
-                             [--labelled 250 --epochs 20 --rate 3e-3]
+                             [--labelled 250 --draws 1 --epochs 20 --rate 3e-3]
 
 The base model makes a light pass on each rule's choice for the task, as in the domain study, or none; then it is given
 a linear layer over the mean of its hidden states, and all of it is tuned on LABELLED texts of the task's training
-split, alike for every rule. Texts longer than the model's positions are read in windows. For every (task, rule, budget,
-seed) one JSON line: macro and micro F1 on the first held-out texts of the test split. Lines that are there already are
-not made again. In the end a table: the mean over tasks and seeds, and the difference from no warm-up with its spread
+split, alike for every rule; anew for each of DRAWS such samples, since which few texts have labels matters more than
+what the model read before. Texts longer than the model's positions are read in windows. For every (task, rule, budget,
+seed) one JSON line: macro and micro F1 on the first held-out texts of the test split, the mean over the draws. Lines
+that are there already are not made again. In the end a table: the mean over tasks and seeds, and the difference from no warm-up with its spread
 over seeds. The tasks are those of the domain study; glue.py is the same for GLUE, where stsb is graded and its score is
 Spearman's correlation.
 """
@@ -15,6 +16,7 @@ Spearman's correlation.
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +42,8 @@ _BATCH = 32
 #: A text is read up to this many windows of the model's positions.
 _WINDOWS = 4
 _TEST_TEXTS = 2000
+#: More than any study has; draws have seeds of their own.
+_SEEDS = 100
 #: Tasks whose labels are grades, from 0 to the highest.
 GRADED, _HIGHEST_GRADE = frozenset({"stsb"}), 5.0
 
@@ -56,10 +60,20 @@ class Labelled(NamedTuple):
 
 
 class Tuning(NamedTuple):
-    """Passes over the labelled texts, and the highest learning rate; the same for every rule."""
+    """How a model is tuned and judged; the same for every rule.
 
+    labelled : texts that are tuned on
+    draws : how many samples of them, each tuned on from the same warmed-up model
+    epochs : passes over them
+    rate : the highest learning rate
+    split : what is judged by
+    """
+
+    labelled: int
+    draws: int
     epochs: int
     rate: float
+    split: str
 
 
 class Classifier(torch.nn.Module):
@@ -77,10 +91,10 @@ class Classifier(torch.nn.Module):
         return self.head(sums / seen.view(len(windows), -1).sum(dim=1, keepdim=True))
 
 
-def labelled(bench: Bench, file: Path, count: int, names: list[str]) -> Labelled:
-    """The first texts of a split, in an order of its own. names : of the labels, none of a graded task"""
-    split = file.name.split(".")[0]
-    records = [orjson.loads(line) for line in shuffled(lines(file), f"{file.parent.name} {split}")[:count]]
+def labelled(bench: Bench, file: Path, count: int, names: list[str], draw: int = 0) -> Labelled:
+    """The first texts of a split, in an order of each draw's own. names : of the labels, none of a graded task"""
+    order = " ".join([file.parent.name, file.name.split(".")[0], *([str(draw)] if draw else [])])
+    records = [orjson.loads(line) for line in shuffled(lines(file), order)[:count]]
     length = bench.shape.length
     windows = np.full((len(records), _WINDOWS, length), -1, dtype=np.int64)
     for row, ids in zip(windows, bench.tokenizer([record["text"] for record in records])["input_ids"], strict=True):
@@ -147,18 +161,22 @@ def _windows(data: Labelled, rows: np.ndarray, device: str) -> torch.Tensor:
     return torch.from_numpy(some[:, : there.any(axis=1).sum(), : there.any(axis=0).sum()]).to(device)
 
 
-def carry_out(bench: Bench, study: Study, data: Path, run: Run, count: int, split: str, how: Tuning) -> dict[str, Any]:
-    """Warm up, tune, and measure on a split."""
+def carry_out(bench: Bench, study: Study, data: Path, run: Run, how: Tuning) -> dict[str, Any]:
+    """Warm up; tune and measure for each draw."""
     start = time.perf_counter()
-    names = label_names(run.task, data / "tasks" / run.task / "train.jsonl.zst")
-    train, judged = (labelled(bench, data / "tasks" / run.task / f"{name}.jsonl.zst", most, names)
-                     for name, most in (("train", count), (split, _TEST_TEXTS)))
-    warm = bench.base() if run.rule == NO_WARM_UP else light_pass(bench, study, run)[0]
-    torch.manual_seed(run.seed)
-    model = Classifier(warm.transformer, bench.shape.width, max(1, len(names))).to(bench.device)
-    tune(model, train, how, run.seed, bench.device)
-    found = scores(judged.labels, guesses(model, judged, bench.device))
-    return {**run._asdict(), "labelled": count, "split": split, "texts": len(judged.labels), **found, **how._asdict(),
+    folder = data / "tasks" / run.task
+    names = label_names(run.task, folder / "train.jsonl.zst")
+    judged = labelled(bench, folder / f"{how.split}.jsonl.zst", _TEST_TEXTS, names)
+    warm = (bench.base() if run.rule == NO_WARM_UP else light_pass(bench, study, run)[0]).transformer
+    found = []
+    for draw in range(how.draws):
+        train = labelled(bench, folder / "train.jsonl.zst", how.labelled, names, draw)
+        torch.manual_seed(run.seed + draw * _SEEDS)
+        model = Classifier(deepcopy(warm), bench.shape.width, max(1, len(names))).to(bench.device)
+        tune(model, train, how, run.seed + draw * _SEEDS, bench.device)
+        found.append(scores(judged.labels, guesses(model, judged, bench.device)))
+    means = {score: float(np.mean([each[score] for each in found])) for score in found[0]}
+    return {**run._asdict(), **how._asdict(), "texts": len(judged.labels), **means,
             "seconds": round(time.perf_counter() - start, 1)}
 
 
@@ -204,6 +222,7 @@ def main(tasks: tuple[str, ...] = DOMAIN_TASKS, name: str = "classification", sa
     parser.add_argument("--budgets", type=int, nargs="+", default=[2000], help="in chunks")
     parser.add_argument("--tasks", nargs="+", choices=tasks, default=list(tasks))
     parser.add_argument("--labelled", type=int, default=250, help="texts that are tuned on")
+    parser.add_argument("--draws", type=int, default=1, help="how many samples of them, each for every warm-up")
     parser.add_argument("--epochs", type=int, default=20, help="of tuning; chosen on dev without a warm-up, as is:")
     parser.add_argument("--rate", type=float, default=3e-3, help="its highest learning rate")
     parser.add_argument("--split", choices=["dev", "test"], default="test", help="what is judged by")
@@ -213,17 +232,16 @@ def main(tasks: tuple[str, ...] = DOMAIN_TASKS, name: str = "classification", sa
     deadline = Deadline(given.minutes)
     study = with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)
     bench, results = Bench(study, given.scale, given.device, deadline), study.folder / f"{name}.jsonl"
-    how = Tuning(given.epochs, given.rate)
-    mine = {"labelled": given.labelled, "split": given.split, **how._asdict()}
+    how = Tuning(given.labelled, given.draws, given.epochs, given.rate, given.split)
 
     def there() -> list[dict[str, Any]]:
-        return [line for line in lines_of(results) if mine.items() <= line.items()]
+        return [line for line in lines_of(results) if how._asdict().items() <= line.items()]
 
     before = {Run(*(line[name] for name in Run._fields)) for line in there()}
     rules = [rule.written for rule in read_rules(given.rules)]
     every = list(wanted(rules, given.tasks, given.budgets, given.seeds))
     missing = (run for run in part_of(every, given.part) if run not in before)
-    found = (carry_out(bench, study, given.data, run, given.labelled, given.split, how) for run in missing)
+    found = (carry_out(bench, study, given.data, run, how) for run in missing)
     add_all(results, found,
             lambda run: f"{run['task']:20} {run['chunks']:6} {run['seed']} {points(run):.2f} {run['rule']}",
             deadline)

@@ -1,6 +1,6 @@
 """The data of the studies: what base models are trained on, what is chosen from, and the targets.
 
-    python data.py DATA WORK [--scale tiny|small]
+    python data.py DATA WORK [--scale tiny|mini|small]
 
 DATA has pool/<domain>.jsonl.zst and tasks/<task>/{train,test}.jsonl.zst. Written into WORK/SCALE, once:
 
@@ -40,7 +40,7 @@ class Scale(NamedTuple):
     pool: int
 
 
-SCALES = {"tiny": Scale(16_000, 60_000), "small": Scale(60_000, 0)}
+SCALES = {"tiny": Scale(16_000, 60_000), "mini": Scale(60_000, 0), "small": Scale(60_000, 0)}
 
 
 class Study(NamedTuple):

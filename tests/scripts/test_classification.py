@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Iterator
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_it_learns_which_word_a_text_holds(study: ModuleType) -> None:
     texts = [[*rng.integers(10, 40, rng.integers(3, 20)).tolist(), 1 + label] for label in labels.tolist()]
     data = study.Labelled(windows(*texts), labels)
     model = classifier(study)
-    study.tune(model, data, study.Tuning(10, 1e-3), 0, "cpu")
+    study.tune(model, data, study.Tuning(1500, 1, 10, 1e-3, "test"), 0, "cpu")
     assert (study.guesses(model, data, "cpu") == labels).mean() > 0.95
 
 
@@ -89,7 +90,7 @@ def test_grades_are_learnt_and_judged_by_their_order(study: ModuleType) -> None:
     texts = [[10 + grade, *rng.integers(20, 40, 3).tolist()] for grade in grades.tolist()]
     data = study.Labelled(windows(*texts), (grades / 5).astype(np.float32))
     model = classifier(study, labels=1)
-    study.tune(model, data, study.Tuning(10, 3e-3), 0, "cpu")
+    study.tune(model, data, study.Tuning(1500, 1, 10, 3e-3, "test"), 0, "cpu")
     assert study.scores(data.labels, study.guesses(model, data, "cpu"))["spearman"] > 0.95
     assert study.scores(data.labels, -data.labels) == {"spearman": pytest.approx(-1.0)}
 
@@ -98,3 +99,16 @@ def test_scores_of_classes_are_macro_and_micro_f1(study: ModuleType) -> None:
     """Two of three right; the class never guessed has F1 0, the others 1 and 2/3."""
     found = study.scores(np.array([0, 1, 2]), np.array([0, 1, 1]))
     assert found == {"macro_f1": pytest.approx((1 + 2 / 3 + 0) / 3), "micro_f1": pytest.approx(2 / 3)}
+
+
+def test_each_draw_has_texts_and_an_order_of_its_own(study: ModuleType, tmp_path: Path) -> None:
+    """The tokenizer is a stand-in that gives a text's number; draws overlap by chance alone."""
+    file = tmp_path / "task" / "train.jsonl"
+    file.parent.mkdir()
+    file.write_text("".join(f'{{"text": "{i}", "label": "ab"}}\n' for i in range(1000)))
+    bench = SimpleNamespace(shape=SimpleNamespace(length=LENGTH),
+                            tokenizer=lambda texts: {"input_ids": [[int(text)] for text in texts]})
+    drawn = [study.labelled(bench, file, 250, ["ab"], draw).windows[:, 0, 0].tolist() for draw in (0, 0, 1, 2)]
+    assert drawn[0] == drawn[1]
+    assert all(len(set(each)) == 250 for each in drawn)
+    assert len(set(drawn[0]) & set(drawn[2])) < 100 and len(set(drawn[2]) & set(drawn[3])) < 100
