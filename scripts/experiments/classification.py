@@ -8,9 +8,9 @@ a linear layer over the mean of its hidden states, and all of it is tuned on LAB
 split, alike for every rule; anew for each of DRAWS such samples, since which few texts have labels matters more than
 what the model read before. Texts longer than the model's positions are read in windows. For every (task, rule, budget,
 seed) one JSON line: macro and micro F1 on the first held-out texts of the test split, the mean over the draws. Lines
-that are there already are not made again. In the end a table: the mean over tasks and seeds, and the difference from no warm-up with its spread
-over seeds. The tasks are those of the domain study; glue.py is the same for GLUE, where stsb is graded and its score is
-Spearman's correlation.
+that are there already are not made again. In the end a table: the mean over tasks and seeds, and the difference from no
+warm-up with its spread over seeds. The tasks are those of the domain study; glue.py is the same for GLUE, where stsb is
+graded and its score is Spearman's correlation.
 """
 
 import time
