@@ -23,6 +23,8 @@ from gotd.training.tokenizers import load_tokenizer, train_tokenizer
 
 #: Nothing is to be predicted there.
 _IGNORED = -100
+#: Texts that are made tokens at a time.
+_TEXTS = 10_000
 #: Steps between checkpoints.
 _SAVE_STEPS = 100
 
@@ -125,13 +127,19 @@ class Bench:
         """A file's texts as tokens."""
         cache = self.study.folder / "tokens" / f"{path.parent.name}-{path.name.split('.')[0]}.npz"
         if not cache.exists():
-            end = self.tokenizer.eos_token_id
-            ids = [[*found, end] for found in self.tokenizer(texts(path))["input_ids"]]
-            flat = np.fromiter((token for each in ids for token in each), np.uint16)
+            tokens = list(self._tokens_of(texts(path)))
             with whole(cache) as draft:
-                np.savez(draft, flat=flat, lengths=np.array([len(each) for each in ids]))
+                np.savez(draft, flat=np.concatenate([np.empty(0, np.uint16), *tokens]),
+                         lengths=np.array([len(each) for each in tokens], dtype=np.int64))
         with np.load(cache) as found:
             return Tokens(found["flat"], found["lengths"])
+
+    def _tokens_of(self, every: list[str]) -> Iterator[np.ndarray]:
+        """Some texts at a time: what the tokenizer says of a text takes a hundred times its tokens. uint16 (t,) each"""
+        end = self.tokenizer.eos_token_id
+        for start in range(0, len(every), _TEXTS):
+            for ids in self.tokenizer(every[start : start + _TEXTS])["input_ids"]:
+                yield np.array([*ids, end], dtype=np.uint16)
 
     def fresh(self) -> Any:
         """A model with random weights."""
