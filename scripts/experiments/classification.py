@@ -13,9 +13,10 @@ warm-up with its spread over seeds. The tasks are those of the domain study; glu
 graded and its score is Spearman's correlation.
 """
 
+import argparse
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,7 +44,7 @@ _BATCH = 32
 _TOGETHER = 16
 #: A text is read up to this many windows of the model's positions.
 _WINDOWS = 4
-_TEST_TEXTS = 2000
+TEST_TEXTS = 2000
 #: More than any study has; draws have seeds of their own.
 _SEEDS = 100
 #: Tasks whose labels are grades, from 0 to the highest.
@@ -175,7 +176,7 @@ def carry_out(bench: Bench, study: Study, data: Path, run: Run, how: Tuning) -> 
     start = time.perf_counter()
     folder = data / "tasks" / run.task
     names = label_names(run.task, folder / "train.jsonl.zst")
-    judged = labelled(bench, folder / f"{how.split}.jsonl.zst", _TEST_TEXTS, names)
+    judged = labelled(bench, folder / f"{how.split}.jsonl.zst", TEST_TEXTS, names)
     warm = (bench.base() if run.rule == NO_WARM_UP else light_pass(bench, study, run)[0]).transformer
     found = []
     for draw in range(how.draws):
@@ -224,24 +225,26 @@ def table(runs: list[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
-def main(tasks: tuple[str, ...] = DOMAIN_TASKS, name: str = "classification", said: str | None = __doc__) -> None:
-    """All that is missing, and the table. Lines go to WORK/SCALE/NAME.jsonl."""
+def of_labels(said: str | None, tasks: tuple[str, ...], rules: Path, tuning: Tuning) -> argparse.ArgumentParser:
+    """The arguments of a study whose end is a classifier. tuning : their defaults"""
     parser = of_a_study(said)
-    parser.add_argument("--rules", type=Path, default=_HERE / "rules" / "classification.txt")
+    parser.add_argument("--rules", type=Path, default=rules)
     parser.add_argument("--budgets", type=int, nargs="+", default=[2000], help="in chunks")
     parser.add_argument("--tasks", nargs="+", choices=tasks, default=list(tasks))
-    parser.add_argument("--labelled", type=int, default=250, help="texts that are tuned on")
-    parser.add_argument("--draws", type=int, default=1, help="how many samples of them, each for every warm-up")
-    parser.add_argument("--epochs", type=int, default=20, help="of tuning; chosen on dev without a warm-up, as is:")
-    parser.add_argument("--rate", type=float, default=3e-3, help="its highest learning rate")
-    parser.add_argument("--split", choices=["dev", "test"], default="test", help="what is judged by")
+    parser.add_argument("--labelled", type=int, default=tuning.labelled, help="texts that are tuned on")
+    parser.add_argument("--draws", type=int, default=tuning.draws, help="samples of them, each for every warm-up")
+    parser.add_argument("--epochs", type=int, default=tuning.epochs,
+                        help="of tuning; chosen on dev without a warm-up, as is:")
+    parser.add_argument("--rate", type=float, default=tuning.rate, help="its highest learning rate")
+    parser.add_argument("--split", choices=["dev", "test"], default=tuning.split, help="what is judged by")
     add_training(parser)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    deadline = Deadline(given.minutes)
-    study = with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)
-    bench, results = Bench(study, given.scale, given.device, deadline), study.folder / f"{name}.jsonl"
-    how = Tuning(given.labelled, given.draws, given.epochs, given.rate, given.split)
+    return parser
+
+
+def go_on(given: argparse.Namespace, results: Path, deadline: Deadline,
+          one: Callable[[Run, Tuning], dict[str, Any]]) -> None:
+    """All that is missing, and the table. one : warms up, tunes and measures"""
+    how = Tuning(*(getattr(given, name) for name in Tuning._fields))
 
     def there() -> list[dict[str, Any]]:
         return [line for line in lines_of(results) if how._asdict().items() <= line.items()]
@@ -249,12 +252,22 @@ def main(tasks: tuple[str, ...] = DOMAIN_TASKS, name: str = "classification", sa
     before = {Run(*(line[name] for name in Run._fields)) for line in there()}
     rules = [rule.written for rule in read_rules(given.rules)]
     every = list(wanted(rules, given.tasks, given.budgets, given.seeds))
-    missing = (run for run in part_of(every, given.part) if run not in before)
-    found = (carry_out(bench, study, given.data, run, how) for run in missing)
-    add_all(results, found,
+    add_all(results, (one(run, how) for run in part_of(every, given.part) if run not in before),
             lambda run: f"{run['task']:20} {run['chunks']:6} {run['seed']} {points(run):.2f} {run['rule']}",
             deadline)
     print(table(there()))
+
+
+def main(tasks: tuple[str, ...] = DOMAIN_TASKS, name: str = "classification", said: str | None = __doc__) -> None:
+    """Lines go to WORK/SCALE/NAME.jsonl."""
+    tuning = Tuning(labelled=250, draws=1, epochs=20, rate=3e-3, split="test")
+    given = of_labels(said, tasks, _HERE / "rules" / "classification.txt", tuning).parse_args()
+    torch.set_num_threads(given.threads)
+    deadline = Deadline(given.minutes)
+    study = with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)
+    bench = Bench(study, given.scale, given.device, deadline)
+    go_on(given, study.folder / f"{name}.jsonl", deadline,
+          lambda run, how: carry_out(bench, study, given.data, run, how))
 
 
 if __name__ == "__main__":

@@ -190,3 +190,18 @@ def test_detoxification_of_every_choice_and_nothing_twice(studied: Workdir) -> N
     again = studied.ok(line).out.decode()
     assert lines(studied, "detoxification.jsonl") == found
     assert again.splitlines()[-7:] == out.splitlines()[-7:]
+
+
+@pytest.mark.slow
+def test_an_encoder_is_warmed_up_and_tuned_by_the_commands_and_nothing_twice(studied: Workdir) -> None:
+    studied.write("rules.txt", b"random\ngot:vectors=hash\n")
+    line = (f"python {STUDY}/encoder.py . work --rules rules.txt --tasks agnews --budgets 20 --seeds 1 --labelled 40 "
+            "--epochs 1 --general 30")
+    out = studied.ok(line).out.decode()
+    found = lines(studied, "encoder.jsonl")
+    assert [run["rule"] for run in found] == ["none", "random", "got:vectors=hash"]
+    assert all(run["texts"] == 60 and 0.0 < run["macro_f1"] < 1.0 for run in found)
+    assert not list((studied.path / "work/tiny").glob("tmp*"))
+    again = studied.ok(line).out.decode()
+    assert lines(studied, "encoder.jsonl") == found
+    assert again.splitlines()[-5:] == out.splitlines()[-5:]
