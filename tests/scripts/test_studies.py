@@ -196,7 +196,7 @@ def test_detoxification_of_every_choice_and_nothing_twice(studied: Workdir) -> N
 def test_an_encoder_is_warmed_up_and_tuned_by_the_commands_and_nothing_twice(studied: Workdir) -> None:
     studied.write("rules.txt", b"random\ngot:vectors=hash\n")
     line = (f"python {STUDY}/encoder.py . work --rules rules.txt --tasks agnews --budgets 20 --seeds 1 --labelled 40 "
-            "--epochs 1 --general 30")
+            "--epochs 1")
     out = studied.ok(line).out.decode()
     found = lines(studied, "encoder.jsonl")
     assert [run["rule"] for run in found] == ["none", "random", "got:vectors=hash"]
