@@ -23,10 +23,8 @@ from gotd.training.tokenizers import load_tokenizer, train_tokenizer
 
 #: Nothing is to be predicted there.
 _IGNORED = -100
-#: Texts that are made tokens at a time.
-_TEXTS = 10_000
-#: Steps between checkpoints.
-_SAVE_STEPS = 100
+#: Texts that are made tokens at a time; steps between checkpoints.
+_TEXTS, _SAVE_STEPS = 10_000, 100
 
 
 class Shape(NamedTuple):
@@ -128,18 +126,17 @@ class Bench:
         cache = self.study.folder / "tokens" / f"{path.parent.name}-{path.name.split('.')[0]}.npz"
         if not cache.exists():
             tokens = list(self._tokens_of(texts(path)))
+            flat, lengths = np.concatenate([np.empty(0, np.uint16), *tokens]), np.array([*map(len, tokens)], np.int64)
             with whole(cache) as draft:
-                np.savez(draft, flat=np.concatenate([np.empty(0, np.uint16), *tokens]),
-                         lengths=np.array([len(each) for each in tokens], dtype=np.int64))
+                np.savez(draft, flat=flat, lengths=lengths)
         with np.load(cache) as found:
             return Tokens(found["flat"], found["lengths"])
 
     def _tokens_of(self, every: list[str]) -> Iterator[np.ndarray]:
         """Some texts at a time: what the tokenizer says of a text takes a hundred times its tokens. uint16 (t,) each"""
-        end = self.tokenizer.eos_token_id
         for start in range(0, len(every), _TEXTS):
             for ids in self.tokenizer(every[start : start + _TEXTS])["input_ids"]:
-                yield np.array([*ids, end], dtype=np.uint16)
+                yield np.array([*ids, self.tokenizer.eos_token_id], dtype=np.uint16)
 
     def fresh(self) -> Any:
         """A model with random weights."""

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-from classification import NO_WARM_UP, TEST_TEXTS, Tuning, drawn, go_on, of_labels, seed_of
+from classification import NO_WARM_UP, TEST_TEXTS, drawn, go_on, of_labels, seed_of
 from data import DOMAIN_TASKS, SCALES, Study, lines, write
 from deadline import Deadline
 from domain import run as run_command
@@ -31,6 +31,7 @@ from domain import with_vectors
 from probe_study import ranking
 from rules import Rule
 from train_study import Run
+from tuning import Tuning
 
 _TRAIN = Path(sys.executable).parent / "ds-train"
 #: Chunks that a head is trained on.

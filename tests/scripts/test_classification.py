@@ -44,12 +44,12 @@ def windows(*texts: list[int], count: int = 3) -> np.ndarray:
 
 def test_what_is_not_there_does_not_count(study: ModuleType) -> None:
     """A text alone has the logits it has beside longer ones, and a repeated window those of the window once."""
-    model = classifier(study).eval()
+    tuning, model = sys.modules["tuning"], classifier(study).eval()
     short, long = [3, 4, 5], list(range(20))
     data = study.Labelled(windows(short, long), np.zeros(2, dtype=np.int64))
     with torch.inference_mode():
-        together = model(study._windows(data, np.array([0, 1]), "cpu"))
-        alone = model(study._windows(data, np.array([0]), "cpu"))
+        together = model(tuning._windows(data, np.array([0, 1]), "cpu"))
+        alone = model(tuning._windows(data, np.array([0]), "cpu"))
         once, twice = (model(torch.from_numpy(windows(text))) for text in (long[:LENGTH], 2 * long[:LENGTH]))
     assert torch.allclose(together[:1], alone, atol=1e-6)
     assert torch.allclose(once, twice, atol=1e-6)
