@@ -133,7 +133,7 @@ class Bench:
             return Tokens(found["flat"], found["lengths"])
 
     def _tokens_of(self, every: list[str]) -> Iterator[np.ndarray]:
-        """Some texts at a time: what the tokenizer says of a text takes a hundred times its tokens. uint16 (t,) each"""
+        """Some texts at a time: what the tokenizer says of a text takes far more than its tokens. uint16 (t,) each"""
         for start in range(0, len(every), _TEXTS):
             for ids in self.tokenizer(every[start : start + _TEXTS])["input_ids"]:
                 yield np.array([*ids, self.tokenizer.eos_token_id], dtype=np.uint16)

@@ -5,8 +5,8 @@
 
 The base model makes a light pass on each rule's choice for the task, as in the domain study, or none; then it is given
 a linear layer over the mean of its hidden states, and all of it is tuned on LABELLED texts of the task's training
-split, alike for every rule; anew for each of DRAWS such samples, since which few texts have labels matters more than
-what the model read before. Texts longer than the model's positions are read in windows. For every (task, rule, budget,
+split, alike for every rule; anew for each of DRAWS such samples, since much depends on which few texts have labels.
+Texts longer than the model's positions are read in windows. For every (task, rule, budget,
 seed) one JSON line: macro and micro F1 on the first held-out texts of the test split, the mean over the draws. Lines
 that are there already are not made again. In the end a table: the mean over tasks and seeds, and the difference from no
 warm-up with its spread over seeds. The tasks are those of the domain study; glue.py is the same for GLUE, where stsb is
@@ -144,7 +144,7 @@ def of_labels(said: str | None, tasks: tuple[str, ...], tunings: Mapping[str, Tu
     parser.add_argument("--labelled", type=int, help="texts that are tuned on")
     parser.add_argument("--draws", type=int, help="samples of them, each for every warm-up")
     parser.add_argument("--epochs", type=int, help="of tuning, and")
-    parser.add_argument("--rate", type=float, help="its highest learning rate: chosen on dev without a warm-up")
+    parser.add_argument("--rate", type=float, help="its highest learning rate")
     parser.add_argument("--split", choices=["dev", "test"], help="what is judged by")
     add_training(parser)
     given = parser.parse_args()
