@@ -131,8 +131,8 @@ def flash(problem: Problem, annealed: bool) -> tuple[np.ndarray, dict[str, Any]]
 SOLVERS: dict[str, Callable[[Problem], tuple[np.ndarray, dict[str, Any]]]] = {
     "gotd": lambda problem: ours(problem, 65536, 0),
     "gotd-16k": lambda problem: ours(problem, 16384, 0),
+    "gotd-16k-1-pass": lambda problem: ours(problem, 16384, 1),
     "gotd-16k-2-passes": lambda problem: ours(problem, 16384, 2),
-    "gotd-32k-1-pass": lambda problem: ours(problem, 32768, 1),
     "gotd-passes": lambda problem: ours(problem, 65536, 12),
     "pot-sinkhorn-f32": lambda problem: pot(problem, "sinkhorn", "f4"),
     "pot-sinkhorn-f64": lambda problem: pot(problem, "sinkhorn", "f8"),

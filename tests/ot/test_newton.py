@@ -60,6 +60,27 @@ def test_a_step_solves_the_system_written_out(problem: Problem, costs: Callable[
     assert step[~here] == pytest.approx(0.0)
 
 
+def test_doubt_is_half_of_what_two_halves_differ_by(problem: Problem, costs: Callable[..., np.ndarray]) -> None:
+    rng = np.random.default_rng(1)
+    g, step = torch.from_numpy(rng.normal(size=24)), 0.1 * rng.normal(size=24)
+    b, C = problem.target.weights.numpy(), costs(problem.x, problem.target.points.numpy())
+    p = b * np.exp((g.numpy() - C) / EPS)
+    p /= p.sum(axis=1, keepdims=True)
+    moved = []
+    for half in (slice(0, None, 2), slice(1, None, 2)):
+        a = problem.a[half] / problem.a[half].sum()
+        jacobian = (np.diag(a @ p[half]) - (p[half].T * a) @ p[half]) / EPS
+        moved.append(jacobian @ step)
+    doubt = Newton(problem.sample, problem.kernel, problem.target).doubt(g, g + torch.from_numpy(step))
+    assert doubt == pytest.approx(np.abs(moved[0] - moved[1]).sum() / 2, rel=1e-3)
+
+
+def test_a_sample_of_one_row_leaves_no_end_of_doubt(problem: Problem) -> None:
+    one = hold(problem.x[:1], np.ones(1), COST, problem.target, problem.workers)
+    g = torch.zeros(24).double()
+    assert Newton(one, problem.kernel, problem.target).doubt(g, g + 1e-3) == float("inf")
+
+
 def test_few_steps_are_enough_where_sinkhorn_takes_many(problem: Problem) -> None:
     def looks(plain: bool) -> int:
         steps, g = Newton(problem.sample, problem.kernel, problem.target), torch.zeros(24).double()

@@ -62,14 +62,14 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     if streamed:
         stream = StreamedSource(parts, workers, device)
         found = solve_stream(
-            stream, problem.sample, problem.q, problem.cost, found, settings.tolerance, settings.passes
+            stream, problem.sample, problem.q, problem.cost, found, settings.tolerance, settings.passes, workers
         )
     uniform = source_is_pool and len(parts) == 1 and parts[0].weights is None
     calibrated = calibration(found.mean_potential, problem.drawn.source_rows if uniform else None)
     summary = {
         "method": "got", "converged": found.converged, "warnings": [], "distance": found.distance,
         "distance_exact": _exact_distance(problem), "marginal_error": found.marginal_error,
-        "measured_on": "source" if streamed else "sample", "iterations": found.iterations,
+        "measured_on": _measured_on(found, streamed), "iterations": found.iterations,
         **_ranking(problem, found, settings, workers),
         "epsilon": problem.epsilon, "epsilon_relative": settings.epsilon, **space_summary(settings),
         "cost_mean": problem.mean, "cost_std": problem.std,
@@ -104,7 +104,7 @@ def _solve(problem: Problem, settings: Settings, workers: Workers) -> Potentials
     points, masses = _points(problem)
     g, distance = exact_potentials(points, masses, q, cost)
     f = sample_potentials(sample, transform(cost, q, 0.0, g), workers)
-    return Potentials(g, 0.0, True, 1, 0.0, distance, float(problem.drawn.masses @ f), g)
+    return Potentials(g, 0.0, True, 1, 0.0, True, distance, float(problem.drawn.masses @ f), q.weights, g)
 
 
 def _points(problem: Problem) -> tuple[torch.Tensor, torch.Tensor]:
@@ -112,6 +112,13 @@ def _points(problem: Problem) -> tuple[torch.Tensor, torch.Tensor]:
     device = problem.q.points.device
     points = problem.cost.points(torch.from_numpy(problem.drawn.rows).to(device))
     return points, torch.from_numpy(problem.drawn.masses).to(device)
+
+
+def _measured_on(found: Potentials, streamed: bool) -> str:
+    """What stands behind the marginal error."""
+    if not streamed:
+        return "sample"
+    return "source" if found.measured else "source, and the last correction on the sample"
 
 
 def _exact_distance(problem: Problem) -> float | None:

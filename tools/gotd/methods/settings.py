@@ -15,7 +15,7 @@ class Settings(NamedTuple):
     center    : take the source's mean from every vector and scale the rest to unit length.
     whiten    : between the two, scale directions so that the source varies alike in all (ot/whitening.py).
     sample    : rows of the source that are solved on.
-    passes    : readings of the whole source after that.
+    passes    : readings of the whole source after that, at most; each measures, and corrects where it has to.
     tolerance : marginal error to reach, sum_j |c_j - b_j|.
     max_iterations : looks at the sample.
     max_target : points that a larger target is compressed to; 0 keeps all.

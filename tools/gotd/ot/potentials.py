@@ -11,6 +11,7 @@ Source: Cuturi, arXiv 1306.0895; Peyre and Cuturi, Computational Optimal Transpo
 Eq. 4.41.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -48,9 +49,11 @@ class Potentials(NamedTuple):
     epsilon        : eps, absolute.
     converged      : marginal_error <= the tolerance asked for.
     iterations     : looks at the source that the last stage took.
-    marginal_error : sum_j |c_j - b_j|, measured at this g.
+    marginal_error : sum_j |c_j - b_j| at this g: measured, or what is to be expected (solve_stream).
+    measured       : which of the two.
     distance       : sum_i a_i f_i + sum_j b_j g_j = <P, C> + eps KL(P | a b), the entropic distance.
     mean_potential : sum_i a_i f_i at this g.
+    marginal       : float64 (m,), c_j at this g.
     previous       : float64 (m,), the g of the check or of the level before, to see whether ranks still move.
     """
 
@@ -59,8 +62,10 @@ class Potentials(NamedTuple):
     converged: bool
     iterations: int
     marginal_error: float
+    measured: bool
     distance: float
     mean_potential: float
+    marginal: Tensor
     previous: Tensor
 
 
@@ -112,14 +117,43 @@ def solve_stream(
     start: Potentials,
     tolerance: float,
     passes: int,
+    workers: Workers,
 ) -> Potentials:
     """Potentials of the whole source: at most `passes` readings, from a solution on its sample that is already close.
 
-    The last reading measures the potentials that are returned, so n passes correct them n - 1 times.
+    Every reading measures, and is followed by a correction until the error is at most tolerance; so what is returned
+    after all of them has been corrected once more than it was measured, unless that promises nothing.
     """
     kernel = transform(cost, target, start.epsilon, start.g)
-    found = _climb(source.check, kernel, target, start.g, tolerance, passes, Newton(sample, kernel, target))
-    return found if found.iterations > 1 else found._replace(previous=start.previous)
+    steps = Newton(sample, kernel, target)
+    found = _climb(source.check, kernel, target, start.g, tolerance, passes, steps)
+    if not found.converged:
+        found = _corrected(found, sample, kernel, target, steps, workers)
+    return found if found.iterations > 1 or not found.measured else found._replace(previous=start.previous)
+
+
+def _corrected(
+    found: Potentials, sample: Sample, kernel: Transform, target: Target, steps: Newton, workers: Workers
+) -> Potentials:
+    """One more step, if its error is expected to be smaller; the source is not read again.
+
+    What the step changes is measured on the sample, and added to what was measured on the source. By how much the
+    sample may mistake the change, its two halves tell; the expected error has both. On real text vectors it was 1.2 to
+    1.8 times the error that one more reading found.
+    """
+    g = _gauged(steps.next(found.g, _residual(kernel.epsilon, target, found.marginal), found.marginal_error), target)
+    before, after = (
+        sample_check(sample, with_potentials(kernel, target, each), workers) for each in (found.g, g)
+    )
+    marginal = found.marginal + (after.marginal - before.marginal)[: len(g)]
+    error = math.hypot(_error(marginal, target), steps.doubt(found.g, g))
+    if not error < found.marginal_error:
+        return found
+    mean = found.mean_potential + after.mean_potential - before.mean_potential
+    return found._replace(
+        g=g, marginal_error=error, measured=False, distance=mean + float(target.weights @ g), mean_potential=mean,
+        marginal=marginal, previous=found.g,
+    )
 
 
 def _levels(sample: Sample) -> Sequence[Sample]:
@@ -167,18 +201,22 @@ def _climb(
     for iteration in range(1, limit + 1):
         measured = check(with_potentials(kernel, target, g))
         marginal = measured.marginal[: len(g)]
-        error = float((marginal - target.weights).abs().sum().nan_to_num(nan=torch.inf))
+        error = _error(marginal, target)
         if best is None or error < best.marginal_error:
             distance = measured.mean_potential + float(target.weights @ g)
-            best = Potentials(
-                g, kernel.epsilon, error <= tolerance, iteration, error, distance, measured.mean_potential, previous
-            )
+            best = Potentials(g, kernel.epsilon, error <= tolerance, iteration, error, True, distance,
+                              measured.mean_potential, marginal, previous)
         if error <= tolerance or iteration == limit:  # a step after the last look would not be measured
             break
         previous = g
         g = _gauged(steps.next(g, _residual(kernel.epsilon, target, marginal), error), target)
     assert best is not None
     return best._replace(iterations=iteration)
+
+
+def _error(marginal: Tensor, target: Target) -> float:
+    """sum_j |c_j - b_j|; infinite where it is no number. Shapes: float64 (m,)."""
+    return float((marginal - target.weights).abs().sum().nan_to_num(nan=torch.inf))
 
 
 def _residual(epsilon: float, target: Target, marginal: Tensor) -> Tensor:
