@@ -119,6 +119,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--options", default="", help="for ds-target-stats, in one word")
     given = parser.parse_args()
+    if not 1 <= given.rounds <= given.k:
+        parser.error(f"-k {given.k} cannot be chosen in {given.rounds} rounds; a round chooses one at least")
     given.work.mkdir(parents=True, exist_ok=True)
     rounds = Rounds(given.work, given.target, given.pool, given.options.split())
     ranked = np.empty(0, dtype=np.int64)
@@ -128,6 +130,8 @@ def main() -> None:
         print(json.dumps(told), flush=True)
         if number < given.rounds:
             scores = rounds.scores()
+            if given.k > len(scores):
+                sys.exit(f"rounds.py: error: -k {given.k}: there are {len(scores)} rows to choose from")
             scores[ranked] = -np.inf
             wanted = given.k * (number + 1) // given.rounds - len(ranked)
             ranked = np.concatenate([ranked, np.argsort(-scores, kind="stable")[:wanted]])

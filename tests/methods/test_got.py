@@ -65,6 +65,19 @@ def test_a_weighted_source_and_candidates_outside_it_agree_with_pot(
     assert np.abs(score(got, x) - (a @ f - f)).max() < 1e-4 * std
 
 
+def test_weights_that_few_rows_hold_are_solved_on_a_sample_as_on_the_whole(fitted: Fit, score: Score) -> None:
+    """A uniform sample of 500 would miss the one row that weighs as much as all others, four times in five."""
+    x, y = problem(0, n=2500)
+    weights = np.random.default_rng(1).pareto(1.0, len(x))
+    weights[777] = weights.sum()
+    some, whole = (fitted(y, x, Settings(sample=size, whiten=True, center=True, epsilon=2.0), weights)
+                   for size in (500, 2500))
+    assert some.summary["distance"] == pytest.approx(whole.summary["distance"], rel=0.01)
+    scores, expected = score(some, x), score(whole, x)
+    assert np.corrcoef(scores, expected)[0, 1] > 0.99
+    assert abs(weights @ scores / weights.sum()) < 0.1 * scores.std()
+
+
 @pytest.mark.parametrize("metric", ["sqeuclidean", "cosine"])
 def test_whitened_scores_are_those_of_pot_on_rows_whitened_by_hand(
     metric: Metric, fitted: Fit, score: Score, costs: Costs, entropic_f: Callable[..., np.ndarray]
@@ -157,6 +170,43 @@ def test_too_small_an_epsilon_is_said_to_be_rounding(fitted: Fit) -> None:
     (warning,) = got.summary["warnings"]
     assert "near the rounding of float32" in warning
     assert "0 for the exact solver" in warning
+
+
+def test_a_narrow_cone_of_directions_is_said_to_be_rounding(fitted: Fit) -> None:
+    """Cosines of 0.99999: what they differ by is near the rounding of 1."""
+    x, y = problem(0)
+    x, y = x * np.float32(1e-3) + 1, y * np.float32(1e-3) + 1
+    (warning,) = fitted(y, x, Settings(metric="cosine", max_iterations=20)).summary["warnings"]
+    assert "near the rounding of float32" in warning
+
+
+def test_rows_that_are_all_at_one_distance_are_said_to_be_so(fitted: Fit, score: Score) -> None:
+    x, y = problem(0)
+    unit = y / np.linalg.norm(y, axis=1, keepdims=True)
+    got = fitted(unit, np.zeros_like(x), Settings(metric="cosine"))
+    (warning,) = got.summary["warnings"]
+    assert "does not vary" in warning
+    assert np.ptp(score(got, np.zeros_like(x))) == 0.0
+
+
+@pytest.mark.parametrize(("scale", "settings", "message"), [
+    (1e20, Settings(), "float32 cannot hold their squares"),
+    (1e20, Settings(whiten=True, center=True, epsilon=2.0), "float32 cannot hold their squares"),
+    (1.0, Settings(epsilon=1e-33), "too small to divide by"),
+    (1e-18, Settings(), "too small to divide by"),
+])
+def test_what_float32_cannot_hold_is_refused(scale: float, settings: Settings, message: str, fitted: Fit) -> None:
+    x, y = (z * np.float32(scale) for z in problem(0))
+    with pytest.raises(GotdError, match=message):
+        fitted(y, x, settings)
+
+
+def test_the_ranks_that_the_last_correction_moved_are_told(fitted: Fit) -> None:
+    x, y = problem(0, n=3000, m=60)
+    once, often = (fitted(y, x, Settings(sample=300, passes=passes)).summary["top_overlap"] for passes in (1, 12))
+    assert once < 1.0
+    assert often == 1.0
+    assert fitted(y, x[:100], Settings(epsilon=0.0)).summary["top_overlap"] is None
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.02, 0.05, 0.5])

@@ -1,5 +1,6 @@
 """Rules that read vectors: from files and options to rows, weights and parts."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ SCREEN_OPTIONS = frozenset({
     "epsilon", "metric", "center", "whiten", "device", "pool_sample", "tol", "max_iterations", "max_target", "seed",
     "target_weights",
 })
+#: Decimals that sum to 1 may be off by this much.
+_ROUNDING = 1e-9
 
 
 def fit_rows(rule: Rule, target: str, names: Sequence[str], ranked: Sequence[str], embedders: Embedders, threads: int,
@@ -102,9 +105,10 @@ def _parts(names: Sequence[str], embedders: Embedders, width: int, how: Mapping[
     from gotd.ot.source import Part
 
     mixed = [_mixed(item) for item in how["mix"]]
-    rest = 1.0 - sum(mass for _, mass in mixed)
-    if rest < 0.0 or (rest == 0.0 and not mixed):
-        raise UsageError(f"--mix: masses sum to {1.0 - rest:g}; they share the mass 1 with the source")
+    total = math.fsum(mass for _, mass in mixed)
+    if total > 1.0 + _ROUNDING:
+        raise UsageError(f"--mix: masses sum to {total:g}; they share the mass 1 with the source")
+    rest = 1.0 - total if total < 1.0 - _ROUNDING else 0.0
     weights = WeightFiles(how["weights"]).blocks if how["weights"] else None
     name = ", ".join(names) + (f" with weights {', '.join(how['weights'])}" if how["weights"] else "")
     base = Part(name, rest, VectorFiles(names, embedders, width).blocks, weights)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from gotd.errors import GotdError
 from gotd.methods.sampling import RowSample
 from gotd.ot.source import Part, shares, weighted_blocks, without_mass
 
@@ -60,8 +61,9 @@ def _draw_part(part: Part, size: int, seed: int) -> Drawn:
         count += len(rows)
     if not weight:
         raise without_mass(part)
-    rows, weights = sample.take()
-    return Drawn(rows, weights / weights.sum(), total / weight, count)
+    if not (np.isfinite(weight) and np.isfinite(total).all()):
+        raise GotdError(f"{part.name}: rows times weights sum to infinity; divide the rows or the weights by some number")
+    return Drawn(*sample.take(), total / weight, count)
 
 
 def _weighted_sum(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from gotd.errors import GotdError
 from gotd.methods.block_scorer import BlockScorer
 from gotd.methods.draw import Drawn, draw
 from gotd.methods.protocol import Fitted
@@ -22,6 +23,9 @@ from gotd.ot.potentials import Potentials, solve_sample, solve_stream
 from gotd.ot.sample import Sample, hold, sample_mean_costs, sample_potentials
 from gotd.ot.source import Part
 from gotd.ot.transform import transform
+
+#: Absolute; its inverse, times what vectors are made of, has to stay a float32.
+_SMALLEST_EPSILON = 1e-30
 
 
 class Problem(NamedTuple):
@@ -91,6 +95,9 @@ def _problem(target: np.ndarray, weights: np.ndarray, drawn: Drawn, cost: Cost, 
     rows, masses = torch.from_numpy(drawn.rows).to(device), torch.from_numpy(drawn.masses).to(device)
     moved = moments(cost, rows, masses, workers.map)
     mean, std = cost_mean_and_std(cost, moved, target_moments(cost, q))
+    if 0.0 < settings.epsilon * std < _SMALLEST_EPSILON:
+        raise GotdError(f"epsilon {settings.epsilon:g}, where the cost varies by {std:.3g}, is too small to divide by in "
+                        "float32; give a larger --epsilon, or multiply all vectors, the target's too, by one number")
     sample = hold(drawn.rows, drawn.masses, cost, q, workers)
     return Problem(drawn, sample, packed, q, cost, mean, std, settings.epsilon * std)
 
@@ -101,8 +108,10 @@ def _solve(problem: Problem, settings: Settings, workers: Workers) -> Potentials
         return solve_sample(
             sample, q, cost, problem.epsilon, problem.std, settings.tolerance, settings.max_iterations, workers
         )
-    points, masses = _points(problem)
-    g, distance = exact_potentials(points, masses, q, cost)
+    if settings.epsilon > 0.0:  # the cost does not vary: any plan is the best one
+        g, distance = torch.zeros_like(q.weights), problem.mean
+    else:
+        g, distance = exact_potentials(*_points(problem), q, cost)
     f = sample_potentials(sample, transform(cost, q, 0.0, g), workers)
     return Potentials(g, 0.0, True, 1, 0.0, True, distance, float(problem.drawn.masses @ f), q.weights, g)
 
@@ -134,10 +143,12 @@ def _ranking(problem: Problem, found: Potentials, settings: Settings, workers: W
     f = sample_potentials(problem.sample, transform(cost, q, problem.epsilon, found.g), workers)
     earlier = sample_potentials(problem.sample, transform(cost, q, problem.epsilon, found.previous), workers)
     correlation = weighted_correlation(f, sample_mean_costs(problem.sample, cost, q, workers), problem.drawn.masses)
-    size = abs(problem.mean) + problem.std
+    # A cosine's terms are 1 and x.y, however small their difference.
+    size = max(abs(problem.mean) + problem.std, 1.0 if cost.metric == "cosine" else 0.0)
     usual = DEFAULT_EPSILON[settings.whiten]
     warnings = epsilon_warnings(settings.epsilon, problem.epsilon, correlation, size, usual)
-    return {"top_overlap": top_overlap(f, earlier), "warnings": warnings}
+    # There is one look at the exact solution: nothing to compare it with.
+    return {"top_overlap": top_overlap(f, earlier) if problem.epsilon > 0.0 else None, "warnings": warnings}
 
 
 class Scorer(BlockScorer):

@@ -41,6 +41,9 @@ class Ruler:
         Raises: GotdError where its potentials do not converge.
         """
         settings, epsilon = self._settings, self._settings.epsilon * self._std
+        if not epsilon:
+            raise GotdError(f"{name}: all rows are at one distance from the target; check that the vectors are what "
+                            "they should be")
         sample = hold(drawn.rows, drawn.masses, self._cost, self._q, self._workers)
         solved = solve_sample(
             sample, self._q, self._cost, epsilon, self._std, settings.tolerance, settings.max_iterations, self._workers

@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from gotd.errors import GotdError
+
 Metric = Literal["sqeuclidean", "cosine"]
 
 #: Rows taken at a time where points are measured: 2048 x 1024 float32 is 8 MiB, of which a worker holds four.
@@ -124,6 +126,7 @@ def moments(cost: Cost, rows: Tensor, masses: Tensor, each: Callable[..., Iterab
 
     each : how chunks are worked on, one after the other or `Workers.map`; the sums are taken in order.
     Shapes: rows (n, d) float; masses float64 (n,) summing to 1.
+    Raises: GotdError where float32 cannot hold the squares.
     """
     chunks = [slice(start, start + _CHUNK_ROWS) for start in range(0, len(rows), _CHUNK_ROWS)]
     some = cost.points(rows[chunks[0]])
@@ -144,6 +147,9 @@ def moments(cost: Cost, rows: Tensor, masses: Tensor, each: Callable[..., Iterab
     mean = shift.float().double() + total.first.to(rows.device)
     covariance = total.second - torch.outer(total.first, total.first)
     cross = total.own_cross - total.own * total.first
+    if not (covariance.isfinite().all() and math.isfinite(total.own_second)):
+        raise GotdError("these vectors are so long that float32 cannot hold their squares; divide all of them, the "
+                        "target's too, by one number")
     return Moments(mean, covariance.to(rows.device), own_shift + total.own, total.own_second - total.own**2,
                    cross.to(rows.device))
 
@@ -156,13 +162,14 @@ def cost_mean_and_std(cost: Cost, source: Moments, target: Moments) -> tuple[flo
 
         Var C = Var A + Var B + s^2 <Cov x, Cov y>
 
-    and no pair is ever formed: O((n + m) d^2).
+    and no pair is ever formed: O((n + m) d^2). A deviation that is only what float32 rounds is given as 0.
     """
     s = cost.slope
     mean = source.own_mean + target.own_mean - s * float(source.mean @ target.mean)
     variance = _own_variance(s, source, target.mean) + _own_variance(s, target, source.mean)
     variance += s * s * float((source.covariance * target.covariance).sum())
-    return mean, math.sqrt(max(variance, 0.0))
+    std = math.sqrt(max(variance, 0.0))
+    return mean, std if std > torch.finfo(torch.float32).eps * abs(mean) else 0.0
 
 
 def _own_variance(s: float, own: Moments, other_mean: Tensor) -> float:

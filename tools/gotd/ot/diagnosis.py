@@ -23,12 +23,16 @@ def epsilon_warnings(relative: float, epsilon: float, correlation: float, larges
     """What is wrong with eps, if anything.
 
     relative     : eps over the standard deviation of the cost.
+    epsilon      : the same, absolute; 0 where the cost has no deviation.
     correlation  : of f with the mean cost to the target, over the source.
     largest_cost : size of the terms a cost is made of, which float32 rounds.
     usual        : the relative eps to suggest instead.
     """
     if relative == 0.0:
         return []
+    if epsilon == 0.0:
+        return ["the cost does not vary: all rows are at one distance from the target and score alike; check that the "
+                "vectors are what they should be"]
     found = []
     # A target of one kind gives such scores at any eps, and loses nothing by it.
     if relative > usual and correlation > _MEAN_COST_CORRELATION:
@@ -38,7 +42,7 @@ def epsilon_warnings(relative: float, epsilon: float, correlation: float, larges
         )
     floor = _ROUNDINGS_PER_EPSILON * float(np.finfo(np.float32).eps) * largest_cost
     if epsilon < floor:
-        better = min(usual, relative * floor / epsilon) if epsilon > 0.0 else usual
+        better = min(usual, relative * floor / epsilon)
         found.append(
             f"epsilon {relative:g} is {epsilon:.3g} in units of the cost, near the rounding of float32 at costs of "
             f"{largest_cost:.3g}: try {better:.2g}, or 0 for the exact solver"
