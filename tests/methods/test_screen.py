@@ -39,6 +39,23 @@ def test_a_domain_alone_has_the_distance_it_has_among_others_of_its_kind(workers
     assert (first.rows, first.sampled) == (50, 50)
 
 
+def test_the_sample_is_shared_out_evenly_and_the_centre_is_that_of_all_rows(workers: Workers) -> None:
+    """Rows are alike within a domain, so that which of them are looked at changes nothing."""
+    random = np.random.default_rng(2)
+    (large, small), target = random.normal(size=(2, 6)).astype("f4"), random.normal(size=(20, 6)).astype("f4")
+    domains = {"large": np.tile(large, (300, 1)), "small": np.tile(small, (100, 1))}
+    parts = [Part(name, 1.0, lambda rows=rows: iter([rows])) for name, rows in domains.items()]  # type: ignore[misc]
+    found = {each.name: each for each in screen(target, np.ones(20), parts, Settings(sample=40, center=True), workers,
+                                                CPU)}
+    assert [(found[name].rows, found[name].sampled) for name in domains] == [(300, 20), (100, 20)]
+    centre = np.concatenate(list(domains.values())).mean(axis=0, dtype="f8")
+    unit = {name: (rows[0] - centre) / np.linalg.norm(rows[0] - centre) for name, rows in domains.items()}
+    points = target - centre
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    for name in domains:  # one source point has one plan
+        assert found[name].distance == pytest.approx(np.square(unit[name] - points).sum(axis=1).mean(), rel=1e-4)
+
+
 def test_no_entropy_no_comparison(workers: Workers) -> None:
     rows = np.ones((3, 2), "f4")
     with pytest.raises(GotdError, match="epsilon above 0"):

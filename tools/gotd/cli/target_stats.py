@@ -50,7 +50,7 @@ _DEFAULTS = Settings()
 @click.option("--pool-sample", type=click.IntRange(1), default=_DEFAULTS.sample, show_default=True, metavar="N",
               help="Rows of the source solved on.")
 @click.option("--passes", type=click.IntRange(0), default=_DEFAULTS.passes, show_default=True, metavar="N",
-              help="Readings of the whole source after that, at most. Each measures the error on all of it, and corrects.")
+              help="Readings of the whole source after that, at most; each measures the error there, and corrects.")
 @click.option("--tol", type=click.FloatRange(0, min_open=True), default=_DEFAULTS.tolerance, show_default=True,
               help="Marginal error to reach.")
 @click.option("--max-iterations", type=click.IntRange(1), default=_DEFAULTS.max_iterations, show_default=True,

@@ -62,7 +62,7 @@ def _draw_part(part: Part, size: int, seed: int) -> Drawn:
     if not weight:
         raise without_mass(part)
     if not (np.isfinite(weight) and np.isfinite(total).all()):
-        raise GotdError(f"{part.name}: rows times weights sum to infinity; divide the rows or the weights by some number")
+        raise GotdError(f"{part.name}: rows times weights sum to infinity; divide rows or weights by some number")
     return Drawn(*sample.take(), total / weight, count)
 
 

@@ -96,8 +96,8 @@ def _problem(target: np.ndarray, weights: np.ndarray, drawn: Drawn, cost: Cost, 
     moved = moments(cost, rows, masses, workers.map)
     mean, std = cost_mean_and_std(cost, moved, target_moments(cost, q))
     if 0.0 < settings.epsilon * std < _SMALLEST_EPSILON:
-        raise GotdError(f"epsilon {settings.epsilon:g}, where the cost varies by {std:.3g}, is too small to divide by in "
-                        "float32; give a larger --epsilon, or multiply all vectors, the target's too, by one number")
+        raise GotdError(f"epsilon {settings.epsilon:g}, where the cost varies by {std:.3g}, is too small to divide by "
+                        "in float32; raise --epsilon, or multiply all vectors, the target's too, by one number")
     sample = hold(drawn.rows, drawn.masses, cost, q, workers)
     return Problem(drawn, sample, packed, q, cost, mean, std, settings.epsilon * std)
 
