@@ -86,6 +86,14 @@ def test_dsir_reads_texts(pools: Path, work: Workdir, noise: str) -> None:
     assert share(lines) > 0.95
 
 
+def test_texts_too_short_to_score_go_through_a_pipe(work: Workdir) -> None:
+    work.write("pool.jsonl", records(texts(30) + texts(6, seed=1, words=120)))
+    work.ok("ds-target-stats --method dsir --target pool.jsonl pool.jsonl -o t.npz")
+    work.ok("ds-score --target t.npz pool.jsonl -o s.npy && ds-topk -k 9 --scores s.npy pool.jsonl -o files.zst")
+    work.ok("ds-score --target t.npz < pool.jsonl | ds-topk -k 9 -o pipes.zst && cmp files.zst pipes.zst")
+    work.fails("ds-topk -k 1", '"score" is NaN, infinite or too large', stdin=b'{"score":3.5e38}')
+
+
 def test_the_scores_of_texts_are_sealed_with_their_records(work: Workdir) -> None:
     lay_out(work, 3)
     work.ok(FIT_TEXTS.format(threads=2, noise="") + " && ds-score --target t.npz pool/* -o scores/")
@@ -103,14 +111,16 @@ def test_the_field_of_the_text_travels_and_bad_records_are_counted(work: Workdir
     lay_out(work, 1)
     for name, renamed in [("pool/0.jsonl", "other.jsonl"), ("target.jsonl", "goal.jsonl")]:
         work.write(renamed, work.read(name).replace(b'"text"', b'"body"'))
-    work.ok("ds-target-stats --method dsir --text-key body --target goal.jsonl other.jsonl -o t.npz")
-    work.ok("ds-target-stats --method dsir --target target.jsonl pool/0.jsonl -o u.npz")
+    fit = "ds-target-stats --method dsir --min-words 5"
+    work.ok(f"{fit} --text-key body --target goal.jsonl other.jsonl -o t.npz")
+    work.ok(f"{fit} --target target.jsonl pool/0.jsonl -o u.npz")
     work.ok("ds-score --target t.npz other.jsonl -o a.npy && ds-score --target u.npz pool/0.jsonl -o b.npy")
     assert np.array_equal(np.load(work.path / "a.npy"), np.load(work.path / "b.npy"))
+    assert len(np.unique(np.load(work.path / "a.npy"))) > 100
     work.ok("echo '{}' >> pool/0.jsonl")
-    fit = "ds-target-stats --method dsir {} --target target.jsonl pool/0.jsonl -o v.npz"
-    work.fails(fit.format(""), 'pool/0.jsonl:601: no "text"')
-    done = work.ok(fit.format("--skip-invalid 1"))
+    fit += " --target target.jsonl pool/0.jsonl -o v.npz"
+    work.fails(fit, 'pool/0.jsonl:601: no "text"')
+    done = work.ok(f"{fit} --skip-invalid 1")
     assert "1 bad records skipped" in done.err
     work.fails("ds-score --target u.npz pool/0.jsonl -o c.npy", "pool/0.jsonl:601")
     work.ok("ds-score --skip-invalid 1 --target u.npz pool/0.jsonl -o c.npy")

@@ -14,6 +14,8 @@ from gotd.streams.json_fields import with_field, without_field
 from gotd.streams.records import Record
 
 EMBEDDING, SCORE = "embedding", "score"
+#: What float32 rounds to infinity begins here. Its largest number is below, also as it is written: 3.4028235e+38.
+_ROUNDS_TO_INFINITY = 2.0**128 - 2.0**103
 
 
 def with_embeddings(records: Sequence[Record], vectors: np.ndarray) -> list[bytes]:
@@ -87,6 +89,6 @@ def score_of(fields: dict[str, Any]) -> np.float32:
         value = float(score)
     except OverflowError:
         value = math.inf
-    if not abs(value) <= float(np.finfo(np.float32).max):
+    if not abs(value) < _ROUNDS_TO_INFINITY:
         raise ValueError(f'"{SCORE}" is NaN, infinite or too large')
     return np.float32(value)
