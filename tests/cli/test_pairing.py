@@ -63,6 +63,10 @@ def test_shards_that_are_missing_are_all_listed(sharded: Workdir) -> None:
     assert "best.zst" not in sharded.names()
 
 
+def test_standard_input_has_no_name_to_find_scores_by(sharded: Workdir) -> None:
+    sharded.fails("ds-topk -k 5 --scores scores/ < pool/0.jsonl.zst", "standard input has no name", "scores/", status=2)
+
+
 def test_reordered_shards_under_one_file_of_scores(sharded: Workdir) -> None:
     sharded.ok("ds-score --target t.npz emb/0.npy emb/1.npy emb/2.npy -o all.npy")
     sharded.ok("ds-topk -k 5 --scores all.npy pool/0.jsonl.zst pool/1.jsonl.zst pool/2.jsonl.zst -o best.zst")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gotd.errors import DataError, GotdError
-from gotd.streams.locations import is_url
+from gotd.errors import DataError, GotdError, UsageError
+from gotd.streams.locations import STANDARD, is_url
 from gotd.streams.seal import Digest, RecordRun
 
 _REMEDY = "score those records again, or give the --skip-invalid they were embedded with"
@@ -35,6 +35,8 @@ def pairs(scores: str, records: Sequence[str]) -> list[Pair]:
     """A file of scores with all the records; or, from a directory, for each file of records the scores of its name."""
     if not (scores.endswith("/") or (not is_url(scores) and Path(scores).is_dir())):
         return [Pair(scores, list(records))]
+    if STANDARD in records:
+        raise UsageError(f"standard input has no name: the scores in {scores} are those of files; name the files")
     found = [Pair(f"{scores.rstrip('/')}/{stem(name)}.npy", [name]) for name in records]
     stems = [pair.scores for pair in found]
     twice = sorted({name for name in stems if stems.count(name) > 1})
