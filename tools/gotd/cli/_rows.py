@@ -104,18 +104,19 @@ def _parts(names: Sequence[str], embedders: Embedders, width: int, how: Mapping[
     """The source: what --mix names with its masses, the rest of the mass on the source, or the pool."""
     from gotd.ot.source import Part
 
-    mixed = [_mixed(item) for item in how["mix"]]
-    total = math.fsum(mass for _, mass in mixed)
+    others = [mixed(item) for item in how["mix"]]
+    total = math.fsum(mass for _, mass in others)
     if total > 1.0 + _ROUNDING:
         raise UsageError(f"--mix: masses sum to {total:g}; they share the mass 1 with the source")
     rest = 1.0 - total if total < 1.0 - _ROUNDING else 0.0
     weights = WeightFiles(how["weights"]).blocks if how["weights"] else None
     name = ", ".join(names) + (f" with weights {', '.join(how['weights'])}" if how["weights"] else "")
     base = Part(name, rest, VectorFiles(names, embedders, width).blocks, weights)
-    return [base, *(Part(name, mass, VectorFiles([name], embedders, width).blocks) for name, mass in mixed)]
+    return [base, *(Part(name, mass, VectorFiles([name], embedders, width).blocks) for name, mass in others)]
 
 
-def _mixed(item: str) -> tuple[str, float]:
+def mixed(item: str) -> tuple[str, float]:
+    """File and mass of a --mix. Raises: UsageError where it is not FILE:MASS."""
     name, _, mass = item.rpartition(":")
     try:
         share = float(mass)

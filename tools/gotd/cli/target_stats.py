@@ -8,7 +8,8 @@ from click.core import ParameterSource
 
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point, print_text
-from gotd.cli._rows import SCREEN_OPTIONS, fit_rows, screened_table
+from gotd.cli._outputs import require_apart
+from gotd.cli._rows import SCREEN_OPTIONS, fit_rows, mixed, screened_table
 from gotd.cli._texts import fit_texts
 from gotd.cli._vectors import Embedders
 from gotd.errors import GotdError, UsageError
@@ -103,6 +104,8 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         return
     if output is None:
         raise UsageError("nowhere to write: give -o FILE.npz, or --screen for distances alone")
+    beside = [*how["weights"], *how["target_weights"], *(mixed(item)[0] for item in how["mix"])]
+    require_apart([output], [target, *names, *ranked, *beside])
     embedders = Embedders()
     with ExitStack() as stack:
         if how["passes"] or rule.rereads:

@@ -7,9 +7,10 @@ import click
 from gotd.choosing import Choice, Reading, choose_best, choose_carried, choose_within_chars, count_carried, count_scores
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
+from gotd.cli._outputs import require_apart
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import STANDARD
-from gotd.streams.pairing import pairs
+from gotd.streams.pairing import Pair, pairs
 from gotd.streams.records import RecordWriter, Skipping
 from gotd.streams.seal import made_by
 from gotd.streams.sinks import open_output
@@ -51,12 +52,14 @@ def command(files: tuple[str, ...], count: int | None, fraction: float | None, b
     names = list(files) or [STANDARD]
     if [*names, scores].count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
+    found = pairs(scores, names) if scores is not None else []
+    require_apart([output], [*names, *(pair.scores for pair in found)])
     how = {"k": count, "fraction": fraction, "budget_chars": budget_chars, "order": order}
     reading = Reading(text_key, Skipping(skip_invalid), long_window, run.advance)
     if scores is None:
         choice = _from_carried(names, count, fraction, budget_chars, reading)
     else:
-        choice = _from_scores(names, scores, count, fraction, budget_chars, reading)
+        choice = _from_scores(found, count, fraction, budget_chars, reading)
     if order == "input":
         choice.records.sort(key=lambda record: record.row)
     maker = made_by("ds-topk", how, target=_only(choice.targets), pool_rows=run.rows)
@@ -79,12 +82,12 @@ def _from_carried(names: list[str], count: int | None, fraction: float | None, c
         return choose_carried(kept, math.ceil(fraction * count_carried(kept, reading)), False, reading)
 
 
-def _from_scores(names: list[str], scores: str, count: int | None, fraction: float | None, chars: int | None,
+def _from_scores(found: list[Pair], count: int | None, fraction: float | None, chars: int | None,
                  reading: Reading) -> Choice:
     if count is not None:
-        return choose_best(pairs(scores, names), count, reading)
-    with rereadable([scores]) as [kept]:
-        found = pairs(kept, names)
+        return choose_best(found, count, reading)
+    with rereadable([pair.scores for pair in found]) as kept:
+        found = [pair._replace(scores=name) for pair, name in zip(found, kept, strict=True)]
         if chars is not None:
             return choose_within_chars(found, chars, reading)
         return choose_best(found, math.ceil((fraction or 0.0) * count_scores(found)), reading)
