@@ -98,6 +98,15 @@ def test_one_file_of_vectors_or_scores_serves_many_files_of_records(work: Workdi
     work.ok("cmp c.zst selected.jsonl.zst")
 
 
+def test_records_that_carry_vectors_give_an_array_where_one_is_named(chain: Workdir) -> None:
+    chain.ok("ds-score --target target.npz carried.jsonl.zst -o s/")
+    assert np.array_equal(np.load(chain.path / "s/carried.npy"), np.load(chain.path / "scores.npy"))
+    assert "1 outputs were already complete" in chain.ok("ds-score --target target.npz carried.jsonl.zst -o s/").err
+    chain.ok("ds-topk -k 9 --scores s/ carried.jsonl.zst -o best.zst")
+    chain.ok("zstdcat carried.jsonl.zst | tac > carried.jsonl")
+    chain.fails("ds-topk -k 9 --scores s/ carried.jsonl -o b.zst", "s/carried.npy", "in another order")
+
+
 def test_unsealed_vectors_from_elsewhere_are_welcome(work: Workdir) -> None:
     lay_out(work, 1)
     work.ok(script(FILES))

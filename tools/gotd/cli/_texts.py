@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from gotd.allocator import keep_freed_memory
 from gotd.cli._frame import Run
+from gotd.cli._scored import write_scored
 from gotd.errors import DataError
 from gotd.methods.registry import Rule, module, rule
 from gotd.methods.settings import Settings
-from gotd.streams.arrays import ArrayWriter
-from gotd.streams.carried import with_scores
 from gotd.streams.json_fields import text_of
 from gotd.streams.npy_header import MAGIC
-from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
-from gotd.streams.seal import Digest, MadeBy, RecordRun
+from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
+from gotd.streams.seal import Digest, MadeBy
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource, open_input
 
@@ -90,19 +89,7 @@ def score_texts(sources: Sequence[ByteSource], sink: Sink, arrays_wanted: bool, 
     """Scores as an array, sealed with the records they belong to, or records with "score"."""
     digest = Digest()
     found = _scored(_windows(sources, ours.text_key, skipping, long_window, digest), ours)
-    if arrays_wanted:
-        scores = ArrayWriter(sink, "scores", "<f4", None, made_by)
-        for window, values in run.until_enough(found):
-            scores.write(values)
-            run.advance(len(window))
-        scores.records.append(RecordRun(digest.rows, digest.hexdigest()))
-        scores.finish()
-    else:
-        records = RecordWriter(sink, made_by)
-        for window, values in run.until_enough(found):
-            records.write(with_scores(window, values))
-            run.advance(len(window))
-        records.finish()
+    write_scored(run.until_enough(found), digest, sink, arrays_wanted, made_by, run)
 
 
 def _scored(found: Windows, ours: TextTarget) -> "Iterator[tuple[list[Record], np.ndarray]]":

@@ -10,15 +10,16 @@ from gotd.cli import _options as options
 from gotd.cli._dry_run import report
 from gotd.cli._frame import Run, entry_point, print_text
 from gotd.cli._jobs import Job, has_nothing_to_do, jobs, run_jobs
+from gotd.cli._scored import write_scored
 from gotd.cli._texts import TextTarget, score_texts
 from gotd.errors import DataError, GotdError
 from gotd.methods.contents import check_contents
 from gotd.methods.registry import module, rule
 from gotd.streams.arrays import ArrayReader, ArrayWriter
-from gotd.streams.carried import embeddings, require_embedding, with_scores
+from gotd.streams.carried import embeddings, require_embedding
 from gotd.streams.npy_header import MAGIC
-from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records, windows
-from gotd.streams.seal import MadeBy, RecordRun, Verifier, made_by, require_same_embedder
+from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
+from gotd.streams.seal import Digest, MadeBy, RecordRun, Verifier, made_by, require_same_embedder
 from gotd.streams.sinks import Sink, open_output
 from gotd.streams.sources import ByteSource, open_input
 
@@ -49,9 +50,9 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     """Score vectors, or records that carry them: how fast the distance to the target falls per mass added there.
 
     Reads .npy vectors and writes .npy scores (float32); reads records with "embedding" and writes them with "score"
-    in its place. Higher is better; zero is the average document of the source. Holds the target and some blocks.
-    With a target of another --method the score is that rule's; one of dsir reads records, and writes .npy scores
-    for -o DIR/ and -o FILE.npy.
+    in its place, or .npy scores for -o DIR/ and -o FILE.npy. Higher is better; zero is the average document of the
+    source. Holds the target and some blocks. With a target of another --method the score is that rule's; one of dsir
+    reads records as they are.
 
     \b
     Examples:
@@ -74,10 +75,17 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     def work(job: Job, sink: Sink, mine: MadeBy, run: Run) -> None:
         with ExitStack() as stack:
             sources = [stack.enter_context(open_input(name)) for name in job.inputs]
+            if texts is None and sources[0].peek(len(MAGIC)) == MAGIC:
+                _score_vectors(sources, ArrayWriter(sink, "scores", "<f4", None, mine), ours, run)
+                return
+            arrays_wanted = job.output.endswith(".npy")
             if texts:
-                score_texts(sources, sink, job.output.endswith(".npy"), texts, mine, skipping, long_window, run)
+                score_texts(sources, sink, arrays_wanted, texts, mine, skipping, long_window, run)
             else:
-                _score(sources, sink, ours, mine, skipping, long_window, run)
+                digest = Digest()
+                readers = [RecordReader(source, long_window) for source in sources]
+                scored = _scored(readers, ours, skipping, digest, run)
+                write_scored(scored, digest, sink, arrays_wanted, mine, run)
 
     if dry_run:
         print_text(report(found, maker, work, len(files), run))
@@ -163,16 +171,6 @@ class _Target:
         return found
 
 
-def _score(sources: list[ByteSource], sink: Sink, ours: _Target, mine: MadeBy, skipping: Skipping, long_window: bool,
-           run: Run) -> None:
-    """Vectors, or records that carry them, by their first bytes."""
-    if sources[0].peek(len(MAGIC)) == MAGIC:
-        _score_vectors(sources, ArrayWriter(sink, "scores", "<f4", None, mine), ours, run)
-    else:
-        readers = [RecordReader(source, long_window) for source in sources]
-        _score_records(readers, RecordWriter(sink, mine), ours, skipping, run)
-
-
 def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Target, run: Run) -> None:
     for source in sources:
         reader = ArrayReader(source, "vectors")
@@ -197,18 +195,17 @@ def _fitting(reader: ArrayReader, ours: _Target) -> "Iterator[np.ndarray]":
         yield block
 
 
-def _score_records(readers: list[RecordReader], writer: RecordWriter, ours: _Target, skipping: Skipping,
-                   run: Run) -> None:
+def _scored(readers: list[RecordReader], ours: _Target, skipping: Skipping, digest: Digest,
+            run: Run) -> "Iterator[tuple[list[Record], np.ndarray]]":
+    """Records that carry vectors, window by window with their scores. digest : takes in the records."""
     for reader in readers:
         rows = 0
-        for window in run.until_enough(windows(read_records(reader, skipping, require_embedding), _WINDOW)):
+        for window in run.until_enough(windows(read_records(reader, skipping, require_embedding, digest), _WINDOW)):
             ours.check(reader.verifier)
             scores = ours.scores(embeddings(window, ours.dimension), reader.name, rows)
             rows += len(window)
-            writer.write(with_scores(window, scores))
-            run.advance(len(window))
+            yield window, scores
         ours.check(reader.verifier)
-    writer.finish()
 
 
 main = entry_point(command)
