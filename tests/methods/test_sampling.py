@@ -63,6 +63,15 @@ def test_a_pool_no_larger_than_the_sample_is_taken_whole(size: int) -> None:
     assert masses == pytest.approx(weights / weights.sum())
 
 
+@pytest.mark.parametrize("narrow_first", [True, False])
+def test_float32_rows_are_not_rounded_beside_float16_ones(narrow_first: bool) -> None:
+    parts = [np.full((30, 1), 0.5, "f2"), np.random.default_rng(0).normal(size=(30, 1)).astype("f4")]
+    sample = RowSample(40, 0)
+    for rows in parts if narrow_first else parts[::-1]:
+        sample.add(rows, np.ones(30))
+    assert set(sample.take()[0].ravel()) <= set(np.concatenate(parts).ravel())
+
+
 def test_rows_of_weight_zero_stay_out() -> None:
     taken, _ = sampled(numbered(1000), 200, seed=0, cut=64, weights=np.arange(1000) % 3 * 0.5)
     assert len(taken) == 200

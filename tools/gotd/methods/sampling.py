@@ -30,7 +30,10 @@ def row_keys(seed: int, start: int, count: int) -> np.ndarray:
 
 
 class RowSample:
-    """Keeps the `size` rows with the smallest log u - log w. Memory: size rows in the input's own dtype."""
+    """Keeps the `size` rows with the smallest log u - log w.
+
+    Memory: size rows in the widest dtype of the rows it kept.
+    """
 
     def __init__(self, size: int, seed: int) -> None:
         self._size = size
@@ -73,22 +76,21 @@ class RowSample:
         held_still = np.zeros(grown, dtype=bool)
         held_still[kept] = True
         free = np.flatnonzero(~held_still)
-        self._grow(grown, rows)
-        if self._rows is not None:
-            self._rows[free] = rows[arriving]
+        self._grow(grown, rows)[free] = rows[arriving]
         self._keys[free], self._index[free], self._log_weights[free] = keys[arriving], index[arriving], logs[arriving]
 
-    def _grow(self, size: int, rows: np.ndarray) -> None:
-        """Room for `size` rows, doubled at each need so that a row is copied a bounded number of times."""
+    def _grow(self, size: int, rows: np.ndarray) -> np.ndarray:
+        """Room for `size` rows that holds `rows` exactly, doubled at each need: a row is copied a few times at most."""
         self._keys.resize(size, refcheck=False)
         self._index.resize(size, refcheck=False)
         self._log_weights.resize(size, refcheck=False)
-        if self._rows is None:
-            self._rows = np.empty((min(self._size, 2 * size), rows.shape[1]), dtype=rows.dtype)
-        elif len(self._rows) < size:
-            larger = np.empty((min(self._size, 2 * size), rows.shape[1]), dtype=self._rows.dtype)
-            larger[: len(self._rows)] = self._rows
-            self._rows = larger
+        held = rows[:0] if self._rows is None else self._rows
+        dtype = np.result_type(held, rows)
+        if len(held) < size or dtype != held.dtype:
+            self._rows = np.empty((min(self._size, 2 * size), rows.shape[1]), dtype=dtype)
+            self._rows[: len(held)] = held
+            return self._rows
+        return held
 
     def take(self) -> tuple[np.ndarray, np.ndarray]:
         """The sample in the order of the stream, and the masses it stands for, which sum to 1.
