@@ -82,10 +82,12 @@ def choose_best(pairs: Sequence[Pair], k: int, reading: Reading) -> Choice:
             counts.append(reader.rows)
             seals.append(reader.verifier.seals)
     scores, rows = top.best()
+    in_order = np.sort(rows)
     lines: dict[int, bytes] = {}
     first = 0
     for pair, count, found in zip(pairs, counts, seals, strict=True):
-        wanted = {int(row) - first for row in rows if first <= row < first + count}
+        begin, end = np.searchsorted(in_order, [first, first + count])
+        wanted = set((in_order[begin:end] - first).tolist())
         lines |= {first + row: line for row, line in _read_back(pair, count, found, wanted, reading)}
         first += count
     ranked = [Ranked(score, -int(row), lines[int(row)]) for score, row in zip(scores, rows, strict=True)]
