@@ -107,6 +107,19 @@ def test_records_that_carry_vectors_give_an_array_where_one_is_named(chain: Work
     chain.fails("ds-topk -k 9 --scores s/ carried.jsonl -o b.zst", "s/carried.npy", "in another order")
 
 
+@pytest.mark.parametrize("line", ["scored.jsonl.zst", "--scores scores.npy pool.jsonl"])
+def test_a_fraction_is_the_decimal_number_that_was_given(chain: Workdir, line: str) -> None:
+    assert 0.07 * 300 > 21
+    assert "21 chosen" in chain.ok(f"ds-topk --fraction 0.07 {line} -o best.zst").err
+
+
+def test_texts_that_are_chosen_twice_are_counted(chain: Workdir) -> None:
+    chain.ok("zstdcat scored.jsonl.zst | sed 's/\"id\": \"d/&x/' > others.jsonl")
+    said = chain.ok("ds-topk -k 5 scored.jsonl.zst others.jsonl -o twice.zst").err
+    assert "5 chosen; 2 duplicates among them" in said
+    assert "duplicates" not in chain.ok("ds-topk -k 5 scored.jsonl.zst -o once.zst").err
+
+
 def test_unsealed_vectors_from_elsewhere_are_welcome(work: Workdir) -> None:
     lay_out(work, 1)
     work.ok(script(FILES))

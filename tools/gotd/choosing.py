@@ -1,5 +1,6 @@
 """The best records of a pool: from records that carry their scores, or from scores beside the records."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -176,6 +177,16 @@ class _Queue:
             self._held = np.concatenate([self._held, block])
         taken, self._held = self._held[:count], self._held[count:]
         return taken
+
+
+def count_duplicates(records: Sequence[Ranked], text_key: str) -> int:
+    """How many records have a text that an earlier one has; where there is no text, the line counts."""
+    seen = set()
+    for record in records:
+        text = parse_object(record.line).get(text_key)
+        content = text.encode(errors="surrogatepass") if isinstance(text, str) else record.line
+        seen.add(hashlib.sha256(content).digest())
+    return len(records) - len(seen)
 
 
 def _targets(seals: Iterable[Seal]) -> set[str]:

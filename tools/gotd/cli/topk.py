@@ -1,10 +1,20 @@
 """ds-topk: the best records."""
 
 import math
+from fractions import Fraction
 
 import click
 
-from gotd.choosing import Choice, Reading, choose_best, choose_carried, choose_within_chars, count_carried, count_scores
+from gotd.choosing import (
+    Choice,
+    Reading,
+    choose_best,
+    choose_carried,
+    choose_within_chars,
+    count_carried,
+    count_duplicates,
+    count_scores,
+)
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import require_apart
@@ -38,8 +48,8 @@ def command(files: tuple[str, ...], count: int | None, fraction: float | None, b
     """Choose the best records, best first; ties go to the earlier record.
 
     Reads records that carry "score", or records and the --scores of the same records, held against each other by
-    their seals. Writes records with "score", zstd. Holds what it chooses. --fraction counts first: standard input
-    then goes through a temporary file.
+    their seals. Scores are compared as float32. Writes records with "score", zstd, and counts those whose text another
+    one has. Holds what it chooses. --fraction counts first: standard input then goes through a temporary file.
 
     \b
     Examples:
@@ -71,6 +81,7 @@ def command(files: tuple[str, ...], count: int | None, fraction: float | None, b
         run.notes.append(f"only {len(choice.records):,} records were there to choose from")
     run.note(reading.skipping.skipped, "bad records skipped")
     run.notes.append(f"{len(choice.records):,} chosen")
+    run.note(count_duplicates(choice.records, text_key), "duplicates among them")
     run.close()
 
 
@@ -79,7 +90,7 @@ def _from_carried(names: list[str], count: int | None, fraction: float | None, c
     if fraction is None:
         return choose_carried(names, count or chars or 0, chars is not None, reading)
     with rereadable(names) as kept:
-        return choose_carried(kept, math.ceil(fraction * count_carried(kept, reading)), False, reading)
+        return choose_carried(kept, _share(fraction, count_carried(kept, reading)), False, reading)
 
 
 def _from_scores(found: list[Pair], count: int | None, fraction: float | None, chars: int | None,
@@ -90,7 +101,12 @@ def _from_scores(found: list[Pair], count: int | None, fraction: float | None, c
         found = [pair._replace(scores=name) for pair, name in zip(found, kept, strict=True)]
         if chars is not None:
             return choose_within_chars(found, chars, reading)
-        return choose_best(found, math.ceil((fraction or 0.0) * count_scores(found)), reading)
+        return choose_best(found, _share(fraction or 0.0, count_scores(found)), reading)
+
+
+def _share(fraction: float, rows: int) -> int:
+    """So many of the rows, rounded up, by the decimal number that was given: 0.07 of 100 is 7, and 0.07 * 100 more."""
+    return math.ceil(Fraction(str(fraction)) * rows)
 
 
 def _only(targets: set[str]) -> str | None:
