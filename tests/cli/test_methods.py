@@ -130,7 +130,8 @@ def test_the_field_of_the_text_travels_and_bad_records_are_counted(work: Workdir
 @pytest.mark.parametrize("method, option", [
     ("dsir", "--center"), ("dsir", "--seed 3"), ("got", "--long"), ("mean", "--epsilon 0.1"),
     ("nearest", "--target-weights w.npy"), ("round-robin", "--source s.npy"), ("classifier", "--metric cosine"),
-    ("random", "--center"),
+    ("random", "--center"), ("round-robin", "--seed 3"), ("round-robin", "--pool-sample 9"),
+    ("got", "--tol 0.1 --epsilon 0"), ("got", "--passes 2 --epsilon 0"), ("got", "--allow-unconverged --epsilon 0"),
 ])  # fmt: skip
 def test_options_that_do_nothing(work: Workdir, method: str, option: str) -> None:
     line = f"ds-target-stats --method {method} {option} --target t p -o o.npz"

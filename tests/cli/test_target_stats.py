@@ -89,7 +89,8 @@ def test_masses_above_one(chain: Workdir) -> None:
 
 @pytest.mark.parametrize(("weights", "said"), [
     (np.ones(299), "one weight for each row"), (-np.ones(300), "negative"), (np.zeros(300), "no row has weight"),
-    (np.full(300, np.nan), "row 0"), (np.ones((300, 1)), "shape"), (np.ones(300, "i4"), "dtype"),
+    (np.full(300, 1e308), "a weight above 1e+200"), (np.full(300, np.nan), "row 0"),
+    (np.ones((300, 1)), "shape"), (np.ones(300, "i4"), "dtype"),
 ])
 def test_weights_that_make_no_sense(chain: Workdir, weights: np.ndarray, said: str) -> None:
     np.save(chain.path / "w.npy", weights)
@@ -118,6 +119,13 @@ def test_weights_of_the_target(chain: Workdir) -> None:
     assert np.array_equal(made, plain)
     np.save(chain.path / "w.npy", np.ones(rows + 1))
     chain.fails(f"{FIT} --target-weights w.npy", f"{rows} rows and {rows + 1} weights")
+
+
+def test_what_ds_score_would_refuse_is_not_written(chain: Workdir) -> None:
+    np.save(chain.path / "far.npy", np.full((3, 64), 1e30, "f4"))
+    chain.fails("ds-target-stats --method nearest --target target.npy far.npy -o made.npz", '"centre" holds numbers')
+    chain.fails(f"{FIT} --seed {2**64}", "--seed", status=2)
+    assert "made.npz" not in chain.names()
 
 
 def test_a_ranking_that_did_not_converge_is_not_written_unless_allowed(chain: Workdir) -> None:

@@ -11,6 +11,9 @@ from gotd.streams.sources import open_input
 if TYPE_CHECKING:
     import numpy as np
 
+#: 10^9 of them, times the largest float32, are still a float64.
+_MOST_WEIGHT = 1e200
+
 
 class Embedders:
     """What the seals of all vectors read so far say of their embedder: it must be one."""
@@ -75,7 +78,11 @@ class WeightFiles:
         self.names = list(names)
 
     def blocks(self) -> "Iterator[np.ndarray]":
-        """Weights in order."""
+        """Weights in order. Raises: DataError for one so large that their sum may be infinite."""
         for name in self.names:
             with open_input(name) as opened:
-                yield from ArrayReader(opened, "weights").blocks()
+                for block in ArrayReader(opened, "weights").blocks():
+                    if block.max(initial=0.0) > _MOST_WEIGHT:
+                        what = f"a weight above {_MOST_WEIGHT:g}, too large to add up"
+                        raise DataError(name, what, "divide all weights by the largest: only their ratios count")
+                    yield block

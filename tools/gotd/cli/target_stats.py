@@ -1,7 +1,7 @@
 """ds-target-stats: fit a selection rule to a target and a pool."""
 
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -13,6 +13,7 @@ from gotd.cli._rows import SCREEN_OPTIONS, fit_rows, mixed, screened_table
 from gotd.cli._texts import fit_texts
 from gotd.cli._vectors import Embedders
 from gotd.errors import GotdError, UsageError
+from gotd.methods.contents import check_contents
 from gotd.methods.registry import RULES, Rule
 from gotd.methods.settings import DEFAULT_EPSILON, Settings
 from gotd.streams.locations import STANDARD
@@ -20,7 +21,12 @@ from gotd.streams.sinks import open_output
 from gotd.streams.sources import rereadable
 from gotd.streams.targets import write_target
 
+if TYPE_CHECKING:
+    from gotd.methods.protocol import Fitted
+
 _DEFAULTS = Settings()
+#: What is random takes 64 bits of it.
+_MOST_SEED = 2**64 - 1
 
 
 @click.command("ds-target-stats")
@@ -59,7 +65,8 @@ _DEFAULTS = Settings()
 @click.option("--max-target", type=click.IntRange(0), default=_DEFAULTS.max_target, show_default=True, metavar="N",
               help="Compress a larger target to so many weighted points; 0 keeps all.")
 @click.option("--allow-unconverged", is_flag=True, help="Write the file all the same.")
-@click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Of all that is random.")
+@click.option("--seed", type=click.IntRange(0, _MOST_SEED), default=_DEFAULTS.seed, show_default=True,
+              help="Of all that is random.")
 @click.option("--rounds", type=click.IntRange(1), default=None, metavar="N",
               help="Of round-robin: documents each target row takes. Default: 65536 among all.")
 @click.option("--gumbel", is_flag=True, help="Of dsir: add noise, so that the best are a sample in proportion.")
@@ -78,7 +85,8 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
 
     Reads .npy vectors, each file once, and once more for each of --passes (standard input then goes through a
     temporary file). Writes one .npz of the size of the target, and of d x d numbers where vectors are whitened. Holds
-    the target, the sample (--pool-sample rows, float16) and at most 256 MiB of products; never the pool.
+    the target, the sample (--pool-sample rows, float16 where the files are) and at most 256 MiB of products; never
+    the pool.
 
     Baselines: mean and nearest score by the distance to the target's mean and to its nearest row; round-robin lets
     each target row in turn take its nearest document (reads the pool twice or more); classifier is logistic regression;
@@ -120,8 +128,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         use = "gives the space" if "whiten" in rule.options and fitted.summary["center"] else "is not read"
         run.say(f"the pool {use}; --source is what the rule is fitted at")
     _judge(fitted.summary, how["tol"], allow_unconverged, run)
-    with open_output(output) as sink:
-        write_target(sink, fitted.arrays, fitted.summary | {"embedder": embedders.identity})
+    _write(output, method, fitted._replace(summary=fitted.summary | {"embedder": embedders.identity}))
     _print(fitted.summary)
     run.close()
 
@@ -133,14 +140,24 @@ def _require_heard(context: click.Context, method: str, rule: Rule) -> None:
     heard = {"pool", "target", "output", "screen", "method", "threads", "quiet", "help"} | rule.options
     if context.params["screen"]:
         heard -= {"output", "method"}
-    if "gumbel" in heard and not context.params["gumbel"]:
-        heard -= {"seed"}
+    idle = _idle(context.params, rule)
     for option in context.command.params:
         name = option.name or ""
         given = context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
-        if given and name not in heard:
-            without = " without --gumbel" if name == "seed" and "gumbel" in heard else ""
-            raise UsageError(f"{option.opts[0]} does nothing with --method {method}{without}; leave it out")
+        if given and (name not in heard or name in idle):
+            raise UsageError(f"{option.opts[0]} does nothing with --method {method}{idle.get(name, '')}; leave it out")
+
+
+def _idle(params: dict[str, Any], rule: Rule) -> dict[str, str]:
+    """Options of the rule that do nothing beside the others as they are given, and what makes them idle."""
+    idle: dict[str, str] = {}
+    if "gumbel" in rule.options and not params["gumbel"]:
+        idle |= {"seed": " without --gumbel"}
+    if "rounds" in rule.options and not params["whiten"]:
+        idle |= dict.fromkeys(("seed", "pool_sample"), " without --whiten")
+    if params["epsilon"] == 0.0:
+        idle |= dict.fromkeys(("passes", "tol", "max_iterations", "allow_unconverged"), " and --epsilon 0")
+    return idle
 
 
 def _judge(summary: dict[str, Any], tolerance: float, allow_unconverged: bool, run: Run) -> None:
@@ -152,6 +169,16 @@ def _judge(summary: dict[str, Any], tolerance: float, allow_unconverged: bool, r
             f"not converged: marginal error {summary['marginal_error']:.2g} after {summary['iterations']} iterations, "
             f"{tolerance:g} was asked; raise --max-iterations, --passes, --tol or --epsilon, or say --allow-unconverged"
         )
+
+
+def _write(output: str, method: str, fitted: "Fitted") -> None:
+    """Raises: GotdError where ds-score would refuse the file."""
+    try:
+        check_contents(method, fitted.arrays, fitted.summary)
+    except ValueError as error:
+        raise GotdError(f"what --method {method} fitted cannot score: {error}; are the vectors huge?") from error
+    with open_output(output) as sink:
+        write_target(sink, fitted.arrays, fitted.summary)
 
 
 def _print(summary: dict[str, Any]) -> None:
