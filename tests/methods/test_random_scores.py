@@ -29,3 +29,7 @@ def test_one_changed_bit_changes_the_key_and_half_precision_does_not() -> None:
     assert (content_keys(changed, 0) != keys).all()
     assert len(np.unique(np.concatenate([keys, content_keys(changed, 0), content_keys(rows, 1)]))) == 900
     assert (content_keys(rows.astype("f4"), 0) == keys).all()
+
+
+def test_zeros_of_either_sign_have_one_key() -> None:
+    assert content_keys(np.array([[0.0, 1.0]], "f4"), 0) == content_keys(np.array([[-0.0, 1.0]], "f4"), 0)

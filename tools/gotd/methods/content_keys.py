@@ -18,7 +18,7 @@ def content_keys(rows: np.ndarray, seed: int) -> np.ndarray:
     tell apart, because in a pipe vectors are float16 whatever they were made as.
     """
     with np.errstate(over="ignore"):
-        halves = rows.astype("<f2")
+        halves = rows.astype("<f2") + np.float16(0.0)  # -0.0 equals 0.0 and has other bytes
     width = -(-rows.shape[1] // _HALVES_IN_NUMBER)
     whole = np.zeros((len(rows), width * _HALVES_IN_NUMBER), dtype="<f2")
     whole[:, : rows.shape[1]] = halves
