@@ -1,5 +1,6 @@
 """The chain as a whole: however the same pool is fed through it, the same bytes come out."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,16 @@ def test_records_that_carry_vectors_give_an_array_where_one_is_named(chain: Work
 def test_a_fraction_is_the_decimal_number_that_was_given(chain: Workdir, line: str) -> None:
     assert 0.07 * 300 > 21
     assert "21 chosen" in chain.ok(f"ds-topk --fraction 0.07 {line} -o best.zst").err
+
+
+@pytest.mark.parametrize("line", [
+    "ds-topk --fraction 0.1 {scored.jsonl.zst}", "ds-topk --fraction 0.1 --scores {scores.npy} pool.jsonl",
+    "ds-target-stats --passes 1 --weights {w.npy} --allow-unconverged --target target.npy {pool.npy}",
+])
+def test_what_is_read_twice_may_come_from_a_pipe_with_a_name(chain: Workdir, line: str) -> None:
+    np.save(chain.path / "w.npy", np.ones(300))
+    by_pipes = re.sub("{(.*?)}", r"<(cat \1)", line)
+    chain.ok(f"{re.sub('[{}]', '', line)} -o files && {by_pipes} -o pipes && cmp files pipes")
 
 
 def test_texts_that_are_chosen_twice_are_counted(chain: Workdir) -> None:

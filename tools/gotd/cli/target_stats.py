@@ -83,8 +83,8 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
             method: str, threads: int | None, allow_unconverged: bool, quiet: bool, **how: Any) -> None:
     """Fit a rule to a target, by default its optimal-transport potentials; print a JSON summary.
 
-    Reads .npy vectors, each file once, and once more for each of --passes (standard input then goes through a
-    temporary file). Writes one .npz of the size of the target, and of d x d numbers where vectors are whitened. Holds
+    Reads .npy vectors, each file once, and once more for each of --passes (standard input and pipes then go through
+    temporary files). Writes one .npz of the size of the target, and of d x d numbers where vectors are whitened. Holds
     the target, the sample (--pool-sample rows, float16 where the files are) and at most 256 MiB of products; never
     the pool.
 
@@ -118,6 +118,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     with ExitStack() as stack:
         if how["passes"] or rule.rereads:
             names = stack.enter_context(rereadable(names))
+            how["weights"] = stack.enter_context(rereadable(list(how["weights"])))
         cpus = options.thread_count(threads)
         if rule.reads == "texts":
             fitted = fit_texts(rule, target, names, cpus, how, run)

@@ -94,19 +94,33 @@ def _regular_size(raw: IO[bytes]) -> int | None:
 
 @contextlib.contextmanager
 def rereadable(names: list[str]) -> Iterator[list[str]]:
-    """The same names, with standard input kept in a temporary file, for what must be read more than once."""
-    if STANDARD not in names:
+    """The same names, with pipes and standard input kept in temporary files, for what must be read more than once."""
+    passing = [name for name in dict.fromkeys(names) if _is_read_once(name)]
+    if not passing:
         yield names
         return
     with tempfile.TemporaryDirectory(prefix="gotd-") as folder:
-        kept = Path(folder) / "stdin"
-        with open_input(STANDARD) as source, kept.open("wb") as copy:
-            try:
-                while piece := source.read_some():
-                    copy.write(piece)
-            except OSError as error:
-                raise GotdError(f"{kept}: {error.strerror}; set TMPDIR to a folder with room for the input") from error
-        yield [str(kept) if name == STANDARD else name for name in names]
+        kept = {name: str(Path(folder) / f"input-{number}") for number, name in enumerate(passing)}
+        for name, copy in kept.items():
+            _copy(name, copy)
+        yield [kept.get(name, name) for name in names]
+
+
+def _is_read_once(name: str) -> bool:
+    """Whether it is standard input or a pipe, under whatever name; what does not exist is not."""
+    if name == STANDARD or is_url(name):
+        return name == STANDARD
+    path = Path(name)
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _copy(name: str, copy: str) -> None:
+    with open_input(name) as source, open(copy, "wb") as file:
+        try:
+            while piece := source.read_some():
+                file.write(piece)
+        except OSError as error:
+            raise GotdError(f"{copy}: {error.strerror}; set TMPDIR to a folder with room for the input") from error
 
 
 def read_tail(path: str, limit: int) -> tuple[bytes, int]:
