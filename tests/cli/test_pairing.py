@@ -54,6 +54,11 @@ def test_fewer_or_more_records_than_scores(sharded: Workdir, change: str) -> Non
     sharded.fails(CHOOSE, "scores/2.npy")
 
 
+def test_a_last_seal_does_not_speak_for_records_before_it(sharded: Workdir) -> None:
+    sharded.ok("cat pool/2.jsonl.zst pool/0.jsonl.zst > new && mv new pool/0.jsonl.zst")
+    sharded.fails("ds-topk -k 1 --scores scores/ pool/* -o best.zst", "scores/0.npy", "scores of other records")
+
+
 def test_shards_that_are_missing_are_all_listed(sharded: Workdir) -> None:
     sharded.ok("rm scores/0.npy scores/2.npy pool/1.jsonl.zst")
     line = CHOOSE.replace("pool/*", "pool/0.jsonl.zst pool/1.jsonl.zst pool/2.jsonl.zst")
