@@ -44,13 +44,12 @@ SHARDS     := $(foreach f,$(POOL_FILES),$(call stem,$f))
 NAME       ?= $(call stem,$(firstword $(TARGET)))
 OUT         = $(WORK)/$(NAME)
 
-CHUNKS = $(SHARDS:%=$(WORK)/chunks/%.jsonl.zst)
-EMB    = $(SHARDS:%=$(WORK)/emb/%.npy)
-# With STATS_SHARDS every n-th of them, from the first.
-FITTED = $(if $(STATS_SHARDS),$(wordlist 1,$(STATS_SHARDS),$(foreach i,$(shell seq 1 $(STEP) $(words $(EMB))),\
-             $(word $i,$(EMB)))),$(EMB))
-STEP   = $(shell expr $(words $(EMB)) / $(STATS_SHARDS) \| 1)
-SCORES = $(SHARDS:%=$(OUT)/scores/%.npy)
+CHUNKS := $(SHARDS:%=$(WORK)/chunks/%.jsonl.zst)
+EMB    := $(SHARDS:%=$(WORK)/emb/%.npy)
+# With STATS_SHARDS so many of them, spread evenly.
+spread  = $(shell awk 'BEGIN { len = $1; n = $2 < len ? $2 : len; for (i = 0; i < n; i++) print int(i * len / n) + 1 }')
+FITTED := $(if $(STATS_SHARDS),$(foreach i,$(call spread,$(words $(EMB)),$(STATS_SHARDS)),$(word $i,$(EMB))),$(EMB))
+SCORES  = $(SHARDS:%=$(OUT)/scores/%.npy)
 
 # ---- Bad input, before anything is done
 

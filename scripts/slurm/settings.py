@@ -122,8 +122,9 @@ def _absolute(file: str) -> str:
 
 
 def spread(files: list[str], count: int) -> list[str]:
-    """So many of the files, at even distances; all where there are fewer."""
-    return files[:: max(1, len(files) // count)][:count]
+    """So many of the files, spread evenly; all where there are fewer."""
+    count = min(count, len(files))
+    return [files[number * len(files) // count] for number in range(count)]
 
 
 def write_down(run: Path, settings: Settings) -> None:

@@ -122,7 +122,7 @@ def test_a_pool_in_a_bucket_by_slurm_and_by_make(ready: Workdir) -> None:
 
 
 @pytest.mark.parametrize(("count", "wanted"), [("", "abcdefg"), ("1", "a"), ("2", "ad"), ("3", "ace"),
-                                               ("9", "abcdefg")])
+                                               ("4", "abdf"), ("6", "abcdef"), ("9", "abcdefg")])
 def test_the_potentials_read_shards_spread_over_the_pool(ready: Workdir, count: str, wanted: str) -> None:
     for name in "cdefg":
         ready.ok(f"cp pool/a.jsonl pool/{name}.jsonl")
