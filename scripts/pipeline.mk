@@ -6,11 +6,11 @@
 # Each output is made from what stands before it and from a file in made-with/ that holds the options and the names,
 # sizes and times of what is read; that file is rewritten only when they change. So a changed input (even by an older
 # one), option or model rebuilds just what depends on it. The commands let outputs appear whole or not at all, so make
-# can be killed at any moment: the same line goes on. Names must be free of spaces.
+# can be killed at any moment: the same line goes on. Names must be free of spaces and of what is in ODD.
 
 define HELP
 pipeline.mk: chunk, embed, fit, score, choose.
-  POOL    folder of records (*.jsonl.zst, .gz, plain), or a list of files or URLs
+  POOL    folder of records (*.jsonl.zst, .gz, plain), or a list of files, patterns or URLs
   TARGET  records of the task; several files are read one after the other
   K       how many records to choose (or TOPK="--fraction 0.01")
   MODEL   of ds-embed; default hash; "hash FOLDER" for both side by side
@@ -38,7 +38,20 @@ seen   = $(if $1,$(shell stat -L -c %s.%.9Y@@%n $1))
 name   = $(lastword $(subst @@, ,$1))
 tree   = $(if $(wildcard $1/.),$(sort $(shell find -L $1 -type f -printf '%s.%T@@@%p\n')))
 
-POOL_FILES := $(sort $(foreach p,$(POOL),$(if $(wildcard $p/.),$(wildcard $(SUFFIXES:%=$p/*%)),$p)))
+# What make or the shell reads as something else; @@ ends what `seen` says of a file.
+ODD := " ' ` \# $$ % & * : ; < > ? \ | ~ @@ ( ) [ ] { }
+#: URLs may have colons, but not in the last part, which names the shard.
+bare = $(if $(findstring ://,$1),$(subst :,,$(dir $1))$(notdir $1),$1)
+odd  = $(strip $(foreach n,$1,$(if $(strip $(foreach c,$(ODD),$(findstring $c,$(call bare,$n)))),$n)))
+
+#: A pattern that nothing matches stays as it is.
+in_pool     = $(if $(wildcard $1/.),$(wildcard $(SUFFIXES:%=$1/*%)),$(or $(wildcard $1),$1))
+POOL_FILES := $(sort $(foreach p,$(POOL),$(call in_pool,$p)))
+# Before the first $(shell): no part of a name may be run.
+REFUSED    := $(firstword $(call odd,$(POOL_FILES) $(TARGET) $(WORK) $(NAME)))
+ifneq ($(REFUSED),)
+  $(error pipeline.mk: $(REFUSED): no file matches it, or a name holds one of $(ODD))
+endif
 POOL_SEEN  := $(call seen,$(call local,$(POOL_FILES))) $(foreach u,$(call urls,$(POOL_FILES)),url@@$u)
 SHARDS     := $(foreach f,$(POOL_FILES),$(call stem,$f))
 NAME       ?= $(call stem,$(firstword $(TARGET)))
@@ -94,14 +107,17 @@ same = $(and $(findstring <$1>,<$2>),$(findstring <$2>,<$1>))
 # Make itself writes it: a shell's line holds 128 KiB, and the names of all shards may be more. Not under -n, which
 # expands recipes, too.
 write = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,$(shell mkdir -p $(@D))$(file > $@.new,$(text)))mv $@.new $@
+# With an equals sign in a name (date=2024/) a rule reads as a variable, unless it comes from one.
+equals := =
+escaped = $(subst =,$$(equals),$1)
 define made-with-rule
-$1: text := $2
-$1: $(if $(call same,$(file < $1),$2),,FORCE)
+$(call escaped,$1): text := $2
+$(call escaped,$1): $(if $(call same,$(file < $1),$2),,FORCE)
 	@$$(write)
 endef
 made-with = $(eval $(call made-with-rule,$1,$(strip $2)))
 
-$(foreach s,$(POOL_SEEN),$(call made-with,$(WORK)/made-with/$(call stem,$(call name,$s)),ds-chunk $(CHUNK) $s))
+$(foreach s,$(POOL_SEEN),$(call made-with,$(WORK)/made-with/shards/$(call stem,$(call name,$s)),ds-chunk $(CHUNK) $s))
 $(call made-with,$(WORK)/made-with/embed,ds-embed $(MODEL) $(EMBED) $(foreach m,$(MODEL),$(call tree,$m)))
 $(call made-with,$(OUT)/made-with/target,ds-embed $(TARGET) $(call seen,$(call local,$(TARGET))))
 $(call made-with,$(OUT)/made-with/stats,ds-target-stats $(STATS))
@@ -125,10 +141,10 @@ MODELS = $(MODEL:%=--model %)
 made = touch -c $@
 folder = @mkdir -p $(@D)
 
-$(foreach f,$(call local,$(POOL_FILES)),$(eval $(WORK)/chunks/$(call stem,$f).jsonl.zst: $f))
-$(foreach f,$(POOL_FILES),$(eval file-of-$(call stem,$f) := $f))
+$(foreach f,$(call local,$(POOL_FILES)),$(eval $(call escaped,$(WORK)/chunks/$(call stem,$f).jsonl.zst: $f)))
+$(foreach f,$(POOL_FILES),$(eval file-of-$(call escaped,$(call stem,$f)) := $f))
 
-$(WORK)/chunks/%.jsonl.zst: $(WORK)/made-with/%
+$(WORK)/chunks/%.jsonl.zst: $(WORK)/made-with/shards/%
 	$(folder)
 	ds-chunk $(CHUNK) $(file-of-$*) -o $@ && $(made)
 

@@ -159,6 +159,9 @@ def test_by_make_and_by_hand_the_same_bytes(built: Workdir) -> None:
     ("POOL='pool/a.jsonl.zst gone.jsonl' TARGET=away.jsonl", "no such file: gone.jsonl away.jsonl"),
     ("POOL=empty", "no records in empty"),
     ("POOL='pool/a.jsonl.zst twice/a.jsonl'", "several shards are called a"),
+    ("POOL='pool/* gone/*.jsonl'", "gone/*.jsonl: no file matches it"),
+    ("TARGET='a;b.jsonl'", "a;b.jsonl: no file matches it, or a name holds one of"),
+    ("WORK=w:1", "w:1: no file matches it, or a name holds one of"),
 ])
 def test_bad_input_is_named_before_anything_is_made(built: Workdir, change: str, words: str) -> None:
     before = times(built)
@@ -167,6 +170,33 @@ def test_bad_input_is_named_before_anything_is_made(built: Workdir, change: str,
     assert done.status == 2
     assert words in done.err
     assert times(built) == before
+
+
+@pytest.mark.parametrize("name", ["x&env>RUN&", "a:b", "a#b", "a$b", "a(1)", "it's", 'a"b', "a@@b", "a[1]b", "a%b"])
+def test_a_name_that_make_or_the_shell_would_read_otherwise_is_refused(work: Workdir, name: str) -> None:
+    (work.path / "pool").mkdir()
+    for shard in (name, "b"):
+        work.write(f"pool/{shard}.jsonl", records(texts(3)))
+    work.write("target.jsonl", records(texts(3)))
+    before = work.names()
+    done = work.run(f"{MAKE} -n")
+    assert done.status == 2
+    assert f"/{name}.jsonl: no file matches it, or a name holds one of " in done.err
+    assert work.names() == before
+
+
+def test_folders_named_as_hive_names_them_and_shards_named_as_stamps(work: Workdir) -> None:
+    for number, name in enumerate(["day=1/lang=de,x", "day=1/embed", "day=2/shards"]):
+        (work.path / name).parent.mkdir(exist_ok=True)
+        work.write(f"{name}.jsonl", records(texts(30, seed=number)))
+    work.write("of=a.jsonl", records(texts(10, seed=9)))
+    line = f"{MAKE} POOL='day=*/*.jsonl day=2' TARGET=of=a.jsonl WORK=work=1"
+    work.ok(f"{line} -j2")
+    assert len(work.ok("zstdcat work=1/of=a/selected.jsonl.zst").out.splitlines()) == 20
+    assert "ds-" not in work.ok(line).out.decode()
+    work.ok("touch day=1/lang=de,x.jsonl")
+    assert re.findall(r"^ds-chunk .* (day\S+)", work.ok(f"{line} -n").out.decode(), re.MULTILINE) == [
+        "day=1/lang=de,x.jsonl"]
 
 
 def test_a_command_that_fails_ends_make_and_leaves_no_output(built: Workdir) -> None:
