@@ -1,6 +1,9 @@
 # What every batch script begins with: the settings that submit wrote down, the lists of shards, and `step`.
 # submit exports RUN, the folder where they are.
 set -eo pipefail
+# Logs are added to. submit's report reads from the last of these lines on, if it is of the job that it reports.
+task=${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
+echo "== job $task, $(date '+%F %T'), ${SLURMD_NODENAME:-}" >&2
 . "$RUN/settings.sh"
 eval "$SETUP"
 set -u  # other people's modules and environments are not written for it
@@ -15,8 +18,6 @@ part=${SLURM_ARRAY_TASK_ID:-0}/$TASKS
 # Since 22.05 a step no longer has the CPUs of its job unless it asks.
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
 out=$WORK/$NAME
-# Logs are added to. submit's report reads from the last of these lines on.
-echo "== job $SLURM_JOB_ID, $(date '+%F %T'), ${SLURMD_NODENAME:-}, part $part" >&2
 
 # Runs a command as a step of the job. When time runs out (USR1, see --signal) the command is told to stop, and the job
 # goes back into the queue: the next try finds what is complete, or the last checkpoint.
@@ -36,7 +37,7 @@ step() {
             scontrol requeue "$SLURM_JOB_ID"
             exec sleep infinity  # until Slurm ends it
         fi
-        echo "out of time after $REQUEUES times in the queue; raise the time limit or REQUEUES" >&2
+        echo "out of time, and begun again $REQUEUES times before; raise the time limit or REQUEUES" >&2
     fi
     return "$status"
 }

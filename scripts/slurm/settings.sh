@@ -23,7 +23,7 @@ GPU_PARTITION=          # for jobs with GPUs; empty: PARTITION
 ACCOUNT=
 QOS=
 SBATCH=                 # more options of sbatch, for every job
-REQUEUES=20             # times a job that was stopped by its time limit goes back into the queue
+REQUEUES=20             # a job out of time goes back into the queue if it began again less often; preemptions count
 
 # ---- Limits of each job (of an array: of each task). Time and memory are in Slurm's notation.
 CHUNK_TIME=4:00:00

@@ -1,13 +1,14 @@
 """How the jobs of a graph are doing, by Slurm's own word, and what to say of it."""
 
-import os
 import subprocess
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 
 from graph import STAGES, Job, log
+
+from gotd.errors import GotdError
 
 DONE, UNKNOWN, NOT_RUN = "COMPLETED", "UNKNOWN", "NOT_RUN"
 #: Waits for somebody to say `scontrol release`.
@@ -19,27 +20,31 @@ _REMEDIES = {"OUT_OF_MEMORY": "raise {}_MEMORY", "TIMEOUT": "raise {}_TIME",
 _LIMITS = {stage.name: stage.limits for stage in STAGES}
 #: What Slurm writes into a log when a step, not the whole job, was out of memory.
 _OUT_OF_MEMORY = ("oom-kill", "Out Of Memory", "exceeded memory limit")
-_LOG_TAIL_BYTES = 1 << 16
+#: Of what a job said, so many lines at its end are searched for the error.
+_LOG_TAIL_LINES = 1000
 
 States = dict[str, str]
+
+
+class NoAnswerError(GotdError):
+    """Slurm did not say how the jobs are, as while slurmctld starts anew. They may well go on."""
 
 
 def look(jobs: list[Job], run: Path) -> States:
     """The state of every task.
 
     Slurm forgets jobs minutes after their end: then what was seen last is asked for, in `run`, and Slurm's accounts.
+
+    Raises: NoAnswerError; what was seen before is kept.
     """
     file = run / "states"
     before = dict(line.split() for line in file.read_text().splitlines()) if file.is_file() else {}
     ids = ",".join(job.id for job in jobs)
-    lines = _lines("squeue", "--noheader", "--array", "--states=all", f"--jobs={ids}", "--format=%i|%T|%r")
-    found = {task: _with_reason(state, reason) for task, state, reason in lines}
+    found = {task: _with_reason(state, reason) for task, state, reason in _queue(ids)}
     wanted = [task for job in jobs for task in job.task_ids]
     ended = {task: state for task, state in before.items() if state not in _UNFINISHED}
     if any(task not in found and task not in ended for task in wanted):
-        accounts = _lines("sacct", "--noheader", "--parsable2", "--allocations", "--array", f"--jobs={ids}",
-                          "--format=JobID,State")
-        found = {task: state.split()[0] for task, state in accounts} | found
+        found = {task: state.split()[0] for task, state in _accounts(ids)} | found
     states = {task: found.get(task) or ended.get(task) or UNKNOWN for task in wanted}
     states |= _never_begun(jobs, states)
     file.write_text("".join(f"{task} {state}\n" for task, state in states.items()))
@@ -50,12 +55,24 @@ def _with_reason(state: str, reason: str) -> str:
     """Pending tasks that will not begin by themselves are named as what they are."""
     if reason == "DependencyNeverSatisfied":
         return NOT_RUN
-    return HELD if state == "PENDING" and "held" in reason.lower() else state
+    # "JobHeldUser", "launch failed requeued held", "JobHoldMaxRequeue"
+    return HELD if state == "PENDING" and any(word in reason.lower() for word in ("held", "hold")) else state
 
 
-def _lines(*command: str) -> list[list[str]]:
-    """What a command of Slurm's prints, in fields; nothing where it has nothing to say."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _queue(ids: str) -> list[list[str]]:
+    """Task, state and reason of what Slurm has not forgotten."""
+    done = subprocess.run(["squeue", "--noheader", "--array", "--states=all", f"--jobs={ids}", "--format=%i|%T|%r"],
+                          capture_output=True, text=True, check=False)
+    # That is how it says that it has forgotten them all.
+    if done.returncode and "Invalid job id" not in done.stderr:
+        raise NoAnswerError(f"squeue failed, the jobs may go on: {' '.join(done.stderr.split())}")
+    return [line.split("|") for line in done.stdout.splitlines()]
+
+
+def _accounts(ids: str) -> list[list[str]]:
+    """Task and state of what is in Slurm's accounts. Many clusters keep none: then sacct fails."""
+    done = subprocess.run(["sacct", "--noheader", "--parsable2", "--allocations", "--array", f"--jobs={ids}",
+                           "--format=JobID,State"], capture_output=True, text=True, check=False)
     return [line.split("|") for line in done.stdout.splitlines()] if not done.returncode else []
 
 
@@ -78,14 +95,18 @@ def finished(states: States) -> bool:
 
 
 def wait(jobs: list[Job], run: Path, seconds: float, say: Callable[[str], None]) -> States:
-    """Looks every so many seconds until all have ended, and says what changed."""
+    """Looks every so many seconds until all have ended, and says what changed, and when Slurm does not answer."""
     told = ""
     while True:
-        states = look(jobs, run)
-        if (line := progress(jobs, states)) != told:
+        try:
+            states = look(jobs, run)
+            line, ended = progress(jobs, states), finished(states)
+        except NoAnswerError as error:
+            line, ended = str(error), False
+        if line != told:
             say(f"{time.strftime('%H:%M:%S')} {line}")
             told = line
-        if finished(states):
+        if ended:
             return states
         time.sleep(seconds)
 
@@ -130,7 +151,7 @@ def _word(states: list[str]) -> str:
 
 def _failure(job: Job, task: str, state: str, run: Path) -> str:
     file = log(run, job.stage, task.partition("_")[2])
-    said = _last_words(file)
+    said = _last_words(file, task)
     if any(words in line for line in said for words in _OUT_OF_MEMORY):
         state = "OUT_OF_MEMORY"
     remedy = _REMEDIES.get(state, "").format(_LIMITS[job.stage])
@@ -140,16 +161,21 @@ def _failure(job: Job, task: str, state: str, run: Path) -> str:
     return f"    {file.stem} (job {task}): {state}{'; ' + remedy if remedy else ''}; {file}: {line}"
 
 
-def _last_words(file: Path) -> list[str]:
-    """What a job said since it last began, at most the end of it."""
+def _last_words(file: Path, task: str) -> list[str]:
+    """The end of what a task said since it last began. Logs are added to: what an older job said is not its."""
+    said: deque[str] = deque(maxlen=_LOG_TAIL_LINES)
+    its_own = False
     try:
-        with file.open("rb") as opened:
-            opened.seek(max(0, os.fstat(opened.fileno()).st_size - _LOG_TAIL_BYTES))
-            lines = opened.read().decode(errors="replace").splitlines()
+        with file.open(errors="replace") as lines:
+            for line in lines:
+                if line.startswith("== job "):
+                    its_own = line.startswith(f"== job {task},")
+                    said.clear()
+                elif its_own and line.strip():
+                    said.append(line.strip())
     except OSError as error:
         return [f"({error.strerror})"]
-    begun = [number for number, line in enumerate(lines) if line.startswith("== job ")]
-    return [line.strip() for line in lines[begun[-1] + 1 if begun else 0 :] if line.strip()]
+    return list(said)
 
 
 def stages_with(jobs: list[Job], states: States, word: str) -> list[str]:

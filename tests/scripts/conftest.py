@@ -10,9 +10,25 @@ from pathlib import Path
 import pytest
 
 import cluster
-from workdir import Workdir
+from workdir import Workdir, records, texts
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+SETTINGS = """
+POOL=pool
+TARGET=target.jsonl
+K=5
+WORK=work
+PARTITION=cpu
+GPU_PARTITION=gpu
+ACCOUNT=us
+EMBED_GPUS=1
+TASKS=4
+AT_ONCE=2
+TRAIN="--init config.json --objective clm"
+TRAIN_NODES=2 TRAIN_GPUS=8
+SBATCH="--mail-type=FAIL --comment=text"
+SETUP='echo "a b" $HOME; true'
+"""
 
 
 @pytest.fixture(scope="session")
@@ -64,4 +80,21 @@ SETUP='sleep "${{PAUSE:-0}}"'
 EMBED_CPUS=1 STATS_CPUS=2 SCORE_CPUS=1
 CHUNK_MEMORY=1G EMBED_MEMORY=1G STATS_MEMORY=2G SCORE_MEMORY=1G TOPK_MEMORY=1G
 """.encode())
+    return work
+
+
+@pytest.fixture
+def ready(work: Workdir) -> Workdir:
+    """A pool, a target, settings; sbatch and its kin only note what they are asked."""
+    (work.path / "pool").mkdir()
+    for name in "ab":
+        work.write(f"pool/{name}.jsonl", records(texts(3)))
+    work.write("target.jsonl", records(texts(3)))
+    work.write("s.sh", SETTINGS.encode())
+    (work.path / "bin").mkdir()
+    script = '#!/bin/sh\necho "$(basename $0) $*" >> calls\n[ "$(basename $0)" != sbatch ] || grep -c ^sbatch calls\n'
+    for name in ("sbatch", "scancel", "squeue", "sacct"):
+        work.write(f"bin/{name}", script.encode())
+        (work.path / "bin" / name).chmod(0o755)
+    work.environment["PATH"] = f"{work.path}/bin:{work.environment['PATH']}:{SCRIPTS / 'slurm'}"
     return work

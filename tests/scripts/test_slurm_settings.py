@@ -1,4 +1,4 @@
-"""scripts/slurm/submit without a Slurm: what it refuses, what it would ask for, what it takes back."""
+"""scripts/slurm/submit without a Slurm: what it refuses, what it would ask for."""
 
 import re
 import shlex
@@ -6,43 +6,9 @@ import shlex
 import pytest
 
 from object_store import Bucket, s3_server, use_store
-from workdir import Workdir, records, texts
+from workdir import Workdir
 
 from .conftest import SCRIPTS
-
-SETTINGS = """
-POOL=pool
-TARGET=target.jsonl
-K=5
-WORK=work
-PARTITION=cpu
-GPU_PARTITION=gpu
-ACCOUNT=us
-EMBED_GPUS=1
-TASKS=4
-AT_ONCE=2
-TRAIN="--init config.json --objective clm"
-TRAIN_NODES=2 TRAIN_GPUS=8
-SBATCH="--mail-type=FAIL --comment=text"
-SETUP='echo "a b" $HOME; true'
-"""
-
-
-@pytest.fixture
-def ready(work: Workdir) -> Workdir:
-    """A pool, a target, settings; sbatch and its kin only note what they are asked."""
-    (work.path / "pool").mkdir()
-    for name in "ab":
-        work.write(f"pool/{name}.jsonl", records(texts(3)))
-    work.write("target.jsonl", records(texts(3)))
-    work.write("s.sh", SETTINGS.encode())
-    (work.path / "bin").mkdir()
-    script = '#!/bin/sh\necho "$(basename $0) $*" >> calls\n[ "$(basename $0)" = sbatch ] && grep -c ^sbatch calls\n'
-    for name in ("sbatch", "scancel", "squeue", "sacct"):
-        work.write(f"bin/{name}", script.encode())
-        (work.path / "bin" / name).chmod(0o755)
-    work.environment["PATH"] = f"{work.path}/bin:{work.environment['PATH']}:{SCRIPTS / 'slurm'}"
-    return work
 
 
 def test_the_template_names_what_must_be_set(ready: Workdir) -> None:
@@ -132,58 +98,6 @@ def test_the_potentials_read_shards_spread_over_the_pool(ready: Workdir, count: 
     words = f"POOL=pool TARGET=target.jsonl K=1 WORK=made STATS_SHARDS={count}"
     ready.ok(f"make -f {SCRIPTS}/pipeline.mk {words} made/target/made-with/emb-files")
     assert ready.read("made/target/made-with/emb-files").decode().split() == [f"made/emb/{n}.npy" for n in wanted]
-
-
-def says(work: Workdir, command: str, lines: list[str]) -> None:
-    """From now on a command of Slurm's prints these lines."""
-    work.write(f"{command}-says", "".join(f"{line}\n" for line in lines).encode())
-    work.write(f"bin/{command}", f"#!/bin/sh\ncat {work.path}/{command}-says\n".encode())
-
-
-def test_the_report_when_slurm_has_forgotten(ready: Workdir) -> None:
-    ready.ok("echo TRAIN= TASKS=2 >> s.sh && submit s.sh")
-    tasks = ["1_0", "1_1", "2_0", "2_1", "3", "4", "5_0", "5_1", "6"]
-    says(ready, "squeue", [f"{task}|COMPLETED|None" for task in tasks])
-    whole = ready.ok("submit s.sh --report").out.decode()
-    assert [line.split()[:2] for line in whole.splitlines()] == [
-        [stage, "done"] for stage in ("chunk", "embed", "target", "stats", "score", "topk")]
-    # It remembers what it has seen.
-    says(ready, "squeue", [])
-    assert ready.ok("submit s.sh --report").out.decode() == whole
-    # What it has not seen, Slurm's accounts know.
-    ready.ok("rm work/slurm/target/states")
-    ended = dict.fromkeys(tasks, "COMPLETED") | {"2_1": "OUT_OF_MEMORY", "1_1": "TIMEOUT", "4": "CANCELLED by 0"}
-    says(ready, "sacct", [f"{task}|{state}" for task, state in ended.items()])
-    done = ready.run("submit s.sh --report")
-    out = done.out.decode()
-    assert done.status == 1
-    assert "    embed_1 (job 2_1): OUT_OF_MEMORY; raise EMBED_MEMORY; " in out
-    assert "    chunk_1 (job 1_1): TIMEOUT; raise CHUNK_TIME; " in out
-    assert "submit: error: chunk, embed failed; stats not run; submit again" in done.err
-    # And where there are none, it says that it does not know.
-    ready.ok("rm work/slurm/target/states")
-    says(ready, "sacct", [])
-    done = ready.run("submit s.sh --report")
-    assert done.status == 1
-    assert "topk (job 6): UNKNOWN; Slurm has forgotten it" in done.out.decode()
-
-
-def test_what_is_held_waits_for_somebody_and_that_is_said(ready: Workdir) -> None:
-    ready.ok("echo TRAIN= TASKS=2 >> s.sh && submit s.sh")
-    rest = [f"{task}|PENDING|Dependency" for task in ("2_0", "2_1", "4", "5_0", "5_1", "6")]
-    says(ready, "squeue", ["1_0|PENDING|launch failed requeued held", "1_1|RUNNING|None", "3|COMPLETED|None", *rest])
-    out = ready.ok("submit s.sh --report").out.decode()
-    assert re.search(r"^chunk +going on +0 of 2 done; 1 held, 1 running$", out, re.MULTILINE), out
-    assert re.search(r"^embed +going on +0 of 2 done; 2 pending$", out, re.MULTILINE), out
-    ready.fails("submit s.sh", "jobs 1, 2, 4, 5, 6 of", "still at work")
-
-
-def test_where_one_job_is_refused_those_before_it_are_taken_back(ready: Workdir) -> None:
-    refusing = '#!/bin/sh\ncase $* in *stats.sh) echo "sbatch: error: invalid account" >&2; exit 1;; esac\necho 7$#\n'
-    ready.write("bin/sbatch", refusing.encode())
-    ready.fails("submit s.sh", "stats: sbatch refused it, nothing was submitted: sbatch: error: invalid account")
-    cancelled = next(line for line in ready.read("calls").decode().splitlines() if line.startswith("scancel"))
-    assert len(cancelled.split()) == 4  # chunk, embed, target
 
 
 def test_every_setting_of_the_jobs_is_in_the_template() -> None:

@@ -1,0 +1,102 @@
+"""scripts/slurm/submit without a Slurm: what it takes back, how it waits, what it reports."""
+
+import re
+
+from workdir import Workdir
+
+from .conftest import SCRIPTS
+
+
+def says(work: Workdir, command: str, lines: list[str]) -> None:
+    """From now on a command of Slurm's prints these lines."""
+    work.write(f"{command}-says", "".join(f"{line}\n" for line in lines).encode())
+    work.write(f"bin/{command}", f"#!/bin/sh\ncat {work.path}/{command}-says\n".encode())
+
+
+def test_the_report_when_slurm_has_forgotten(ready: Workdir) -> None:
+    ready.ok("echo TRAIN= TASKS=2 >> s.sh && submit s.sh")
+    tasks = ["1_0", "1_1", "2_0", "2_1", "3", "4", "5_0", "5_1", "6"]
+    says(ready, "squeue", [f"{task}|COMPLETED|None" for task in tasks])
+    whole = ready.ok("submit s.sh --report").out.decode()
+    assert [line.split()[:2] for line in whole.splitlines()] == [
+        [stage, "done"] for stage in ("chunk", "embed", "target", "stats", "score", "topk")]
+    # It remembers what it has seen.
+    says(ready, "squeue", [])
+    assert ready.ok("submit s.sh --report").out.decode() == whole
+    # What it has not seen, Slurm's accounts know.
+    ready.ok("rm work/slurm/target/states")
+    ended = dict.fromkeys(tasks, "COMPLETED") | {"2_1": "OUT_OF_MEMORY", "1_1": "TIMEOUT", "4": "CANCELLED by 0"}
+    says(ready, "sacct", [f"{task}|{state}" for task, state in ended.items()])
+    done = ready.run("submit s.sh --report")
+    out = done.out.decode()
+    assert done.status == 1
+    assert "    embed_1 (job 2_1): OUT_OF_MEMORY; raise EMBED_MEMORY; " in out
+    assert "    chunk_1 (job 1_1): TIMEOUT; raise CHUNK_TIME; " in out
+    assert "submit: error: chunk, embed failed; stats not run; submit again" in done.err
+    # And where there are none, it says that it does not know.
+    ready.ok("rm work/slurm/target/states")
+    says(ready, "sacct", [])
+    done = ready.run("submit s.sh --report")
+    assert done.status == 1
+    assert "topk (job 6): UNKNOWN; Slurm has forgotten it" in done.out.decode()
+
+
+def test_what_is_held_waits_for_somebody_and_that_is_said(ready: Workdir) -> None:
+    ready.ok("echo TRAIN= TASKS=2 >> s.sh && submit s.sh")
+    rest = [f"{task}|PENDING|Dependency" for task in ("2_0", "4", "5_0", "5_1", "6")]
+    says(ready, "squeue", ["1_0|PENDING|launch failed requeued held", "1_1|RUNNING|None",
+                           "2_1|PENDING|JobHoldMaxRequeue", "3|COMPLETED|None", *rest])
+    out = ready.ok("submit s.sh --report").out.decode()
+    assert re.search(r"^chunk +going on +0 of 2 done; 1 held, 1 running$", out, re.MULTILINE), out
+    assert re.search(r"^embed +going on +0 of 2 done; 1 held, 1 pending$", out, re.MULTILINE), out
+    ready.fails("submit s.sh", "jobs 1, 2, 4, 5, 6 of", "still at work")
+
+
+def test_while_slurm_does_not_answer_it_goes_on_waiting_and_submits_nothing(ready: Workdir) -> None:
+    ready.ok("echo TRAIN= TASKS=1 >> s.sh")
+    says(ready, "squeue", [f"{task}|COMPLETED|None" for task in ("1_0", "2_0", "3", "4", "5_0", "6")])
+    silent = 'echo >> looks; [ $(wc -l < looks) -gt 2 ] || { echo "squeue: error: no contact" >&2; exit 1; }'
+    ready.write("bin/squeue", f"#!/bin/sh\n{silent}\ncat {ready.path}/squeue-says\n".encode())
+    lines = ready.ok("submit s.sh --wait --every 0.01").out.decode().splitlines()
+    assert [line[9:] for line in lines if line.startswith(tuple("012"))] == [
+        "squeue failed, the jobs may go on: squeue: error: no contact",
+        "chunk done; embed done; target done; stats done; score done; topk done"]
+    assert lines[-1] == "topk    done      1 of 1 done"
+    ready.ok("rm looks")
+    ready.fails("submit s.sh", "squeue failed, the jobs may go on: squeue: error: no contact")
+    assert ready.read("calls").count(b"sbatch") == 6
+    # Of jobs that it has forgotten Slurm may say so in these words.
+    forgotten = '#!/bin/sh\necho "slurm_load_jobs error: Invalid job id specified" >&2\nexit 1\n'
+    ready.write("bin/squeue", forgotten.encode())
+    assert ready.ok("submit s.sh --report").out.decode().splitlines()[-1] == lines[-1]
+
+
+def test_the_error_of_a_job_before_is_not_reported_as_this_ones(ready: Workdir) -> None:
+    ready.ok("echo TRAIN= TASKS=1 >> s.sh && submit s.sh")
+    says(ready, "squeue", ["1_0|NODE_FAIL|None"])
+    log = "work/slurm/target/logs/chunk_0.log"
+    ready.ok(f"printf '== job 11_0, then\nds-chunk: error: old\n' > {log}")
+    out = ready.run("submit s.sh --report").out.decode()
+    assert f"    chunk_0 (job 1_0): NODE_FAIL; {ready.path}/{log}: (nothing)" in out
+    ready.ok(f"printf '== job 1_0, now\nds-chunk: error: new\n' >> {log}")
+    assert f"{log}: ds-chunk: error: new" in ready.run("submit s.sh --report").out.decode()
+
+
+def test_a_job_says_its_name_as_the_report_knows_it(ready: Workdir) -> None:
+    ready.ok("echo TRAIN= >> s.sh && submit s.sh")
+    ready.write("bin/srun", b'#!/bin/sh\necho "$*"\n')
+    (ready.path / "bin/srun").chmod(0o755)
+    variables = {"RUN": f"{ready.path}/work/slurm/target", "SCRIPTS": f"{SCRIPTS}/slurm", "SLURM_JOB_ID": "9"}
+    alone = ready.ok(f"bash {SCRIPTS}/slurm/target.sh", **variables)
+    assert alone.err.startswith("== job 9, ")
+    task = ready.ok(f"bash {SCRIPTS}/slurm/embed.sh", **variables, SLURM_ARRAY_JOB_ID="2", SLURM_ARRAY_TASK_ID="3")
+    assert task.err.startswith("== job 2_3, ")
+    assert b"--shard 3/4 " in task.out
+
+
+def test_where_one_job_is_refused_those_before_it_are_taken_back(ready: Workdir) -> None:
+    refusing = '#!/bin/sh\ncase $* in *stats.sh) echo "sbatch: error: invalid account" >&2; exit 1;; esac\necho 7$#\n'
+    ready.write("bin/sbatch", refusing.encode())
+    ready.fails("submit s.sh", "stats: sbatch refused it, nothing was submitted: sbatch: error: invalid account")
+    cancelled = next(line for line in ready.read("calls").decode().splitlines() if line.startswith("scancel"))
+    assert len(cancelled.split()) == 4  # chunk, embed, target
