@@ -1,7 +1,9 @@
 """The chain as Slurm jobs: what waits for what, and how each is asked for."""
 
 import re
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,7 +74,7 @@ def sbatch(stage: Stage, settings: Settings, run: Path, after: list[str]) -> lis
         "export": f"ALL,RUN={run},SCRIPTS={HERE}",
     }
     given = [f"--{name}={value}" for name, value in options.items() if value]
-    return ["sbatch", "--parsable", *given, *settings["SBATCH"].split(), str(HERE / f"{stage.name}.sh")]
+    return ["sbatch", "--parsable", *given, *shlex.split(settings["SBATCH"]), str(HERE / f"{stage.name}.sh")]
 
 
 def log(run: Path, stage: str, task: str) -> Path:
@@ -81,41 +83,60 @@ def log(run: Path, stage: str, task: str) -> Path:
 
 
 def submit(settings: Settings, run: Path) -> list[Job]:
-    """Submits all stages; where one is refused, those before it are taken back.
+    """Submits all stages; where one is refused, and on Ctrl-C, those before it are taken back.
 
     Raises: GotdError with what sbatch said.
     """
+    wanted = stages(settings)
     jobs: list[Job] = []
-    for stage in stages(settings):
-        ids = {job.stage: job.id for job in jobs}
-        line = sbatch(stage, settings, run, [ids[name] for name in stage.after])
-        try:
-            done = subprocess.run(line, capture_output=True, text=True, check=False)
-        except FileNotFoundError as error:
-            raise GotdError("sbatch: no such command; submit runs where Slurm's commands are") from error
-        found = re.match(r"\d+", done.stdout)
-        if done.returncode or not found:
-            if jobs:
-                subprocess.run(["scancel", *ids.values()], check=False)
-            said = " ".join(done.stderr.split())
-            raise GotdError(f"{stage.name}: sbatch refused it, nothing was submitted: {said}")
-        jobs.append(Job(stage.name, found[0], int(settings["TASKS"]) if stage.array else 0, stage.after))
-        remember(run, jobs)
+    _remember(run, wanted, jobs)
+    try:
+        for stage in wanted:
+            ids = {job.stage: job.id for job in jobs}
+            number = _submitted(stage, sbatch(stage, settings, run, [ids[name] for name in stage.after]))
+            jobs.append(Job(stage.name, number, int(settings["TASKS"]) if stage.array else 0, stage.after))
+            _remember(run, wanted, jobs)
+    except BaseException:  # half a graph would go on for nothing
+        print(f"submit: {_take_back(jobs)}", file=sys.stderr)
+        raise
     return jobs
 
 
-def remember(run: Path, jobs: list[Job]) -> None:
-    """Writes down which jobs were submitted."""
-    lines = (f"{job.stage}\t{job.id}\t{job.tasks}\t{' '.join(job.after)}\n" for job in jobs)
+def _submitted(stage: Stage, line: list[str]) -> str:
+    """The number of the job that a line submits."""
+    try:
+        done = subprocess.run(line, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise GotdError("sbatch: no such command; submit runs where Slurm's commands are") from error
+    found = re.match(r"\d+", done.stdout)
+    if done.returncode or not found:
+        raise GotdError(f"{stage.name}: sbatch refused it: {' '.join(done.stderr.split())}")
+    return found[0]
+
+
+def _take_back(jobs: list[Job]) -> str:
+    """Cancels jobs, and says how that went."""
+    if not jobs:
+        return "nothing was submitted"
+    ids = [job.id for job in jobs]
+    failed = subprocess.run(["scancel", *ids], check=False).returncode
+    return f"jobs {' '.join(ids)} {'could not be taken back; scancel them' if failed else 'were taken back'}"
+
+
+def _remember(run: Path, wanted: list[Stage], jobs: list[Job]) -> None:
+    """Writes down the jobs, and by their name alone the stages that are still to be submitted."""
+    lines = [f"{job.stage}\t{job.id}\t{job.tasks}\t{' '.join(job.after)}\n" for job in jobs]
+    lines += [f"{stage.name}\n" for stage in wanted[len(jobs) :]]
     (run / "jobs").write_text("".join(lines))
 
 
-def remembered(run: Path) -> list[Job]:
-    """The jobs that were last submitted from this folder."""
-    if not (run / "jobs").is_file():
-        return []
-    fields = (line.split("\t") for line in (run / "jobs").read_text().splitlines())
-    return [Job(stage, number, int(tasks), tuple(after.split())) for stage, number, tasks, after in fields]
+def remembered(run: Path) -> tuple[list[Job], list[str]]:
+    """The jobs that were last submitted from this folder, and the stages that should have been and were not."""
+    lines = (run / "jobs").read_text().splitlines() if (run / "jobs").is_file() else []
+    fields = [line.split("\t") for line in lines]
+    jobs = [Job(stage, number, int(tasks), tuple(after.split()))
+            for stage, number, tasks, after in (entry for entry in fields if len(entry) > 1)]
+    return jobs, [entry[0] for entry in fields if len(entry) == 1]
 
 
 def drawing(settings: Settings, jobs: list[Job], shards: int) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 from gotd.errors import UsageError
@@ -16,6 +17,8 @@ from gotd.streams.sources import with_objects
 TEMPLATE = Path(__file__).with_name("settings.sh")
 _REQUIRED = ("POOL", "TARGET", "WORK")
 _SUFFIXES = tuple(f"{kind}{packed}" for kind in (".jsonl", ".ndjson", ".json") for packed in ("", ".zst", ".gz"))
+#: Names that a command is given, in bytes: Linux takes 2 MiB of arguments and environment together.
+_NAMES_BYTES = 3 << 19
 #: What a value must look like, by the end of its setting's name.
 _FORMS = {
     "TIME": (re.compile(r"(\d+-)?\d+(:\d+){0,2}|UNLIMITED"), "a time, as 4:00:00 or 2-0"),
@@ -56,7 +59,21 @@ def read(file: Path) -> Settings:
             raise UsageError(f"{file}: {name}={value}: wanted {wanted}")
     if is_url(settings["WORK"]):
         raise UsageError(f"{file}: WORK={settings['WORK']}: wanted a folder on a disk that every node sees")
-    return _completed(settings)
+    completed = _completed(settings)
+    _check_words(file, completed)
+    return completed
+
+
+def _check_words(file: Path, settings: Settings) -> None:
+    """Raises: UsageError where sbatch would understand something else than what is meant."""
+    for name in ("WORK", "NAME"):
+        if found := set(",%").intersection(settings[name]):
+            raise UsageError(f"{file}: {name}={settings[name]}: sbatch reads {' and '.join(sorted(found))} in names as "
+                             "something else; choose another")
+    try:
+        shlex.split(settings["SBATCH"])
+    except ValueError as error:
+        raise UsageError(f"{file}: SBATCH={settings['SBATCH']}: {error}") from error
 
 
 def _assigned(file: Path) -> Settings:
@@ -88,10 +105,11 @@ def _completed(settings: Settings) -> Settings:
     return settings | {"WORK": work, "NAME": name, "TRAIN_PROCESSES": processes}
 
 
-def shards(settings: Settings) -> tuple[list[str], list[str]]:
-    """The files of the pool and of the target, as they are now: every task must see the same list.
+def lists(settings: Settings) -> dict[str, list[str]]:
+    """The files that the jobs read, as they are now: every task must see the same list.
 
-    Raises: UsageError naming what is not there, or an empty pool, or shards of one name.
+    pool, target; chunks, emb : made of the pool, in its order; fitted : those of emb that potentials are solved on
+    Raises: UsageError naming what is not there, or an empty pool, or shards of one name, or too many.
     """
     pool = [file for place in settings["POOL"].split() for file in _expanded(place)]
     target = settings["TARGET"].split()
@@ -101,10 +119,17 @@ def shards(settings: Settings) -> tuple[list[str], list[str]]:
     if not pool:
         raise UsageError(f"no records in POOL={settings['POOL']}")
     names = [stem(file) for file in pool]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise UsageError(f"several shards are called {', '.join(twice)}; outputs are named after them")
-    return [_absolute(file) for file in pool], [_absolute(file) for file in target]
+    work = settings["WORK"]
+    found = {"pool": [_absolute(file) for file in pool], "target": [_absolute(file) for file in target],
+             "chunks": [f"{work}/chunks/{name}.jsonl.zst" for name in names],
+             "emb": [f"{work}/emb/{name}.npy" for name in names]}
+    # Each with the zero at its end and a pointer. ds-topk must have them all, so that sharing them out would not help.
+    if max(sum(len(os.fsencode(file)) + 9 for file in files) for files in found.values()) > _NAMES_BYTES:
+        raise UsageError(f"the names of {len(pool)} shards are more than a command line holds; make fewer, larger ones")
+    return found | {"fitted": spread(found["emb"], int(settings["STATS_SHARDS"] or len(pool)))}
 
 
 def _expanded(place: str) -> list[str]:
@@ -113,7 +138,7 @@ def _expanded(place: str) -> list[str]:
     if Path(place).is_dir():
         return sorted(str(file) for file in Path(place).iterdir() if file.name.endswith(_SUFFIXES))
     if any(mark in place for mark in "*?["):
-        return sorted(glob.glob(place))  # noqa: PTH207 - absolute or not
+        return sorted(glob.glob(place)) or [place]  # noqa: PTH207 - absolute or not
     return [place]
 
 
@@ -127,14 +152,9 @@ def spread(files: list[str], count: int) -> list[str]:
     return [files[number * len(files) // count] for number in range(count)]
 
 
-def write_down(run: Path, settings: Settings) -> None:
-    """The folder that the jobs read: settings, and the lists of shards, one name a line."""
-    pool, target = shards(settings)
-    work, names = settings["WORK"], [stem(file) for file in pool]
+def write_down(run: Path, settings: Settings, files_of: dict[str, list[str]]) -> None:
+    """The folder that the jobs read: settings, and the lists of files, one name a line."""
     (run / "logs").mkdir(parents=True, exist_ok=True)
-    lists = {"pool": pool, "target": target, "chunks": [f"{work}/chunks/{name}.jsonl.zst" for name in names],
-             "emb": [f"{work}/emb/{name}.npy" for name in names]}
-    lists["fitted"] = spread(lists["emb"], int(settings["STATS_SHARDS"] or len(pool)))
-    for name, files in lists.items():
+    for name, files in files_of.items():
         (run / name).write_text("".join(f"{file}\n" for file in files))
     (run / "settings.sh").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()))

@@ -26,7 +26,7 @@ TASKS=4
 AT_ONCE=2
 TRAIN="--init config.json --objective clm"
 TRAIN_NODES=2 TRAIN_GPUS=8
-SBATCH="--mail-type=FAIL --comment=text"
+SBATCH="--mail-type=FAIL --comment='some text'"
 SETUP='echo "a b" $HOME; true'
 """
 

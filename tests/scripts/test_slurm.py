@@ -81,7 +81,7 @@ def submitted(work: Workdir) -> Iterator["subprocess.Popen[str]"]:
     before = work.read(f"{RUN}/jobs") if f"{RUN}/jobs" in work.names() else b""
     with start(work, f"{SUBMIT} --wait", PAUSE="2") as process:
         until(lambda: (work.path / RUN / "jobs").exists() and work.read(f"{RUN}/jobs") != before
-              and b"topk" in work.read(f"{RUN}/jobs"), "the graph")
+              and b"topk\t" in work.read(f"{RUN}/jobs"), "the graph")
         yield process
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from workdir import Workdir
 
 from .conftest import SCRIPTS
@@ -94,9 +96,31 @@ def test_a_job_says_its_name_as_the_report_knows_it(ready: Workdir) -> None:
     assert b"--shard 3/4 " in task.out
 
 
-def test_where_one_job_is_refused_those_before_it_are_taken_back(ready: Workdir) -> None:
-    refusing = '#!/bin/sh\ncase $* in *stats.sh) echo "sbatch: error: invalid account" >&2; exit 1;; esac\necho 7$#\n'
-    ready.write("bin/sbatch", refusing.encode())
-    ready.fails("submit s.sh", "stats: sbatch refused it, nothing was submitted: sbatch: error: invalid account")
-    cancelled = next(line for line in ready.read("calls").decode().splitlines() if line.startswith("scancel"))
-    assert len(cancelled.split()) == 4  # chunk, embed, target
+def refusing(work: Workdir, stage: str, instead: str) -> None:
+    """From now on sbatch does something else when it should submit that stage."""
+    work.write("bin/sbatch", f"#!/bin/sh\ncase $* in *{stage}.sh) {instead};; esac\necho 7$#\n".encode())
+
+
+@pytest.mark.parametrize(("scancel", "end"), [
+    ("exit 0", "were taken back"), ("exit 1", "could not be taken back; scancel them")])
+def test_where_one_job_is_refused_those_before_it_are_taken_back(ready: Workdir, scancel: str, end: str) -> None:
+    refusing(ready, "stats", 'echo "sbatch: error: invalid account" >&2; exit 1')
+    ready.write("bin/scancel", f'#!/bin/sh\necho "$@" > cancelled\n{scancel}\n'.encode())
+    done = ready.run("submit s.sh")
+    ids = ready.read("cancelled").decode().split()
+    assert len(ids) == 3  # chunk, embed, target
+    assert done.err.splitlines() == [f"submit: jobs {' '.join(ids)} {end}",
+                                     "submit: error: stats: sbatch refused it: sbatch: error: invalid account"]
+    assert done.status == 1
+
+
+def test_interrupted_it_takes_back_what_was_submitted_and_half_a_graph_is_not_reported_as_whole(ready: Workdir) -> None:
+    refusing(ready, "embed", "kill -INT $PPID; exec sleep 5")
+    with ready.start("submit s.sh") as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    number = ready.read("calls").decode().split("scancel ")[1].strip()
+    assert err.decode().splitlines() == [f"submit: jobs {number} were taken back", "submit: interrupted"]
+    says(ready, "squeue", [f"{number}_{task}|COMPLETED|None" for task in range(4)])
+    done = ready.fails("submit s.sh --report", "submit: error: embed, target, stats, score, topk, train not submitted")
+    assert done.out.decode().splitlines()[:2] == ["chunk   done      4 of 4 done", "embed   not submitted"]

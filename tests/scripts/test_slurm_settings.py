@@ -28,13 +28,23 @@ def test_the_template_names_what_must_be_set(ready: Workdir) -> None:
     ("POOL='pool gone.jsonl' TARGET=away.jsonl", "no such file: gone.jsonl away.jsonl"),
     ("POOL=bin", "no records in POOL=bin"),
     ("POOL='pool pool/a.jsonl'", "several shards are called a"),
+    ("POOL='pool pool/c*.jsonl'", "no such file: pool/c*.jsonl"),
     ("POOL=(", "s.sh: not to be read by bash: "),
+    ("WORK=a,b", "/a,b: sbatch reads , in names as something else"),
+    ("NAME=5%", "NAME=5%: sbatch reads % in names as something else"),
+    ("SBATCH='--comment=\"a'", "SBATCH=--comment=\"a: No closing quotation"),
 ])
 def test_bad_settings_are_named_before_anything_is_submitted(ready: Workdir, line: str, words: str) -> None:
     ready.ok(f"echo {shlex.quote(line)} >> s.sh")
     # What the environment says is no setting.
     ready.fails("submit s.sh", words, status=2, K="7", TARGET="target.jsonl")
     assert {"calls", "work"}.isdisjoint(ready.names())
+
+
+def test_more_names_than_a_command_line_holds(ready: Workdir) -> None:
+    for shard in range(5000):
+        (ready.path / "pool" / f"{shard:0240}.jsonl").touch()
+    ready.fails("submit s.sh --print", "the names of 5002 shards are more than a command line holds", status=2)
 
 
 def test_no_settings_at_all(ready: Workdir) -> None:
@@ -52,7 +62,7 @@ def test_each_job_is_asked_for_within_its_limits(ready: Workdir) -> None:
         gpus = {"embed": "--gpus-per-node=1", "target": "--gpus-per-node=1", "train": "--gpus-per-node=8"}.get(name)
         assert [word for word in line if word.startswith("--gpus")] == ([gpus] if gpus else [])
         assert f"--partition={'gpu' if gpus else 'cpu'}" in line
-        assert {"--account=us", "--mail-type=FAIL", "--comment=text"} <= set(line)
+        assert {"--account=us", "--mail-type=FAIL", "--comment=some text"} <= set(line)
     assert "--dependency=afterok:JOB-OF-embed:JOB-OF-target" in lines["stats"]
     assert "--nodes=2" in lines["train"]
     assert "--mem=8G" in lines["embed"]
