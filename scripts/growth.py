@@ -23,6 +23,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gotd.streams.pairing import stem
+
 _CLOSING = re.compile(r"^ds-\S+: ([\d,]+) rows in .* peak memory (\d+) MB", re.MULTILINE)
 
 
@@ -70,7 +72,7 @@ class Sample:
         few, many = (run(*line, *files, "-o", f"{self.work}/{out}/", threads=self.threads if gpu else 1)
                      for files, out in ((inputs[:1], f"few-{folder}"), (inputs, folder)))
         self.ran[line[0]], self.stages[line[0]] = many, rates_of(few, many, gpu)
-        return [str(self.work / folder / (Path(file).name.split(".")[0] + suffix)) for file in inputs]
+        return [str(self.work / folder / (stem(file) + suffix)) for file in inputs]
 
     def fit(self, vectors: list[str]) -> None:
         """The potentials, on the CPU. They are solved on a sample of given size, so that a row more is only read."""
@@ -89,7 +91,7 @@ class Sample:
         few, many = run(*line, "-k", str(k), chunks[0]), run(*line, "-k", str(k), *chunks)
         least = run(*line, "-k", "1", *chunks).megabytes
         self.stages[line[0]] = rates_of(few, many, False) | {
-            "megabytes": least, "megabytes_a_record": max(0, many.megabytes - least) / k}
+            "megabytes": least, "megabytes_a_record": max(0, many.megabytes - least) / min(k, many.rows)}
 
 
 def measure(records: list[str], target: str, model: str, k: int) -> dict[str, Any]:

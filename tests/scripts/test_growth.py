@@ -1,6 +1,7 @@
 """scripts/growth.py: what it computes against sums by hand, and that what it measures is of the right kind."""
 
 import json
+import runpy
 
 import pytest
 
@@ -65,10 +66,11 @@ def test_the_readmes_table_is_of_the_rates_that_are_kept(work: Workdir) -> None:
 
 @pytest.mark.slow
 def test_measured_on_a_sample(work: Workdir) -> None:
+    names = ["part.0.jsonl", "part.1.jsonl", "2024.01.jsonl"]
     for number, count in enumerate([50, 150, 300]):
-        work.write(f"{number}.jsonl", records(texts(count, seed=number, words=200)))
+        work.write(names[number], records(texts(count, seed=number, words=200)))
     work.write("target.jsonl", records(texts(40, seed=9)[::5]))
-    line = f"python {SCRIPTS}/growth.py measure --target target.jsonl -k 200 0.jsonl 1.jsonl 2.jsonl"
+    line = f"python {SCRIPTS}/growth.py measure --target target.jsonl -k 200 {' '.join(names)}"
     before = work.names()
     rates = json.loads(work.ok(line).out)
     assert work.names() == before
@@ -78,9 +80,19 @@ def test_measured_on_a_sample(work: Workdir) -> None:
     sizes = rates["bytes"]
     assert sizes["vector"] == pytest.approx(2048, rel=0.01)
     assert 4 < sizes["score"] < 8  # beside so few, the header and the seal weigh something
-    assert sizes["document"] == pytest.approx(sum(len(work.read(f"{number}.jsonl")) for number in range(3)) / 500)
+    assert sizes["document"] == pytest.approx(sum(len(work.read(name)) for name in names) / 500)
     assert all(rate["megabytes"] > 5 for rate in rates["stages"].values())
     assert len(rows(work, rates)["`ds-score`"]) == 3
+
+
+def test_where_fewer_are_there_than_should_be_chosen_a_record_weighs_its_part_of_those(work: Workdir) -> None:
+    growth = runpy.run_path(f"{SCRIPTS}/growth.py")
+    held = {"500": 110, "1": 100}  # megabytes; a file more is a row more
+    growth["Sample"].choose.__globals__["run"] = lambda *words: growth["Ran"](
+        len([word for word in words if word.endswith(".jsonl")]), 1.0, 1.0, held[words[words.index("-k") + 1]])
+    sample = growth["Sample"](work.path, gpu=False, threads=1)
+    sample.choose(["a.jsonl", "b.jsonl"], 500)
+    assert sample.stages["ds-topk"]["megabytes_a_record"] == 5.0
 
 
 def test_one_file_is_too_few_and_a_failing_command_is_named(work: Workdir) -> None:
