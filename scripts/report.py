@@ -2,11 +2,12 @@
 
     python report.py FIELD CHOICE POOL...   [--expect NAME[,NAME]... TIMES]
 
-Reads records (zstd or plain) through the package's own reader. With --expect, ends with 1 unless the named families
-are at least TIMES over-represented.
+Reads records (zstd or plain) through the package's own reader; DS_TEXT_KEY in the environment names the field of their
+text, as for the commands. With --expect, ends with 1 unless the named families are at least TIMES over-represented.
 """
 
 import argparse
+import os
 import sys
 from collections import Counter
 from itertools import islice
@@ -53,8 +54,9 @@ def main() -> None:
         print(f"and {len(families) - _FAMILIES} smaller families")
     print("\nbest of the choice:")
     for record in islice(records(given.choice), _SHOWN):
-        first_line = record.fields.get("text", "").strip().splitlines()[0][:70]
-        print(f"  {record.fields.get('score', 0):8.4f}  {record.fields.get(given.field, _MIXED)}: {first_line}")
+        text = str(record.fields.get(os.environ.get("DS_TEXT_KEY", "text")) or "")
+        first_line = next(iter(text.strip().splitlines()), "")
+        print(f"  {record.fields.get('score', 0):8.4f}  {record.fields.get(given.field, _MIXED)}: {first_line[:70]}")
     if given.expect:
         names, times = given.expect[0].split(","), float(given.expect[1])
         in_pool = sum(pool[name] for name in names) / pool.total()

@@ -209,6 +209,13 @@ def test_a_command_that_fails_ends_make_and_leaves_no_output(built: Workdir) -> 
     assert "failed/target/target.npz" not in built.names()
 
 
+def test_the_report_shows_what_text_there_is(work: Workdir) -> None:
+    work.write("choice.jsonl", b'{"domain": "a", "text": " "}\n{"domain": "b", "text": null, "body": "one\\ntwo"}\n')
+    line = f"python {PIPELINE.parent}/report.py domain choice.jsonl choice.jsonl"
+    assert work.ok(line).out.decode().splitlines()[-2:] == ["    0.0000  a: ", "    0.0000  b: "]
+    assert work.ok(line, DS_TEXT_KEY="body").out.decode().splitlines()[-1] == "    0.0000  b: one"
+
+
 def killed(work: Workdir, line: str, after: float, number: signal.Signals) -> None:
     """Starts a line and kills all of it, make and commands, after so many seconds."""
     with subprocess.Popen(["bash", "-c", f"exec {line}"], cwd=work.path, env=work.environment, start_new_session=True,
