@@ -51,6 +51,11 @@ def test_every_option_is_explained() -> None:
             assert len(entry.split()) > 2, f"{command}: {entry}"
 
 
+def test_the_demos_need_nothing_but_python_and_make() -> None:
+    for script in ROOT.glob("scripts/demo/*.sh"):
+        assert not re.search(r"zstd|\bjq\b", script.read_text()), script
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
     """A folder with a file of every name that the examples use."""

@@ -18,18 +18,20 @@ run() { echo "\$ $*" >&2; "$@"; }
 
 if [ -n "$data" ]; then
     set -- "$data"/pool/*.jsonl.zst
-    cp "$data/tasks/$task/train.jsonl.zst" target.jsonl.zst
-    cp "$data/tasks/$task/test.jsonl.zst" held-out.jsonl.zst
+    target=$data/tasks/$task/train.jsonl.zst
+    held_out=$data/tasks/$task/test.jsonl.zst
 else
     set -- pool-*.jsonl
-    sed -n 'p;n' target.jsonl | zstd -qf -o target.jsonl.zst
-    sed -n 'n;p' target.jsonl | zstd -qf -o held-out.jsonl.zst
+    target=odd.jsonl
+    held_out=even.jsonl
+    sed -n 'p;n' target.jsonl > "$target"
+    sed -n 'n;p' target.jsonl > "$held_out"
 fi
 
 echo "# choose $k documents for the target" >&2
 run ds-chunk "$@" -o chunks/
 run ds-embed chunks/*.jsonl.zst -o emb/
-run ds-embed target.jsonl.zst -o target.npy
+run ds-embed "$target" -o target.npy
 run ds-target-stats --target target.npy emb/*.npy -o target.npz > summary.json
 run ds-score --target target.npz emb/*.npy -o scores/
 run ds-topk -k "$k" --scores scores/ chunks/*.jsonl.zst -o chosen.jsonl.zst
@@ -46,7 +48,7 @@ run ds-train --init config.json --objective clm --epochs 1 --batch 16 --learning
 
 echo "# a light pass on the choice, and on as many random documents" >&2
 for name in chosen random; do
-    run ds-train --model base/ --objective clm --epochs 1 --batch 16 --learning-rate 5e-4 --eval held-out.jsonl.zst \
+    run ds-train --model base/ --objective clm --epochs 1 --batch 16 --learning-rate 5e-4 --eval "$held_out" \
         "$name.jsonl.zst" -o "$name/"
 done
 python "$here/compare.py" chosen/ random/
