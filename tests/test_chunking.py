@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from gotd.chunking import Chunk, Chunker, Document, split
 
-TEXTS = st.text(st.sampled_from(list("ab. \n\t!é。")) | st.characters(), max_size=400)
+#: Long enough to be cut, and where: sentences that end in quotes and brackets.
+QUOTED = st.text(st.sampled_from(list("ab.\"')] ")), min_size=100, max_size=200)
+TEXTS = QUOTED | st.text(st.sampled_from(list("ab. \n\t!é。")) | st.characters(), max_size=400)
 
 
 def packed(text: str) -> str:
@@ -18,7 +20,7 @@ def packed(text: str) -> str:
 def test_pieces_are_short_and_hold_every_character(text: str, chars: int) -> None:
     pieces = split(text, chars)
     assert packed("".join(pieces)) == packed(text)
-    assert all(0 < len(piece) <= chars for piece in pieces)
+    assert all(0 < len(piece) <= chars and piece == piece.strip() for piece in pieces)
 
 
 def test_a_text_without_a_place_to_cut_is_cut_all_the_same_and_in_linear_time() -> None:
@@ -32,6 +34,15 @@ def test_cuts_are_at_the_best_boundary_near_the_middle() -> None:
     assert split(paragraph, 100) == ["a" * 60, "b" * 60]
     assert all(piece.endswith(".") for piece in split(sentence, 60))
     assert all(not re.search(r"\w$", piece) or piece.split()[-1] == "word" for piece in split("word " * 100, 50))
+
+
+def test_closing_quotes_and_brackets_stay_with_their_sentence() -> None:
+    first, second = 'He said "(this is one.)"', 'And "that was two."'
+    assert split(f"{first} {second}", 30) == [first, second]
+
+
+def test_a_piece_begins_after_all_the_white_space_of_a_cut() -> None:
+    assert split("a" * 20 + " " * 15 + "b" * 10, 30) == ["a" * 20, "b" * 10]
 
 
 def chunks(texts: list[str], chars: int) -> list[Chunk]:
@@ -56,6 +67,18 @@ def test_short_neighbours_are_joined_and_a_whole_one_alone_passes_untouched() ->
     assert [chunk.text for chunk in made] == ["short one\n\nshort two", "x" * 39]
     assert made[0].parts == ("d0", "d1")
     assert (made[0].line, made[1].line) == (None, b'{"line":2}')
+
+
+def test_white_space_around_a_text_does_not_make_a_chunk_too_long() -> None:
+    [made] = chunks(["a" + " " * 50], 40)
+    assert (made.text, made.line, made.parts) == ("a", None, ("d0",))
+
+
+def test_documents_that_were_split_are_counted() -> None:
+    chunker = Chunker(20)
+    for text in ("word " * 20, "short"):
+        list(chunker.add(Document("d", text, (), b"")))
+    assert (chunker.documents, chunker.split) == (2, 1)
 
 
 def test_joined_chunks_keep_the_fields_that_agree() -> None:

@@ -29,10 +29,12 @@ def split(text: str, chars: int) -> list[str]:
 def _cut(window: str, ideal: int, chars: int) -> tuple[int, int]:
     """(end of the piece, start of the next) at the best boundary in the second half of the window."""
     for boundary in _BOUNDARIES:
-        found = [match for match in boundary.finditer(window, ideal // 2) if 0 < match.start() <= chars]
+        # A piece keeps the closing quotes and brackets of its last sentence.
+        cuts = [(match.start() + len(match.group().rstrip()), match.end())
+                for match in boundary.finditer(window, ideal // 2)]
+        found = [cut for cut in cuts if 0 < cut[0] <= chars]
         if found:
-            nearest = min(found, key=lambda match: abs(match.start() - ideal))
-            return nearest.start(), max(nearest.end(), 1)
+            return min(found, key=lambda cut: abs(cut[0] - ideal))
     return ideal, ideal
 
 
@@ -46,7 +48,10 @@ class Document(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A piece of a document, a whole one (`line` set: it passes untouched), or short ones joined."""
+    """A piece of a document, a whole one (`line` set: it passes untouched), or short ones joined.
+
+    A document that only white space around its text makes too long is a piece, too.
+    """
 
     id: str
     text: str
@@ -73,7 +78,8 @@ class Chunker:
         for number, piece in enumerate(pieces, 1):
             whole = len(pieces) == 1
             name = document.id if whole else f"{document.id}#{number}"
-            chunk = Chunk(name, piece, document.fields, (name,), document.line if whole else None)
+            line = document.line if whole and len(document.text) <= self._chars else None
+            chunk = Chunk(name, piece, document.fields, (name,), line)
             if self._held and self._held_chars + len(SEPARATOR) + len(piece) > self._chars:
                 yield from self.flush()
             self._held_chars += len(piece) + (len(SEPARATOR) if self._held else 0)

@@ -26,7 +26,7 @@ from gotd.streams.sources import open_input
 @options.common
 def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, text_key: str, skip_invalid: int,
             long_window: bool, quiet: bool) -> None:
-    """Cut long texts and join short ones into records of about --chars characters.
+    """Cut long texts and join short ones into records of about --chars characters, never more.
 
     Reads and writes records in order; joins only neighbours of one file. A whole document passes byte for byte; a
     piece keeps its document's fields, joined ones keep the fields that agree, and "parts" names the documents. Holds
