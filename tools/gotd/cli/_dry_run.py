@@ -155,7 +155,7 @@ def _look(name: str, limit: int) -> _Input:
         if seal:
             return _Input(seal.seal.rows, True, seal.size)
         if source.peek(len(MAGIC)) == MAGIC:
-            return _Input(_array_rows(source.peek(_HEADER_BYTES)), True, size)
+            return _Input(_array_rows(source.peek(_HEADER_BYTES), size), True, size)
         start = source.peek(limit)
     if not source.size:
         return _Input(None, False, 0)
@@ -164,13 +164,15 @@ def _look(name: str, limit: int) -> _Input:
     return _Input(lines if whole else round(lines * size / len(start)), whole, size)
 
 
-def _array_rows(start: bytes) -> int | None:
-    """Rows that the header of an .npy array promises; whoever reads it will say what is wrong with it."""
+def _array_rows(start: bytes, size: int) -> int | None:
+    """Rows that the header of an .npy array promises, where the file holds that array and nothing else."""
     from gotd.streams.npy_header import length_bytes, parse
 
     try:
         line = 8 + length_bytes(start[6:8])
-        return parse(start[6], start[8:line], start[line:]).shape[0]
+        end = line + int.from_bytes(start[8:line], "little")
+        header = parse(start[6], start[8:line], start[line:end])
+        return header.shape[0] if end + header.payload_bytes == size else None
     except (ValueError, IndexError):
         return None
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,8 +43,9 @@ def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None, dry:
         raise UsageError("--shard needs -o DIR/: one output for each input")
     else:
         found = [Job(names, output)]
+    inputs = {_place(name) for name in names if is_url(name) or Path(name).is_file()}
     for job in found:
-        if any(_same_file(name, job.output) for name in names):
+        if job.output != STANDARD and _place(job.output) in inputs:
             raise UsageError(f"{job.output} is an input as well: it would be replaced; choose another output")
     return found
 
@@ -58,8 +60,7 @@ def has_nothing_to_do(found: Sequence[Job], files: Sequence[str], run: Run) -> b
 
 
 def _one_each(names: list[str], output: str, suffix: str, shard: str | None) -> list[Job]:
-    stems = [stem(name) for name in names]
-    twice = sorted({name for name in stems if stems.count(name) > 1})
+    twice = sorted(name for name, count in Counter(stem(name) for name in names).items() if count > 1)
     if STANDARD in names or twice:
         what = "standard input has no name" if STANDARD in names else f"several inputs are called {twice[0]}"
         raise UsageError(f"{what}: outputs in {output} are named after their inputs")
@@ -67,10 +68,9 @@ def _one_each(names: list[str], output: str, suffix: str, shard: str | None) -> 
     return [Job([name], f"{output.rstrip('/')}/{stem(name)}{suffix}") for name in names[first::step]]
 
 
-def _same_file(one: str, other: str) -> bool:
-    if STANDARD in (one, other) or is_url(one) or is_url(other):
-        return one == other != STANDARD
-    return Path(one).is_file() and os.path.realpath(one) == os.path.realpath(other)
+def _place(name: str) -> str:
+    """The same for all names of one file."""
+    return name if is_url(name) else os.path.realpath(name)
 
 
 def _shard_of(shard: str | None, inputs: int) -> tuple[int, int]:
@@ -86,8 +86,13 @@ def _shard_of(shard: str | None, inputs: int) -> tuple[int, int]:
 
 def with_inputs(made_by: Mapping[str, Any], job: Job) -> dict[str, Any]:
     """`made_by` for this job: with what it was made from, where that can be known, so that it is not made again."""
-    inputs = [_content(name) for name in job.inputs] if job.output != STANDARD else [None]
-    return {**made_by, "inputs": inputs} if None not in inputs else dict(made_by)
+    digest = hashlib.sha256()
+    for name in job.inputs:
+        content = _content(name) if job.output != STANDARD else None
+        if content is None:
+            return dict(made_by)
+        digest.update(content.encode() + b"\n")
+    return {**made_by, "inputs": digest.hexdigest()}
 
 
 def is_done(job: Job, made_by: Mapping[str, Any]) -> bool:
@@ -99,7 +104,7 @@ def is_done(job: Job, made_by: Mapping[str, Any]) -> bool:
 
 
 def _content(name: str) -> str | None:
-    """Names what a file or object holds, by its seal or else its bytes; None for what can be read once only."""
+    """What tells a file or object from others, by its seal or else its bytes; None for what can be read once only."""
     if name == STANDARD or (not is_url(name) and not Path(name).is_file()):
         return None
     found = end_seal(name)

@@ -141,9 +141,10 @@ class ArrayWriter:
         self._dtype = np.dtype(dtype)
         self._tail_shape = () if width is None else (width,)
         self._digest = Digest()
-        sink.write(self._header(*_OPENING[::-1]) if sink.is_pipe else self._header(0))
+        self._bytes = 0
+        self._send(self._header(*_OPENING[::-1]) if sink.is_pipe else self._header(0))
         if sink.is_pipe:
-            sink.write(_byte_array(encode(Announcement(kind, made_by))))
+            self._send(_byte_array(encode(Announcement(kind, made_by))))
 
     @property
     def rows(self) -> int:
@@ -154,16 +155,22 @@ class ArrayWriter:
         """Add rows, shape (n, width) or (n,)."""
         data = np.ascontiguousarray(rows, dtype=self._dtype).reshape(-1).view("u1").data
         if self._sink.is_pipe:
-            self._sink.write(self._header(len(rows)))
-        self._sink.write(data)
+            self._send(self._header(len(rows)))
+        self._send(data)
         self._digest.add_rows(data, len(rows))
 
     def finish(self) -> None:
         """Mend the header and add the seal."""
-        seal = Seal(self._kind, self.rows, self._digest.hexdigest(), tuple(self.records), self._made_by, self.notes)
-        self._sink.write(_byte_array(encode(seal)))
+        position = self._bytes + len(_byte_array(b""))  # a header is as long whatever it counts
+        seal = Seal(self._kind, self.rows, self._digest.hexdigest(), tuple(self.records), self._made_by, self.notes,
+                    position)
+        self._send(_byte_array(encode(seal)))
         if not self._sink.is_pipe:
             self._sink.patch(0, self._header(self.rows))
+
+    def _send(self, data: bytes | memoryview) -> None:
+        self._sink.write(data)
+        self._bytes += len(data)
 
     def _header(self, rows: int, version: int = 1) -> bytes:
         """numpy pads headers for the first axis to grow in place: the length does not depend on `rows`."""

@@ -14,6 +14,8 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 GZIP_MAGIC = b"\x1f\x8b"
 #: Of the sixteen skippable frames (RFC 8878, 3.1.2) the one our seals use.
 SEAL_MAGIC = b"\x5d\x2a\x4d\x18"
+#: What a skippable frame has before its payload: its magic number and the payload's length.
+MARKER_HEADER_BYTES = 8
 
 #: A zstd frame of no data that only we write: single segment, content size 0, an empty block before the empty last one
 #: (RFC 8878, 3.1.1). In a pipe it comes first, because some readers (polars) want data before a skippable frame; being
@@ -64,7 +66,7 @@ def _zstd_frames(source: ByteSource, window_bytes: int) -> Iterator[bytes | Mark
                 what = "cut short: it ends, or another stream begins, before it has said what it is"
                 raise DataError(source.name, what, "see the message of the command before this one")
         elif _is_skippable(magic):
-            length = int.from_bytes(source.read_exactly(8)[4:], "little")
+            length = int.from_bytes(source.read_exactly(MARKER_HEADER_BYTES)[4:], "little")
             if length <= MAX_SEAL_BYTES:
                 yield Marker(source.read_exactly(length))
             else:

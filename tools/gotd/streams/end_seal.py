@@ -7,9 +7,13 @@ from gotd.streams.locations import is_url
 from gotd.streams.seal import MAX_SEAL_BYTES, PREFIX, Seal, decode
 from gotd.streams.sources import read_tail
 
+#: Most seals are no longer; only where one is, more of the file is read.
+_USUAL_SEAL_BYTES = 1 << 16
+_END = b'"}'
+
 
 class EndSeal(NamedTuple):
-    """The last seal of a file, and the file's size in bytes: files put one after the other have a last seal, too."""
+    """The one seal of a file, and the file's size in bytes."""
 
     seal: Seal
     size: int
@@ -21,18 +25,30 @@ class EndSeal(NamedTuple):
 
 
 def end_seal(path: str) -> EndSeal | None:
-    """The seal that a file or URL ends with; None where there is none, or no such file."""
+    """The seal that a file or URL ends with; None where none speaks for the whole file, or there is no such file.
+
+    The last seal of files put one after the other speaks for the last of them only.
+    """
     try:
-        tail, size = read_tail(path, MAX_SEAL_BYTES)
+        tail, size = read_tail(path, _USUAL_SEAL_BYTES)
+        if _may_be_cut(tail, size):
+            tail, size = read_tail(path, MAX_SEAL_BYTES)
     except GotdError:
         if is_url(path):  # stores tell a missing object in many ways; whoever opens it next will say what is wrong
             return None
         raise
     start = tail.rfind(PREFIX)
-    if start < 0 or not tail.endswith(b'"}'):
+    if start < 0 or not tail.endswith(_END):
         return None
     try:
         message = decode(tail[start:], path)
     except DataError:
         return None
-    return EndSeal(message, size) if isinstance(message, Seal) else None
+    if not isinstance(message, Seal) or message.position != size - len(tail) + start:
+        return None
+    return EndSeal(message, size)
+
+
+def _may_be_cut(tail: bytes, size: int) -> bool:
+    """Whether the end of a file looks like that of a seal which begins before it."""
+    return tail.endswith(_END) and PREFIX not in tail and len(tail) < size

@@ -1,5 +1,6 @@
 """Scores and the records they belong to: which file goes with which, and the proof that they do."""
 
+from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -38,8 +39,7 @@ def pairs(scores: str, records: Sequence[str]) -> list[Pair]:
     if STANDARD in records:
         raise UsageError(f"standard input has no name: the scores in {scores} are those of files; name the files")
     found = [Pair(f"{scores.rstrip('/')}/{stem(name)}.npy", [name]) for name in records]
-    stems = [pair.scores for pair in found]
-    twice = sorted({name for name in stems if stems.count(name) > 1})
+    twice = sorted(name for name, count in Counter(pair.scores for pair in found).items() if count > 1)
     if twice:
         raise GotdError(f"{twice[0]}: two files of records have that name; give them one after the other, apart")
     missing = [file for pair in found for file in (pair.scores, *pair.records)
@@ -58,7 +58,7 @@ class Proof:
 
     def __init__(self, pair: Pair, rows: int, runs: Sequence[RecordRun]) -> None:
         self._pair, self._rows = pair, rows
-        self._runs = list(runs)
+        self._runs = deque(runs)
         self._digest = Digest()
         self.records = 0
 
@@ -73,7 +73,7 @@ class Proof:
                 self._compare()
 
     def _compare(self) -> None:
-        run = self._runs.pop(0)
+        run = self._runs.popleft()
         if run.digest not in (None, self._digest.hexdigest()):
             what = f"scores of other records than {', '.join(self._pair.records)}, or in another order"
             raise DataError(self._pair.scores, what, _REMEDY)

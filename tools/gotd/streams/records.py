@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import zstandard
 
 from gotd.errors import DataError
-from gotd.streams.compression import OPENING_FRAME, Marker, decompressed, marker_frame
+from gotd.streams.compression import MARKER_HEADER_BYTES, OPENING_FRAME, Marker, decompressed, marker_frame
 from gotd.streams.json_fields import parse_object
 from gotd.streams.seal import PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
@@ -159,11 +159,12 @@ class RecordWriter:
         self.notes: dict[str, Any] = {}
         self._made_by = made_by
         self._held = bytearray()
+        self._bytes = 0
         self._digest = Digest()
         self._sealed = not sink.name.endswith(_UNSEALED)
         self._encoder: Any = _encoder(sink)
         if self._sealed and sink.is_pipe:
-            sink.write(OPENING_FRAME + marker_frame(encode(Announcement("records", made_by))))
+            self._send(OPENING_FRAME + marker_frame(encode(Announcement("records", made_by))))
 
     @property
     def rows(self) -> int:
@@ -184,15 +185,20 @@ class RecordWriter:
         """End the frame and seal it: only called when everything went well."""
         self._emit(bytes(self._held))
         if self._encoder is not None:
-            self._sink.write(self._encoder.flush())
+            self._send(self._encoder.flush())
         if self._sealed:
-            seal = Seal("records", self.rows, self._digest.hexdigest(), made_by=self._made_by, notes=self.notes)
-            self._sink.write(marker_frame(encode(seal)))
+            seal = Seal("records", self.rows, self._digest.hexdigest(), made_by=self._made_by, notes=self.notes,
+                        position=self._bytes + MARKER_HEADER_BYTES)
+            self._send(marker_frame(encode(seal)))
 
     def _emit(self, block: bytes) -> None:
         data = block if self._encoder is None else self._encoder.compress(block)
         if data:
-            self._sink.write(data)
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        self._sink.write(data)
+        self._bytes += len(data)
 
 
 #: Plain text and gzip have no place for a seal.

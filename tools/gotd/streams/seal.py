@@ -9,6 +9,8 @@ A seal is one line of JSON. Inside zstd it travels in a skippable frame, after a
     digest   SHA-256 of the rows themselves
     records  of vectors and scores: the records the rows belong to, row i to record i, as runs [rows, SHA-256]; the
              digest is null where nothing says what the run was made from
+    position bytes of its stream before this line: where several streams stand in one file, one after the other, the
+             last seal is elsewhere, and speaks for the last stream only
     made_by  tool, version, options and whatever identifies its models
     notes    counts and the like, to be read by people: nothing is ever compared with them
     check    digest of the line itself, so that a flipped bit in the seal does not pass for another truth
@@ -29,8 +31,9 @@ from gotd.errors import DataError, GotdError
 
 FORMAT = 1
 PREFIX = b'{"gotd":'
-#: Longest seal we write or believe, in bytes; a longer skippable frame belongs to somebody else.
-MAX_SEAL_BYTES = 1 << 16
+#: Longest seal we write or believe, in bytes; a longer skippable frame belongs to somebody else. Scores of 200,000
+#: shards in one file have a run of records for each, of 75 bytes.
+MAX_SEAL_BYTES = 1 << 24
 _CHECK_HEX_DIGITS = 16
 
 MadeBy = Mapping[str, Any]
@@ -67,20 +70,29 @@ class Seal:
     records: tuple[RecordRun, ...] = ()
     made_by: MadeBy = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
+    position: int | None = None
 
 
 def encode(message: Seal | Announcement) -> bytes:
-    """One line of JSON without the newline, the same bytes for the same message."""
+    """One line of JSON without the newline, the same bytes for the same message.
+
+    Raises: GotdError where it would be longer than any reader believes.
+    """
     body: dict[str, Any] = {"gotd": FORMAT, "kind": message.kind}
     if isinstance(message, Seal):
         body |= {"rows": message.rows, "digest": message.digest, "records": [list(run) for run in message.records]}
+        body |= {} if message.position is None else {"position": message.position}
     else:
         body |= {"opens": True}
     body["made_by"] = message.made_by
     if isinstance(message, Seal) and message.notes:
         body["notes"] = message.notes
     line = orjson.dumps(body)
-    return line[:-1] + b',"check":"' + _check(line) + b'"}'
+    line = line[:-1] + b',"check":"' + _check(line) + b'"}'
+    if len(line) > MAX_SEAL_BYTES:
+        what = f"its seal would take {len(line):,} bytes, the most is {MAX_SEAL_BYTES:,}"
+        raise GotdError(f"too many inputs for one output: {what}; write one output for each input with -o DIR/")
+    return line
 
 
 def decode(payload: bytes, place: str) -> Seal | Announcement:
@@ -109,7 +121,9 @@ def _message(body: dict[str, Any], place: str) -> Seal | Announcement:
     if not all(isinstance(run.digest, str | None) for run in runs):
         raise TypeError("records")
     notes = _typed(body, "notes", dict | None) or {}
-    return Seal(_typed(body, "kind", str), _count(body["rows"]), _typed(body, "digest", str), runs, made_by, notes)
+    position = None if body.get("position") is None else _count(body["position"])
+    return Seal(_typed(body, "kind", str), _count(body["rows"]), _typed(body, "digest", str), runs, made_by, notes,
+                position)
 
 
 def _typed(body: dict[str, Any], name: str, kind: Any) -> Any:

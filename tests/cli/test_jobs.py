@@ -1,0 +1,58 @@
+"""Which inputs make which output: with thousands of them, and with files that change under their names."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gotd.cli._jobs import Job, jobs, with_inputs
+from gotd.errors import GotdError
+from gotd.streams.pairing import pairs
+from gotd.streams.seal import Seal, encode
+from workdir import Workdir
+
+
+def many(folder: Path, count: int) -> list[str]:
+    """So many tiny files, no two alike."""
+    names = [folder / f"{number}.jsonl" for number in range(count)]
+    for number, name in enumerate(names):
+        name.write_text(f'{{"text":"{number}"}}\n')
+    return list(map(str, names))
+
+
+def test_the_seal_of_an_output_does_not_grow_with_its_inputs(tmp_path: Path) -> None:
+    names = many(tmp_path, 1000)
+    made_by = with_inputs({}, Job(names, "x.npy"))
+    assert len(encode(Seal("vectors", 0, "", made_by=made_by))) < 300
+    Path(names[500]).write_text('{"text":"another"}\n')
+    assert with_inputs({}, Job(names, "x.npy")) != made_by
+    assert with_inputs({}, Job(names[::-1], "x.npy")) != with_inputs({}, Job(names, "x.npy"))
+
+
+def test_every_name_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = many(tmp_path, 50)
+    looked: list[str] = []
+    find = os.path.realpath
+    monkeypatch.setattr(os.path, "realpath", lambda name: looked.append(name) or find(name))
+    assert len(jobs(names, f"{tmp_path}/out/", ".npy", None)) == 50
+    assert len(looked) == 100
+
+
+def test_two_of_one_name_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(GotdError, match="several inputs are called a"):
+        jobs(["x/a.jsonl", "b.jsonl", "y/a.jsonl"], f"{tmp_path}/out/", ".npy", None)
+    with pytest.raises(GotdError, match=r"a\.npy: two files of records have that name"):
+        pairs(str(tmp_path), ["x/a.jsonl", "b.jsonl", "y/a.jsonl"])
+
+
+def test_a_changed_part_of_files_put_together_is_seen(chain: Workdir) -> None:
+    chain.ok("head -150 pool.jsonl | ds-embed --dimension 64 -o a.npy && cp a.npy b.npy")
+    chain.ok("tail -150 pool.jsonl | ds-embed --dimension 64 -o c.npy")
+    line = "ds-score --target target.npz all.npy -o s.npy"
+    chain.ok(f"cat a.npy b.npy > all.npy && {line}")
+    assert chain.run("ds-score --target target.npz all.npy --dry-run").out.splitlines()[1].split(b"\t")[1] == b"?"
+    assert "already complete" in chain.ok(line).err
+    chain.ok("cat c.npy b.npy > all.npy")
+    assert "already complete" not in chain.ok(line).err
+    chain.ok("ds-score --target target.npz c.npy b.npy -o expected.npy")
+    chain.ok("python -c \"import numpy as np; assert (np.load('s.npy') == np.load('expected.npy')).all()\"")
