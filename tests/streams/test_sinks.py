@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gotd.errors import GotdError
+from gotd.streams import sinks
 from gotd.streams.sinks import open_output
 
 
@@ -64,3 +65,33 @@ def test_a_link_stays_a_link_and_its_file_is_replaced(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(GotdError, match="nowhere"):
         write(tmp_path / "nowhere" / "x", b"")
+
+
+@pytest.mark.parametrize("planted", ["folder", "link"])
+def test_a_temporary_name_that_cannot_be_had_is_left_alone(tmp_path: Path, planted: str) -> None:
+    name = tmp_path / f".x.{socket.gethostname()}.tmp"
+    (tmp_path / "other").write_bytes(b"other")
+    if planted == "folder":
+        name.mkdir()
+    else:
+        name.symlink_to("other")
+    write(tmp_path / "x", b"whole")
+    assert (tmp_path / "x").read_bytes() == b"whole"
+    assert (tmp_path / "other").read_bytes() == b"other"
+    assert names(tmp_path) == sorted([name.name, "other", "x"])
+    name.rmdir() if planted == "folder" else name.unlink()
+
+
+def test_a_temporary_file_renamed_before_it_was_locked_is_another_runs(tmp_path: Path,
+                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    name = tmp_path / f".x.{socket.gethostname()}.tmp"
+
+    def lock(*_: object) -> None:
+        name.rename(tmp_path / "y")
+        name.write_bytes(b"a third run's")
+
+    monkeypatch.setattr(sinks.fcntl, "flock", lock)
+    write(tmp_path / "x", b"whole")
+    assert (tmp_path / "x").read_bytes() == b"whole"
+    assert name.read_bytes() == b"a third run's"
+    name.unlink()

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from gotd.cli._frame import Run, peak_megabytes
@@ -9,7 +10,7 @@ from gotd.cli._jobs import Job, is_done, with_inputs
 from gotd.errors import DataError, UsageError
 from gotd.streams.compression import Marker, decompressed
 from gotd.streams.end_seal import end_seal
-from gotd.streams.locations import STANDARD
+from gotd.streams.locations import STANDARD, is_url
 from gotd.streams.npy_header import MAGIC
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource, open_input
@@ -105,8 +106,10 @@ class _Input(NamedTuple):
 def report(found: Sequence[Job], made_by: Mapping[str, Any], work: Work, inputs: int, run: Run) -> str:
     """Jobs with their state, then rows, seconds, bytes and memory of those to make."""
     begun = run.seconds
-    if any(STANDARD in job.inputs for job in found):
-        raise UsageError("--dry-run looks at files: name them instead of standard input")
+    for name in (name for job in found for name in job.inputs):
+        if name == STANDARD or not (is_url(name) or Path(name).is_file() or not Path(name).exists()):
+            what = "standard input" if name == STANDARD else f"{name}, which is none"
+            raise UsageError(f"--dry-run looks at files: name them instead of {what}")
     done = [end_seal(job.output) is not None and is_done(job, with_inputs(made_by, job)) for job in found]
     limit = min(_LOOK_BYTES_EACH, _LOOK_BYTES // sum(len(job.inputs) for job in found))
     seen = [[_look(name, limit) for name in job.inputs] for job in found]

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import os
 import secrets
+import select
 import socket
 import stat
 import sys
@@ -56,6 +57,9 @@ class _DescriptorSink:
     def _guard(self, call: Any, *arguments: Any) -> int:
         try:
             return int(call(*arguments))
+        except BlockingIOError:  # whoever shares the descriptor has made it non-blocking
+            select.select([], [self._descriptor], [])
+            return 0
         except OSError as error:
             if self.name == "<stdout>" and error.errno == errno.EPIPE:
                 raise StdoutClosed from error
@@ -125,18 +129,32 @@ def _temporary_beside(target: Path) -> tuple[int, Path]:
     the same time finds it locked and takes a random name. (Locks may hold on one host only; names never meet across.)
     """
     name = target.with_name(f".{target.name}.{socket.gethostname()}.tmp")
-    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT, 0o666)
+    descriptor = _taken_over(name)
+    if descriptor is None:
+        name = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    return descriptor, name
+
+
+def _taken_over(name: Path) -> int | None:
+    """An open, empty, locked file of that name; None where it cannot be had.
+
+    It may be locked by another run, another user's, a link to elsewhere, or on a file system without locks.
+    """
+    try:
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError:
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Whoever held the lock before may have renamed the file: then it is no longer ours to write.
         if name.stat().st_ino == os.fstat(descriptor).st_ino:
             os.ftruncate(descriptor, 0)
-            return descriptor, name
-    except OSError:  # locked by another run, or a file system without locks
+            return descriptor
+    except OSError:
         pass
     os.close(descriptor)
-    name = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
-    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), name
+    return None
 
 
 @contextlib.contextmanager

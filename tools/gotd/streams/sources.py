@@ -2,16 +2,39 @@
 
 import contextlib
 import os
+import select
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.locations import PIECE_BYTES, STANDARD, is_url
 from gotd.streams.stores import NoSuchObject, RemoteObject, objects_under
+
+
+class Readable(Protocol):
+    """What bytes are read from, whatever it is."""
+
+    def read(self, limit: int, /) -> bytes:
+        """Between 1 and `limit` bytes; none at the end."""
+
+
+class StandardInput:
+    """Reads a descriptor that others may share: where one of them has made it non-blocking, it is waited for."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self, limit: int) -> bytes:
+        """Between 1 and `limit` bytes; none at the end."""
+        while True:
+            try:
+                return os.read(self._descriptor, limit)
+            except BlockingIOError:
+                select.select([self._descriptor], [], [])
 
 
 class ByteSource:
@@ -20,7 +43,7 @@ class ByteSource:
     name : for messages; size : in bytes where it is known beforehand (regular files, objects), else None
     """
 
-    def __init__(self, raw: IO[bytes] | RemoteObject, name: str, size: int | None = None) -> None:
+    def __init__(self, raw: Readable, name: str, size: int | None = None) -> None:
         self.name = name
         self.size = size
         self._raw = raw
@@ -32,7 +55,7 @@ class ByteSource:
             piece, self._ahead = self._ahead[:limit], self._ahead[limit:]
             return piece
         try:
-            return self._raw.read(limit) or b""
+            return self._raw.read(limit)
         except OSError as error:
             what = f"{self.name}: {error.strerror or error}"
             raise GotdError(f"{what}; the input could not be read to its end") from error
@@ -69,8 +92,7 @@ def open_input(path: str) -> Iterator[ByteSource]:
         if sys.stdin is None or sys.stdin.isatty():
             what = "closed" if sys.stdin is None else "a terminal"
             raise UsageError(f"standard input is {what}: name a file, or pipe data in")
-        with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as raw:
-            yield ByteSource(raw, "<stdin>")
+        yield ByteSource(StandardInput(sys.stdin.fileno()), "<stdin>")
         return
     if is_url(path):
         with RemoteObject(path) as remote:
@@ -78,6 +100,13 @@ def open_input(path: str) -> Iterator[ByteSource]:
         return
     with _open_local(path) as file:
         yield ByteSource(file, path, _regular_size(file))
+
+
+def opened_in_turn(names: Sequence[str]) -> Iterator[ByteSource]:
+    """Each input, open until the next one is asked for."""
+    for name in names:
+        with open_input(name) as source:
+            yield source
 
 
 def _open_local(path: str) -> IO[bytes]:
@@ -124,11 +153,16 @@ def _copy(name: str, copy: str) -> None:
 
 
 def read_tail(path: str, limit: int) -> tuple[bytes, int]:
-    """The last `limit` bytes of a file or URL (all of a shorter one), and its size; nothing where it does not exist."""
+    """The last `limit` bytes of a file or URL (all of a shorter one), and its size; nothing where it does not exist.
+
+    Nothing of a pipe or a device either: opening one may wait for somebody, and it has no end to look at.
+    """
     try:
         if is_url(path):
             with RemoteObject(path) as remote:
                 return remote.tail(limit)
+        if not Path(path).is_file():
+            return b"", 0
         with open(path, "rb") as raw:
             end = raw.seek(0, os.SEEK_END)
             raw.seek(max(0, end - limit))
