@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from gotd.streams.json_fields import parse_object, text_of
 from gotd.streams.pairing import Pair, Proof
 from gotd.streams.records import Record, RecordReader, Skipping, read_records
 from gotd.streams.seal import Seal
-from gotd.streams.sources import open_input
+from gotd.streams.sources import open_input, opened_in_turn
 
 
 class Reading(NamedTuple):
@@ -153,10 +152,10 @@ def _side_by_side(pair: Pair, targets: set[str], reading: Reading) -> Iterator[t
         rows = sum(len(block) for block in first.blocks())
     targets |= _targets(first.verifier.seals)
     proof = Proof(pair, rows, [run for seal in first.verifier.seals for run in seal.records])
-    with ExitStack() as stack:
-        scores = _Queue(ArrayReader(stack.enter_context(open_input(pair.scores)), "scores").blocks())
-        for name in pair.records:
-            reader = RecordReader(stack.enter_context(open_input(name)), reading.long_window)
+    with open_input(pair.scores) as source:
+        scores = _Queue(ArrayReader(source, "scores").blocks())
+        for opened in opened_in_turn(pair.records):
+            reader = RecordReader(opened, reading.long_window)
             for batch in read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key)):
                 proof.add_lines([record.line for record in batch])
                 taken = scores.take(len(batch))

@@ -1,6 +1,6 @@
 """Rules that read texts: records in, scores out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ def text_batches(files: Sequence[str], text_key: str, skipping: Skipping, long_w
                 yield [record.fields[text_key] for record in window]
 
 
-def _windows(sources: Sequence[ByteSource], text_key: str, skipping: Skipping, long_window: bool,
+def _windows(sources: Iterable[ByteSource], text_key: str, skipping: Skipping, long_window: bool,
              digest: Digest | None = None, hint: str = "") -> Windows:
     """Records that have a text, of all sources in order."""
 
@@ -84,7 +84,7 @@ class TextTarget:
         self.scorer: TextScorer = module(rule(summary["method"])).Scorer(arrays, summary, threads)
 
 
-def score_texts(sources: Sequence[ByteSource], sink: Sink, arrays_wanted: bool, ours: TextTarget, made_by: MadeBy,
+def score_texts(sources: Iterable[ByteSource], sink: Sink, arrays_wanted: bool, ours: TextTarget, made_by: MadeBy,
                 skipping: Skipping, long_window: bool, run: Run) -> None:
     """Scores as an array, sealed with the records they belong to, or records with "score"."""
     digest = Digest()

@@ -1,7 +1,8 @@
 """ds-score: the score of every row against a fitted target."""
 
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,11 +22,9 @@ from gotd.streams.npy_header import MAGIC
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
 from gotd.streams.seal import Digest, MadeBy, RecordRun, Verifier, made_by, require_same_embedder
 from gotd.streams.sinks import Sink, open_output
-from gotd.streams.sources import ByteSource, open_input
+from gotd.streams.sources import ByteSource, opened_in_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     import numpy as np
 
     from gotd.methods.protocol import RowScorer
@@ -73,19 +72,11 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     complete = 0
 
     def work(job: Job, sink: Sink, mine: MadeBy, run: Run) -> None:
-        with ExitStack() as stack:
-            sources = [stack.enter_context(open_input(name)) for name in job.inputs]
-            if texts is None and sources[0].peek(len(MAGIC)) == MAGIC:
-                _score_vectors(sources, ArrayWriter(sink, "scores", "<f4", None, mine), ours, run)
-                return
-            arrays_wanted = job.output.endswith(".npy")
-            if texts:
-                score_texts(sources, sink, arrays_wanted, texts, mine, skipping, long_window, run)
-            else:
-                digest = Digest()
-                readers = [RecordReader(source, long_window) for source in sources]
-                scored = _scored(readers, ours, skipping, digest, run)
-                write_scored(scored, digest, sink, arrays_wanted, mine, run)
+        sources, arrays_wanted = opened_in_turn(job.inputs), job.output.endswith(".npy")
+        if texts:
+            score_texts(sources, sink, arrays_wanted, texts, mine, skipping, long_window, run)
+        else:
+            _score(sources, sink, arrays_wanted, ours, mine, skipping, long_window, run)
 
     if dry_run:
         print_text(report(found, maker, work, len(files), run))
@@ -171,7 +162,20 @@ class _Target:
         return found
 
 
-def _score_vectors(sources: list[ByteSource], writer: ArrayWriter, ours: _Target, run: Run) -> None:
+def _score(sources: Iterator[ByteSource], sink: Sink, arrays_wanted: bool, ours: _Target, mine: MadeBy,
+           skipping: Skipping, long_window: bool, run: Run) -> None:
+    """Vectors, or records that carry them, by the first bytes of the first source."""
+    first = next(sources)
+    every = chain([first], sources)
+    if first.peek(len(MAGIC)) == MAGIC:
+        _score_vectors(every, ArrayWriter(sink, "scores", "<f4", None, mine), ours, run)
+        return
+    digest = Digest()
+    readers = (RecordReader(source, long_window) for source in every)
+    write_scored(_scored(readers, ours, skipping, digest, run), digest, sink, arrays_wanted, mine, run)
+
+
+def _score_vectors(sources: Iterable[ByteSource], writer: ArrayWriter, ours: _Target, run: Run) -> None:
     for source in sources:
         reader = ArrayReader(source, "vectors")
         for scores in run.until_enough(ours.stream(_fitting(reader, ours), source.name)):
@@ -195,7 +199,7 @@ def _fitting(reader: ArrayReader, ours: _Target) -> "Iterator[np.ndarray]":
         yield block
 
 
-def _scored(readers: list[RecordReader], ours: _Target, skipping: Skipping, digest: Digest,
+def _scored(readers: Iterable[RecordReader], ours: _Target, skipping: Skipping, digest: Digest,
             run: Run) -> "Iterator[tuple[list[Record], np.ndarray]]":
     """Records that carry vectors, window by window with their scores. digest : takes in the records."""
     for reader in readers:
