@@ -1,8 +1,10 @@
 """A stream that is cut, flipped or followed by garbage is an error, never a shorter or another stream."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -238,3 +240,40 @@ def test_arrays_that_are_no_vectors_are_refused(array: np.ndarray, said: str, tm
     with pytest.raises(DataError) as caught:
         read_vectors((tmp_path / "x.npy").read_bytes(), True)
     assert said in str(caught.value)
+
+
+def test_a_frame_whose_end_the_decoder_has_not_seen_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless:
+        eof = False
+
+        def decompressobj(self) -> "Endless":
+            return self
+
+        def decompress(self, _: bytes) -> bytes:
+            return b""
+
+    monkeypatch.setattr(zstandard, "ZstdDecompressor", lambda **_: Endless())
+    with pytest.raises(DataError, match="a frame without an end"):
+        read_lines(record_stream(False), True)
+
+
+def with_dictionary(plain: bytes) -> bytes:
+    dictionary = zstandard.train_dictionary(2000, [plain + b"%d" % number for number in range(500)])
+    return zstandard.ZstdCompressor(dict_data=dictionary).compress(plain)
+
+
+@pytest.mark.parametrize(("data", "said"), [
+    (bz2.compress(b"{}"), "bzip2, which is not read; make it JSON Lines"), (lzma.compress(b"{}"), "xz, which is not"),
+    (with_dictionary(b"market shares"), "needs a zstd dictionary; compress it again without"),
+    # A frame of no data that asks for a window of 256 MiB (RFC 8878, 3.1.1.1.2); below, one of 4 GiB.
+    (b"\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00", "needs a zstd window over 128 MiB; pass --long"),
+])
+def test_what_cannot_be_read_is_called_what_it_is(data: bytes, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        read_lines(data, True)
+
+
+def test_a_window_that_long_does_not_allow_either() -> None:
+    reader = RecordReader(ByteSource(io.BytesIO(b"\x28\xb5\x2f\xfd\x00\xb0\x01\x00\x00"), "x"), long_window=True)
+    with pytest.raises(DataError, match="over 2048 MiB; compress it again with less"):
+        list(reader.batches())

@@ -26,6 +26,9 @@ OPENING_FRAME = ZSTD_MAGIC + b"\x20\x00" + b"\x00\x00\x00" + b"\x01\x00\x00"
 USUAL_WINDOW_BYTES = 1 << 27
 LONG_WINDOW_BYTES = 1 << 31
 
+#: Formats we do not read, by their first bytes.
+_OTHERS = {b"BZh": "bzip2", b"\xfd7zX": "xz", b"PK\x03\x04": "zip", b"PAR1": "Parquet"}
+
 #: A block's header, and the type of block that is one byte many times.
 _BLOCK_HEADER_BYTES = 3
 _REPEATED_BYTE = 1
@@ -49,6 +52,9 @@ def decompressed(source: ByteSource, long_window: bool = False) -> Iterator[byte
     elif head[:2] == GZIP_MAGIC:
         yield from _gzip_members(source)
     else:
+        for magic, kind in _OTHERS.items():
+            if head.startswith(magic):
+                raise DataError(source.name, f"{kind}, which is not read", "make it JSON Lines, plain, zstd or gzip")
         while piece := source.read_some():
             yield piece
 
@@ -72,12 +78,12 @@ def _zstd_frames(source: ByteSource, window_bytes: int) -> Iterator[bytes | Mark
             else:
                 _skip(source, length)
         elif magic == ZSTD_MAGIC:
-            yield from _zstd_frame(source, decompressor)
+            yield from _zstd_frame(source, decompressor, window_bytes)
         else:
             raise DataError(source.name, "bytes that are not zstd follow a zstd frame", "fetch or make the file again")
 
 
-def _zstd_frame(source: ByteSource, decompressor: zstandard.ZstdDecompressor) -> Iterator[bytes]:
+def _zstd_frame(source: ByteSource, decompressor: zstandard.ZstdDecompressor, window_bytes: int) -> Iterator[bytes]:
     """One block at a time, so that no step makes more than the 128 KiB that a block can hold, whoever made the file.
 
     Source: RFC 8878, 3.1.1.
@@ -89,11 +95,11 @@ def _zstd_frame(source: ByteSource, decompressor: zstandard.ZstdDecompressor) ->
     while not last:
         block = int.from_bytes(piece[-_BLOCK_HEADER_BYTES:], "little")
         last = bool(block & 1)
-        yield from _decoded(source, frame, piece)
+        yield from _decoded(source, frame, piece, window_bytes)
         size = 1 if block >> 1 & 3 == _REPEATED_BYTE else block >> 3
         piece = source.read_exactly(size + (checksum if last else _BLOCK_HEADER_BYTES))
     if piece:  # nothing follows an empty block without a checksum
-        yield from _decoded(source, frame, piece)
+        yield from _decoded(source, frame, piece, window_bytes)
     if not frame.eof:
         raise DataError(source.name, "damaged zstd data (a frame without an end)", "fetch or make the file again")
 
@@ -106,12 +112,16 @@ def _frame_sizes(descriptor: int) -> tuple[int, int]:
     return 5 + (1 - single_segment) + dictionary + content_size, 4 * (descriptor >> 2 & 1)
 
 
-def _decoded(source: ByteSource, frame: Any, piece: bytes) -> Iterator[bytes]:
+def _decoded(source: ByteSource, frame: Any, piece: bytes, window_bytes: int) -> Iterator[bytes]:
     try:
         plain = frame.decompress(piece)
     except zstandard.ZstdError as error:
         if "too much memory" in str(error):
-            raise DataError(source.name, "needs a zstd window over 128 MiB", "pass --long to allow it") from error
+            what = f"needs a zstd window over {window_bytes >> 20} MiB"
+            remedy = "pass --long to allow it" if window_bytes < LONG_WINDOW_BYTES else "compress it again with less"
+            raise DataError(source.name, what, remedy) from error
+        if "Dictionary mismatch" in str(error):
+            raise DataError(source.name, "needs a zstd dictionary", "compress it again without one") from error
         raise DataError(source.name, f"damaged zstd data ({error})", "fetch or make the file again") from error
     if plain:
         yield plain
