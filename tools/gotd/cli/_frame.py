@@ -20,11 +20,12 @@ DONE, FAILED, USAGE, INTERRUPTED, READER_GONE, TERMINATED = 0, 1, 2, 130, 141, 1
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived."""
+    """SIGTERM arrived, or the terminal went away."""
 
 
 Item = TypeVar("Item")
 
+_STDERR = 2
 #: Where nobody watches, progress is a line a minute.
 _SECONDS_BETWEEN_LINES = 60.0
 
@@ -38,7 +39,7 @@ class Run:
         self._rates: list[tuple[int, str]] = []
         self._tool, self._quiet = tool, quiet
         self._start = self._told = time.monotonic()
-        self._bar = _bar(tool) if not quiet and sys.stderr is not None and sys.stderr.isatty() else None
+        self._bar = _bar(tool) if not quiet and sys.stderr.isatty() else None
 
     def advance(self, rows: int) -> None:
         """Count rows, and show it."""
@@ -80,7 +81,7 @@ class Run:
         if not self._quiet:
             if self._bar is not None:
                 self._bar.clear()
-            print(f"{self._tool}: {message}", file=sys.stderr, flush=True)
+            _print_message(f"{self._tool}: {message}")
 
     def close(self) -> None:
         """The closing line."""
@@ -115,6 +116,14 @@ def print_text(text: str) -> None:
         raise GotdError(f"<stdout>: {error.strerror}") from error
 
 
+def _print_message(line: str) -> None:
+    """A line on stderr. Where it cannot be written nobody can be told, and that is no reason to fail."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 def _bar(tool: str) -> Any:
     from tqdm import tqdm
 
@@ -123,10 +132,18 @@ def _bar(tool: str) -> Any:
 
 def entry_point(command: click.Command) -> Callable[[], NoReturn]:
     """The function a console script calls."""
+    for option in command.params:
+        if isinstance(option, click.Option):
+            option.envvar = _variable(option)
 
     def main() -> NoReturn:
         tool = command.name or "ds"
+        if sys.stderr is None:  # it was closed: the next file we open would take its number, and the messages
+            os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)
+            sys.stderr = os.fdopen(_STDERR, "w")
         signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
+            signal.signal(signal.SIGHUP, _terminate)
         status = _status(command, tool)
         try:
             if sys.stdout is not None:
@@ -135,11 +152,16 @@ def entry_point(command: click.Command) -> Callable[[], NoReturn]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             gone = isinstance(error, BrokenPipeError)
             if not gone:
-                print(f"{tool}: error: <stdout>: {error.strerror}", file=sys.stderr)
+                _print_message(f"{tool}: error: <stdout>: {error.strerror}")
             status = status or (READER_GONE if gone else FAILED)
         sys.exit(status)
 
     return main
+
+
+def _variable(option: click.Option) -> str:
+    """The environment variable that sets an option: DS_ and the longest of its names."""
+    return "DS_" + max(option.opts, key=len).lstrip("-").replace("-", "_").upper()
 
 
 def _terminate(*_: Any) -> NoReturn:
@@ -148,7 +170,7 @@ def _terminate(*_: Any) -> NoReturn:
 
 def _status(command: click.Command, tool: str) -> int:
     try:
-        with command.make_context(tool, sys.argv[1:], auto_envvar_prefix="DS") as context:
+        with command.make_context(tool, sys.argv[1:]) as context:
             command.invoke(context)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
@@ -174,6 +196,5 @@ def _status(command: click.Command, tool: str) -> int:
 def _fail(tool: str, message: str, status: int) -> int:
     if os.environ.get("DS_DEBUG") == "1":
         traceback.print_exc()
-    with contextlib.suppress(OSError):
-        print(f"{tool}: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    _print_message(f"{tool}: error: {' '.join(message.split())}")
     return status

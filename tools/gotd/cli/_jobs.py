@@ -76,22 +76,35 @@ def _place(name: str) -> str:
 def _shard_of(shard: str | None, inputs: int) -> tuple[int, int]:
     """(i, n) of --shard, or of the Slurm array task where several inputs are there to be shared out."""
     if shard is None and inputs > 1 and "SLURM_ARRAY_TASK_ID" in os.environ:
-        first = int(os.environ.get("SLURM_ARRAY_TASK_MIN", "0"))
-        shard = f"{int(os.environ['SLURM_ARRAY_TASK_ID']) - first}/{os.environ.get('SLURM_ARRAY_TASK_COUNT', '1')}"
+        shard = _array_task()
     i, slash, n = (shard or "0/1").partition("/")
-    if not (slash and i.isdigit() and n.isdigit() and int(i) < int(n)):
+    if not (slash and i.isdecimal() and n.isdecimal() and int(i) < int(n)):
         raise UsageError(f"--shard {shard}: wanted I/N with I from 0 to N - 1, as 0/4")
     return int(i), int(n)
 
 
-def with_inputs(made_by: Mapping[str, Any], job: Job) -> dict[str, Any]:
-    """`made_by` for this job: with what it was made from, where that can be known, so that it is not made again."""
+def _array_task() -> str:
+    """I/N of this task of a Slurm array."""
+    task, first = os.environ["SLURM_ARRAY_TASK_ID"], os.environ.get("SLURM_ARRAY_TASK_MIN", "0")
+    try:
+        return f"{int(task) - int(first)}/{os.environ.get('SLURM_ARRAY_TASK_COUNT', '1')}"
+    except ValueError as error:
+        what = f"SLURM_ARRAY_TASK_ID={task} and SLURM_ARRAY_TASK_MIN={first} are not numbers"
+        raise UsageError(f"{what}: give --shard I/N") from error
+
+
+def with_inputs(made_by: Mapping[str, Any], job: Job, names_matter: bool = False) -> dict[str, Any]:
+    """`made_by` for this job: with what it was made from, where that can be known, so that it is not made again.
+
+    names_matter : whether the output's bytes depend on what its inputs are called, their folders apart
+    """
     digest = hashlib.sha256()
     for name in job.inputs:
         content = _content(name) if job.output != STANDARD else None
         if content is None:
             return dict(made_by)
-        digest.update(content.encode() + b"\n")
+        called = Path(name).name if names_matter else ""
+        digest.update(os.fsencode(f"{content} {called}\n"))
     return {**made_by, "inputs": digest.hexdigest()}
 
 
@@ -121,8 +134,9 @@ def _digest_of_bytes(name: str) -> str:
     return digest.hexdigest()
 
 
-def run_jobs(found: Sequence[Job], made_by: Mapping[str, Any]) -> Iterator[tuple[Job, dict[str, Any] | None]]:
+def run_jobs(found: Sequence[Job], made_by: Mapping[str, Any],
+             names_matter: bool = False) -> Iterator[tuple[Job, dict[str, Any] | None]]:
     """Each job with its own `made_by`, or with None where its output is complete already."""
     for job in found:
-        mine = with_inputs(made_by, job)
+        mine = with_inputs(made_by, job, names_matter)
         yield job, None if is_done(job, mine) else mine

@@ -6,22 +6,46 @@ from typing import Any
 
 import click
 
+from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
 from gotd.streams.sources import with_objects
 
 
 def listed(_context: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Puts the objects under s3://BUCKET/FOLDER/ in its place."""
+    """Puts the objects under s3://BUCKET/FOLDER/ in its place. Raises: UsageError for an input without a name."""
+    if "" in names:
+        raise UsageError("an input without a name: is a variable unset?")
     return tuple(with_objects(list(names)))
+
+
+def _written(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    """Where to write; standard output under any of its names is written as it is open, not replaced."""
+    if not name:
+        raise UsageError("-o: an output without a name: is a variable unset?")
+    return STANDARD if name in _STDOUT_NAMES else name
+
+
+def _readable(_context: click.Context, option: click.Parameter, key: str) -> str:
+    """The same name of a field. Raises: UsageError for one that no JSON can hold."""
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{option.opts[0]}: not UTF-8") from error
+    return key
+
+
+_STDOUT_NAMES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
 inputs = click.argument("files", nargs=-1, metavar="[FILE]...", callback=listed)
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no closing line.")
-text_key = click.option("--text-key", default="text", show_default=True, help="Field that holds the text.")
+text_key = click.option("--text-key", default="text", show_default=True, callback=_readable,
+                        help="Field that holds the text.")
 skip_invalid = click.option("--skip-invalid", type=click.IntRange(0), default=0, metavar="N", show_default=True,
                             help="Pass over up to N bad records, counted.")
 long = click.option("--long", "long_window", is_flag=True, help="Allow zstd windows up to 2 GiB (memory too).")
-output = click.option("-o", "--output", default=STANDARD, metavar="FILE|DIR/", help="Where to write; default stdout.")
+output = click.option("-o", "--output", default=STANDARD, metavar="FILE|DIR/", callback=_written,
+                      help="Where to write; default stdout.")
 threads = click.option("--threads", type=click.IntRange(1), default=None, metavar="N",
                        help="Default: SLURM_CPUS_PER_TASK, else the CPUs this process may use.")
 device = click.option("--device", default="auto", show_default=True, metavar="NAME",
@@ -40,4 +64,4 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 def thread_count(threads: int | None) -> int:
     """The CPUs to use: the option, what Slurm gave, or the affinity mask (os.cpu_count ignores both)."""
     slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    return threads or (int(slurm) if slurm.isdigit() and int(slurm) else len(os.sched_getaffinity(0)))
+    return threads or (int(slurm) if slurm.isdecimal() and int(slurm) else len(os.sched_getaffinity(0)))

@@ -8,6 +8,7 @@ from gotd.chunking import Chunk, Chunker, Document
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
+from gotd.errors import UsageError
 from gotd.streams.json_fields import object_line, quoted, raw_fields, text_of
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records
 from gotd.streams.seal import made_by
@@ -29,8 +30,9 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
     """Cut long texts and join short ones into records of about --chars characters, never more.
 
     Reads and writes records in order; joins only neighbours of one file. A whole document passes byte for byte; a
-    piece keeps its document's fields, joined ones keep the fields that agree, and "parts" names the documents. Holds
-    one document. Finished outputs are recognised by their seal and not made again.
+    piece keeps its document's fields, joined ones keep the fields that agree, and "parts" names the documents; one
+    without "id" is called FILE:LINE, without the folder. Holds one document. Finished outputs are recognised by their
+    seal and not made again.
 
     \b
     Examples:
@@ -38,6 +40,8 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
       zcat reviews.jsonl.gz | ds-chunk --chars 500 -o reviews.jsonl.zst
     """
     run = Run("ds-chunk", quiet)
+    if text_key in ("id", "parts"):
+        raise UsageError(f'--text-key {text_key}: chunks have an "{text_key}" of their own; rename that field first')
     found = jobs(files, output, ".jsonl.zst", shard)
     if has_nothing_to_do(found, files, run):
         return
@@ -45,7 +49,7 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
     chunker = Chunker(chars)
     written = complete = 0
     maker = made_by("ds-chunk", {"chars": chars, "text_key": text_key})
-    for job, mine in run_jobs(found, maker):
+    for job, mine in run_jobs(found, maker, names_matter=True):
         if mine is None:
             complete += 1
             continue

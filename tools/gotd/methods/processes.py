@@ -15,7 +15,7 @@ from gotd.errors import GotdError
 Piece = TypeVar("Piece")
 Made = TypeVar("Made")
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Processes(Generic[Piece, Made]):
@@ -81,7 +81,9 @@ def _forks(count: int, work: Callable[[Any], Any]) -> list[Connection]:
 def _serve(theirs: Connection, ours: list[Connection], work: Callable[[Any], Any]) -> None:
     """A copy's life: pieces in, what is made of them out, until the other end is closed, however that came about."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     for connection in ours:
         connection.close()
