@@ -63,6 +63,11 @@ def test_a_terminal_that_goes_away_leaves_nothing(chain: Workdir) -> None:
     assert not list(folder.iterdir())
 
 
+def test_a_copy_of_standard_input_is_called_standard_input(work: Workdir) -> None:
+    bad = b'{"text":"a","score":1}\n{"text":"b"}\n'
+    work.fails("ds-topk --fraction 0.5 | cat", "ds-topk: error: <stdin>:2: no number", stdin=bad)
+
+
 def test_the_environment_sets_every_option_by_its_name(chain: Workdir, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(chain.ok("ds-topk scored.jsonl.zst | zstdcat", DS_K="7").out.splitlines()) == 7
     from click import Context, Option

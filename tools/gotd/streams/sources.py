@@ -14,6 +14,21 @@ from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.locations import PIECE_BYTES, STANDARD, is_url
 from gotd.streams.stores import NoSuchObject, RemoteObject, objects_under
 
+#: What messages call standard input.
+_STDIN = "<stdin>"
+
+
+class _Copy(str):
+    """The path of a copy of what can be read once. Messages name what it is a copy of: nobody will find the copy."""
+
+    shown: str
+
+    def __new__(cls, name: str, path: Path) -> "_Copy":
+        """name : of what is copied."""
+        copy = super().__new__(cls, path)
+        copy.shown = _STDIN if name == STANDARD else name
+        return copy
+
 
 class Readable(Protocol):
     """What bytes are read from, whatever it is."""
@@ -92,14 +107,14 @@ def open_input(path: str) -> Iterator[ByteSource]:
         if sys.stdin is None or sys.stdin.isatty():
             what = "closed" if sys.stdin is None else "a terminal"
             raise UsageError(f"standard input is {what}: name a file, or pipe data in")
-        yield ByteSource(StandardInput(sys.stdin.fileno()), "<stdin>")
+        yield ByteSource(StandardInput(sys.stdin.fileno()), _STDIN)
         return
     if is_url(path):
         with RemoteObject(path) as remote:
             yield ByteSource(remote, path, remote.size)
         return
     with _open_local(path) as file:
-        yield ByteSource(file, path, _regular_size(file))
+        yield ByteSource(file, path.shown if isinstance(path, _Copy) else path, _regular_size(file))
 
 
 def opened_in_turn(names: Sequence[str]) -> Iterator[ByteSource]:
@@ -129,9 +144,9 @@ def rereadable(names: list[str]) -> Iterator[list[str]]:
         yield names
         return
     with tempfile.TemporaryDirectory(prefix="gotd-") as folder:
-        kept = {name: str(Path(folder) / f"input-{number}") for number, name in enumerate(passing)}
+        kept = {name: _Copy(name, Path(folder) / f"input-{number}") for number, name in enumerate(passing)}
         for name, copy in kept.items():
-            _copy(name, copy)
+            _fill(copy, name)
         yield [kept.get(name, name) for name in names]
 
 
@@ -143,7 +158,7 @@ def _is_read_once(name: str) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def _copy(name: str, copy: str) -> None:
+def _fill(copy: str, name: str) -> None:
     with open_input(name) as source, open(copy, "wb") as file:
         try:
             while piece := source.read_some():
