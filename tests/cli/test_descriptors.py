@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from workdir import Workdir, records, stop, texts
+from workdir import Workdir, records, stop, texts, wait_until_idle
 
 CHUNK = "ds-chunk --chars 100 pool.jsonl"
 
@@ -61,6 +61,18 @@ def test_a_terminal_that_goes_away_leaves_nothing(chain: Workdir) -> None:
     done = stop(process, signal.SIGHUP, chain.read("scored.jsonl.zst")[:-10])
     assert done.status == 143, done
     assert not list(folder.iterdir())
+
+
+def test_a_terminal_that_goes_away_under_nohup_ends_nothing(pool: Workdir) -> None:
+    process = pool.start("nohup ds-chunk -o made")
+    assert process.stdin is not None
+    process.stdin.write(pool.read("pool.jsonl"))
+    process.stdin.flush()
+    wait_until_idle(process.pid)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "made" in pool.names()
 
 
 def test_a_copy_of_standard_input_is_called_standard_input(work: Workdir) -> None:

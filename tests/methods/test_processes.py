@@ -67,29 +67,32 @@ def alive(pid: int) -> bool:
         return False
 
 
+#: A terminal sends them to all processes alike.
+FROM_A_TERMINAL = [signal.SIGINT, signal.SIGHUP]
 ENDLESS = """
 import os, signal, sys
 from gotd.methods.processes import Processes
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+signal.signal(signal.SIGHUP, signal.default_int_handler)
 work = Processes(3, lambda piece: os.getpid())
 print(*set(work.map(range(100))), flush=True)
 sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, None])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, *FROM_A_TERMINAL, None])
 def test_none_outlives_the_one_that_made_it(how: signal.Signals | None) -> None:
     with subprocess.Popen([sys.executable, "-c", ENDLESS], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, start_new_session=True) as made:
         assert made.stdout and made.stderr
         copies = [int(pid) for pid in made.stdout.readline().split()]
         assert copies and all(alive(pid) for pid in copies)
-        if how == signal.SIGINT:
-            os.killpg(made.pid, how)  # as a terminal does it
+        if how in FROM_A_TERMINAL:
+            os.killpg(made.pid, how)  # type: ignore[arg-type]
         elif how:
             made.send_signal(how)
         said = made.communicate(timeout=60)[1]
-    assert said.count("Traceback") == (how == signal.SIGINT)  # ours, of the copies nothing
+    assert said.count("Traceback") == (how in FROM_A_TERMINAL)  # ours, of the copies nothing
     end = time.monotonic() + 30
     while any(alive(pid) for pid in copies) and time.monotonic() < end:
         time.sleep(0.01)
