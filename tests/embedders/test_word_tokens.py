@@ -69,17 +69,39 @@ def test_forgetting_changes_nothing(wordpiece: Tokenizer, monkeypatch: pytest.Mo
     assert len(forgetful._table) <= 9
 
 
+def test_more_pieces_than_can_be_remembered_are_tokenised(
+    wordpiece: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "a\ncat\nsat\non\nthe\nmat"
+    expected = ids_of(WordTokens(wordpiece), [text])
+    monkeypatch.setattr(piece_table, "MAX_PIECES", 3)
+    assert ids_of(WordTokens(wordpiece), [text]) == expected
+
+
 def test_overlong_pieces_are_not_remembered(wordpiece: Tokenizer) -> None:
     tokens = WordTokens(wordpiece)
     tokens.encode(["cat", "dog " + "x" * 65])
     assert len(tokens._table) == 1
 
 
-def test_long_texts_are_divided_at_spaces(wordpiece: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = ["a cat sat on the mat " * 30, "x" * 70, "the lazy dog, in vivo " * 9, "y" * 70 + " a cat " * 9, ""]
+def test_long_texts_are_divided_where_a_piece_ends(wordpiece: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["a cat sat on the mat " * 30, "x" * 70, "the lazy dog, in vivo " * 9, "y" * 70 + " a cat " * 9, "",
+             "the\ncat\n" * 20, "cat,dog." * 20, *("x" * number + "[SEP]," * 20 for number in range(28, 34))]
     expected = ids_of(WordTokens(wordpiece), texts)
     monkeypatch.setattr(word_tokens, "_BLOCK_CHARACTERS", 32)
-    assert ids_of(WordTokens(wordpiece), texts) == expected
+    tokens = WordTokens(wordpiece)
+    assert ids_of(tokens, texts) == expected
+    assert all(max(map(len, tokens._parts(text))) < 40 for text in texts[5:])
+
+
+def test_a_word_that_is_an_added_token_alone_is_not_cut_free(
+    wordpiece: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = Tokenizer.from_str(wordpiece.to_str())
+    tokenizer.add_tokens([AddedToken("Fox", single_word=True, normalized=False)])
+    monkeypatch.setattr(word_tokens, "_BLOCK_CHARACTERS", 3)
+    expected = tokenizer.encode("Fox_jumps", add_special_tokens=False).ids
+    assert ids_of(WordTokens(tokenizer), ["Fox_jumps"]) == [expected]
 
 
 def test_threads_learn_together(wordpiece: Tokenizer) -> None:
@@ -89,6 +111,21 @@ def test_threads_learn_together(wordpiece: Tokenizer) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = pool.map(lambda begin: ids_of(shared, texts[begin : begin + 50]), range(0, 2000, 50))
     assert [ids for block in found for ids in block] == expected
+
+
+def test_what_another_thread_makes_it_forget_is_not_lost(
+    wordpiece: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = WordTokens(wordpiece)
+    expected = ids_of(tokens, ["the cat"])[0] + ids_of(WordTokens(wordpiece), ["sat"])[0]
+    tokenise = tokens._tokenise
+
+    def forgetting(texts: list[str]) -> list[list[int]]:
+        tokens._table.clear()
+        return tokenise(texts)
+
+    monkeypatch.setattr(tokens, "_tokenise", forgetting)
+    assert ids_of(tokens, ["the cat sat"]) == [expected]
 
 
 def test_hashes_that_meet_in_a_slot_are_told_apart() -> None:

@@ -20,8 +20,7 @@ from gotd.embedders.words import MAX_WORD_BYTES, STRIDE, Int64s, UInt64s, hash_r
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-#: Texts are worked on in blocks of about so many characters; a longer text in parts, divided at spaces. A block has
-#: fewer pieces than are remembered.
+#: Texts are worked on in blocks of about so many characters; a longer text in parts, divided where a piece ends.
 _BLOCK_CHARACTERS = 1 << 17
 _SPACE, _LETTER, _ALONE = 0, 1, 2
 #: What the bytes of UTF-8 are: only what BERT takes for space and punctuation, too, and ASCII alone.
@@ -59,7 +58,9 @@ class WordTokens:
         self._by_piece = _splits_at_pieces(pipeline)
         self._fold = _LOWER if (pipeline["normalizer"] or {}).get("lowercase") else None
         # Found wherever they stand, also across pieces.
-        self._added = [token["content"].encode() for token in pipeline["added_tokens"]]
+        added = [token["content"] for token in pipeline["added_tokens"]]
+        self._added = [content.encode() for content in added]
+        self._ends = _piece_ends("".join(added))
         self._table = PieceTable()
         self._lock = threading.Lock()  # of the table
 
@@ -68,7 +69,7 @@ class WordTokens:
         if not self._by_piece:
             return _in_a_row(self._tokenise(texts))
         found, owners = [], []
-        for block, owner in _blocks(texts):
+        for block, owner in self._blocks(texts):
             found.append(self._encode_block(block))
             owners.append(owner)
         if not found:
@@ -84,25 +85,36 @@ class WordTokens:
         pieces = pieces.of(~whole[pieces.texts])
         ids, per_piece = self._ids_of(pieces)
         counts = np.bincount(pieces.texts, weights=per_piece, minlength=len(texts)).astype(np.int64)
-        return self._with_wholes(TokenIds(ids, counts), texts, np.flatnonzero(whole))
+        rows = np.flatnonzero(whole)
+        return _filled_in(TokenIds(ids, counts), rows, self._tokenise([texts[row] for row in rows.tolist()]))
 
-    def _ids_of(self, pieces: "_Pieces") -> tuple[Int64s, Int64s]:
-        """As `PieceTable.ids`; what is not known is learnt."""
+    def _ids_of(self, pieces: "_Pieces") -> TokenIds:
+        """Ids of each piece; what is not known is learnt.
+
+        While that is tokenised another thread may make the table forget: what is known is taken from it before.
+        """
         with self._lock:
             numbers = self._table.find(pieces.hashes)
-            if numbers.min(initial=0) >= 0:
-                return self._table.ids(numbers)
+            ids, known_counts = self._table.ids(numbers[numbers >= 0])
+        counts = np.zeros(len(numbers), dtype=np.int64)
+        counts[numbers >= 0] = known_counts
         unknown = np.flatnonzero(numbers < 0)
-        new, first = np.unique(pieces.hashes[unknown], return_index=True)
-        ids = self._tokenise([pieces.word(place) for place in unknown[first]])
+        new, first, which = np.unique(pieces.hashes[unknown], return_index=True, return_inverse=True)
+        learnt = self._tokenise([pieces.word(place) for place in unknown[first]])
+        self._remember(new, learnt)
+        return _filled_in(TokenIds(ids, counts), unknown, [learnt[number] for number in which.tolist()])
+
+    def _remember(self, hashes: UInt64s, ids: Sequence[Sequence[int]]) -> None:
+        """Forgets all others where there is no room; more than there could ever be room for is not remembered."""
+        tokens = sum(map(len, ids))
         with self._lock:
-            if self._table.has_room(len(new), sum(map(len, ids))):
-                # Another thread may have learnt some of them meanwhile.
-                absent = np.flatnonzero(self._table.find(new) < 0)
-                self._table.add(new[absent], [ids[place] for place in absent])
-                return self._table.ids(self._table.find(pieces.hashes))
-            self._table.clear()
-        return self._ids_of(pieces)
+            # Another thread may have learnt some of them meanwhile.
+            absent = np.flatnonzero(self._table.find(hashes) < 0)
+            if not self._table.has_room(len(absent), tokens):
+                self._table.clear()
+                absent = np.arange(len(hashes))
+            if self._table.has_room(len(absent), tokens):
+                self._table.add(hashes[absent], [ids[place] for place in absent.tolist()])
 
     def _as_wholes(
         self, texts: Sequence[str], encoded: Sequence[bytes], pieces: "_Pieces"
@@ -115,15 +127,32 @@ class WordTokens:
                 whole |= np.array([token in text for text in encoded])
         return whole
 
-    def _with_wholes(self, found: TokenIds, texts: Sequence[str], rows: Int64s) -> TokenIds:
-        """The same with those texts' tokens in their place, of which there are none yet."""
-        if not len(rows):
-            return found
-        extra = self._tokenise([texts[row] for row in rows])
-        places = np.concatenate([[0], np.cumsum(found.counts)])[rows]
-        counts = found.counts.copy()
-        counts[rows] = [len(ids) for ids in extra]
-        return TokenIds(np.insert(found.ids, np.repeat(places, counts[rows]), _in_a_row(extra).ids), counts)
+    def _blocks(self, texts: Sequence[str]) -> Iterator[tuple[list[str], list[int]]]:
+        """Texts or parts of them, and which text each belongs to."""
+        block: list[str] = []
+        owners: list[int] = []
+        characters = 0
+        for number, text in enumerate(texts):
+            for part in self._parts(text):
+                if block and characters + len(part) > _BLOCK_CHARACTERS:
+                    yield block, owners
+                    block, owners, characters = [], [], 0
+                block.append(part)
+                owners.append(number)
+                characters += len(part)
+        if block:
+            yield block, owners
+
+    def _parts(self, text: str) -> Iterator[str]:
+        """A text in parts of a block, and of what is left of the piece at its end."""
+        begin, end = 0, _BLOCK_CHARACTERS
+        while end < len(text):
+            if text[end] in self._ends:
+                yield text[begin:end]
+                begin, end = end, end + _BLOCK_CHARACTERS
+            else:
+                end += 1
+        yield text[begin:]
 
     def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
@@ -165,34 +194,21 @@ def _find_pieces(encoded: Sequence[bytes], fold: bytes | None) -> _Pieces:
     return _Pieces(raw, hashes, starts, lengths, np.repeat(np.arange(len(encoded)), per_text))
 
 
-def _blocks(texts: Sequence[str]) -> Iterator[tuple[list[str], list[int]]]:
-    """Texts or parts of them, and which text each belongs to."""
-    block: list[str] = []
-    owners: list[int] = []
-    characters = 0
-    for number, text in enumerate(texts):
-        for part in _parts(text):
-            if block and characters + len(part) > _BLOCK_CHARACTERS:
-                yield block, owners
-                block, owners, characters = [], [], 0
-            block.append(part)
-            owners.append(number)
-            characters += len(part)
-    if block:
-        yield block, owners
+def _filled_in(found: TokenIds, rows: Int64s, ids: Sequence[Sequence[int]]) -> TokenIds:
+    """The same with the ids of some texts (or pieces) in their place, of which there are none yet."""
+    if not len(rows):
+        return found
+    extra = _in_a_row(ids)
+    places = np.concatenate([[0], np.cumsum(found.counts)])[rows]
+    counts = found.counts.copy()
+    counts[rows] = extra.counts
+    return TokenIds(np.insert(found.ids, np.repeat(places, extra.counts), extra.ids), counts)
 
 
-def _parts(text: str) -> Iterator[str]:
-    """A text in parts of at most a block, divided at spaces; longer where there are none."""
-    begin = 0
-    while len(text) - begin > _BLOCK_CHARACTERS:
-        end = text.rfind(" ", begin + 1, begin + _BLOCK_CHARACTERS)
-        end = end if end > 0 else text.find(" ", begin + _BLOCK_CHARACTERS)
-        if end < 0:
-            break
-        yield text[begin:end]
-        begin = end
-    yield text[begin:]
+def _piece_ends(added: str) -> frozenset[str]:
+    """Characters before which a text can be divided: none of a word, none that stands in an added token."""
+    ends = {chr(byte) for byte in np.flatnonzero(_KINDS != _LETTER)}
+    return frozenset(ends - {"_"} - set(added))  # for added tokens "_" is of a word
 
 
 def _in_a_row(ids: Sequence[Sequence[int]]) -> TokenIds:
