@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from gotd.errors import DataError
-from gotd.streams.arrays import ArrayReader
+from gotd.streams.arrays import ArrayReader, ArrayWriter
+from gotd.streams.carried import with_embeddings
+from gotd.streams.records import Record
+from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
 
 
@@ -37,3 +40,26 @@ def test_the_row_is_named(tmp_path: Path, dtype: str, wrong: float) -> None:
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(DataError, match="row 4321:"):
         rows(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize(("number", "words"), [(1e5, "NaN or infinite in float16"), (1e-9, "nothing but zeros")])
+def test_what_float16_cannot_hold_is_not_written(tmp_path: Path, number: float, words: str) -> None:
+    fine, wrong = np.ones((2, 3), dtype=np.float32), np.zeros((2, 3), dtype=np.float32)
+    wrong[1, 2] = number
+    with pytest.raises(DataError, match=rf"a\.npy: row 3: .*{words}.*--dtype float32"), \
+            open_output(str(tmp_path / "a.npy")) as sink:
+        writer = ArrayWriter(sink, "vectors", "<f2", 3, {"tool": "test"})
+        writer.write(fine)
+        writer.write(wrong)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(DataError, match=rf"b\.jsonl:2: .*{words}.*--dtype float32"):
+        with_embeddings([Record(b"{}", {}, f"b.jsonl:{line}") for line in (1, 2)], wrong)
+
+
+def test_float32_holds_what_float16_cannot(tmp_path: Path) -> None:
+    array = np.array([[1e5, 0], [1e-9, 0], [0, 0]], dtype=np.float32)
+    with open_output(str(tmp_path / "a.npy")) as sink:
+        writer = ArrayWriter(sink, "vectors", "<f4", 2, {"tool": "test"})
+        writer.write(array)
+        writer.finish()
+    assert (rows(tmp_path / "a.npy") == array).all()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gotd.errors import DataError
+from gotd.streams.finite import rounded, wrong_row
 from gotd.streams.npy_header import MAGIC, MAX_HEADER_BYTES, length_bytes, parse
 from gotd.streams.seal import MAX_SEAL_BYTES, PREFIX, Announcement, Digest, MadeBy, RecordRun, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
@@ -18,8 +19,6 @@ _DTYPES = {"vectors": ("<f2", "<f4"), "scores": ("<f4",), "weights": ("<f4", "<f
 _OPENING = (2, 0)
 #: Bytes of rows read at a time.
 _BLOCK_BYTES = 1 << 22
-#: Bits of a float16's exponent.
-_EXPONENT = np.uint16(0x7C00)
 
 
 class ArrayReader:
@@ -111,20 +110,12 @@ class ArrayReader:
             data = self._source.read_exactly(count * row_bytes)
             self.verifier.digest.add_rows(data, count)
             block = np.frombuffer(data, dtype=dtype).reshape(count, *shape[1:])
-            if not _is_finite(block):
-                row = self.rows + int(np.flatnonzero(~np.isfinite(block).reshape(count, -1).all(axis=1))[0])
-                place = f"{self.name}: row {row}"
+            if (wrong := wrong_row(block)) is not None:
+                place = f"{self.name}: row {self.rows + wrong}"
                 raise DataError(place, "a number that is NaN or infinite", "embed that record again")
             self.rows += count
             left -= count
             yield block
-
-
-def _is_finite(block: np.ndarray) -> bool:
-    """Whether no number is NaN or infinite. Of float16 those have all bits of the exponent: five times as fast."""
-    if block.dtype == np.dtype("<f2"):
-        return bool((block.view("<u2") & _EXPONENT).max() < _EXPONENT)
-    return bool(np.isfinite(block).all())
 
 
 class ArrayWriter:
@@ -152,8 +143,12 @@ class ArrayWriter:
         return self._digest.rows
 
     def write(self, rows: np.ndarray) -> None:
-        """Add rows, shape (n, width) or (n,)."""
-        data = np.ascontiguousarray(rows, dtype=self._dtype).reshape(-1).view("u1").data
+        """Add rows, shape (n, width) or (n,).
+
+        Raises: DataError naming a row that the file's dtype cannot hold.
+        """
+        found = rounded(rows, self._dtype, lambda row: f"{self._sink.name}: row {self.rows + row}")
+        data = found.reshape(-1).view("u1").data
         if self._sink.is_pipe:
             self._send(self._header(len(rows)))
         self._send(data)

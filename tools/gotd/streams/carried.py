@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 
 from gotd.errors import DataError
+from gotd.streams.finite import rounded
 from gotd.streams.json_fields import with_field, without_field
 from gotd.streams.records import Record
 
@@ -22,8 +23,9 @@ def with_embeddings(records: Sequence[Record], vectors: np.ndarray) -> list[byte
     """Lines with "embedding", base64 of little-endian float16, in place of one they may have.
 
     Shapes: vectors float (n, d).
+    Raises: DataError naming the record whose vector float16 cannot hold.
     """
-    rows = vectors.astype("<f2")
+    rows = rounded(vectors, np.dtype("<f2"), lambda row: records[row].place)
     values = (b'"' + base64.b64encode(row.tobytes()) + b'"' for row in rows)
     return [_replaced(record, EMBEDDING, value) for record, value in zip(records, values, strict=True)]
 
