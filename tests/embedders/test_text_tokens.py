@@ -72,6 +72,11 @@ def test_the_prompt_is_not_content(wordpiece: Tokenizer) -> None:
     assert prompted.ids.tolist() == whole(wordpiece, "the dog: a cat")
 
 
+def test_a_word_that_is_one_token_with_the_prompts_end_is_content(byte_pairs: Tokenizer) -> None:
+    assert len(encode(byte_pairs, "cat", prompt="a: ").ids) == len(encode(byte_pairs, "a: ").ids)
+    assert [encode(byte_pairs, text, prompt="a: ").content > 0 for text in ("cat", "")] == [True, False]
+
+
 def test_folding_comes_first(byte_pairs: Tokenizer) -> None:
     assert encode(byte_pairs, "A CAT", lower_case=True).ids.tolist() == whole(byte_pairs, "a cat")
 
@@ -79,3 +84,6 @@ def test_folding_comes_first(byte_pairs: Tokenizer) -> None:
 def test_a_limit_that_leaves_no_token_of_the_text_is_a_usage_error(wordpiece: Tokenizer) -> None:
     with pytest.raises(UsageError, match="2 of them are special; at least 3"):
         TextTokenizer(Tokenizer.from_str(wordpiece.to_str()), 2)
+    with pytest.raises(UsageError, match=r"4 of them are special or the prompt's \('a cat'\); at least 5"):
+        TextTokenizer(Tokenizer.from_str(wordpiece.to_str()), 3, prompt="a cat")
+    assert TextTokenizer(Tokenizer.from_str(wordpiece.to_str()), 5, prompt="a cat").encode(["cat"])[0].content == 1

@@ -51,14 +51,17 @@ class TextTokenizer:
         special = tokenizer.num_special_tokens_to_add(is_pair=False)
         if lower_case:
             _lower_case(tokenizer)
-        if max_tokens <= special:
-            raise UsageError(f"{max_tokens} tokens of a text: {special} of them are special; at least {special + 1}")
         tokenizer.no_padding()
+        tokenizer.no_truncation()
+        self._prompt_tokens = _content(tokenizer.encode(prompt))
+        taken = special + self._prompt_tokens
+        if max_tokens <= taken:
+            whose = f"special or the prompt's ({prompt!r})" if self._prompt_tokens else "special"
+            raise UsageError(f"{max_tokens} tokens of a text: {taken} of them are {whose}; at least {taken + 1}")
         tokenizer.enable_truncation(max_tokens)
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
         self._prompt = prompt
-        self._prompt_tokens = _content(tokenizer.encode(prompt))
 
     def encode(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens that the whole text would give, up to the model's limit.
@@ -78,11 +81,21 @@ class TextTokenizer:
                 left_out = sum(map(_content, encoding.overflowing))
                 unread = len(texts[index]) - len(cut)
                 if not unread or left_out > _MARGIN_TOKENS or limit == most:
-                    content = max(0, _content(encoding) - self._prompt_tokens)
+                    content = self._own_tokens(encoding, cut)
                     found[index] = Tokens(_array(encoding.ids), _array(encoding.type_ids), content, left_out, unread)
             waiting = [index for index in waiting if index not in found]
             limit = min(limit * _GROWTH, most)
         return [found[index] for index in range(len(texts))]
+
+    def _own_tokens(self, encoding: "Encoding", text: str) -> int:
+        """How many are the text's own.
+
+        Where prompt and text meet, tokens of both may be one: of a text that seems to have none its own are counted.
+        """
+        own = _content(encoding) - self._prompt_tokens
+        if own > 0 or not self._prompt:
+            return own
+        return _content(self._tokenizer.encode(text, add_special_tokens=False))
 
 
 def _cut(text: str, limit: int) -> str:
