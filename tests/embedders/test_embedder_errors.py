@@ -57,7 +57,7 @@ def test_a_hub_name_without_the_hubs_library_says_how_to_get_it(monkeypatch: pyt
     assert fails("owner/model").endswith("pip install 'gotd[models]'")
 
 
-@pytest.mark.parametrize("device", ["toaster", "cuda:99", "cpu:x"])
+@pytest.mark.parametrize("device", ["toaster", "cuda:99", "cpu:x", "meta", "hpu"])
 def test_an_unknown_device_is_named(tiny: Folder, device: str) -> None:
     message = fails(tiny("Bert"), device=device)
     assert message.startswith(f"{device}: no such device here")
@@ -147,7 +147,9 @@ def test_weights_that_lack_a_layer_are_named(tiny: Folder) -> None:
     assert "its weights lack encoder.layer.2." in fails(folder)
 
 
-@pytest.mark.parametrize("change", [{"hidden_size": 64}, {"model_type": "no-such-type"}, {"model_type": None}])
+@pytest.mark.parametrize(
+    "change", [{"hidden_size": 64}, {"hidden_size": "many"}, {"model_type": "no-such-type"}, {"model_type": None}]
+)
 def test_a_configuration_that_does_not_fit_names_the_folder(tiny: Folder, change: dict[str, Any]) -> None:
     folder = tiny("Bert")
     config = json.loads((folder / "config.json").read_text())
@@ -174,6 +176,38 @@ def test_a_pointer_instead_of_weights_names_the_file(tiny: Folder) -> None:
     folder = tiny("Bert")
     (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
     assert fails(folder).startswith(f"{folder / 'model.safetensors'}: not a safetensors file")
+
+
+def with_network(folder: Path, kind: str, **settings: Any) -> Path:
+    """The folder with an untrained network of another kind in it."""
+    import transformers
+
+    config = getattr(transformers, f"{kind}Config")(**settings)
+    getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
+    return folder
+
+
+def test_a_network_for_pictures_is_an_error(tiny: Folder) -> None:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 64}
+    message = fails(with_network(tiny("Bert"), "ViT", **sizes, image_size=16, patch_size=8))
+    assert message.endswith("ViTModel reads something else than the tokens of a text; give a text encoder or a decoder")
+
+
+def test_a_network_that_takes_no_token_ids_is_an_error(tiny: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    import transformers
+
+    monkeypatch.setattr(transformers.BertModel, "forward", lambda _self, pixels: pixels)
+    assert "not a network from a text's tokens to hidden states of each" in fails(tiny("Bert"))
+
+
+def test_a_network_without_a_mask_is_an_error(tiny: Folder) -> None:
+    sizes = {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 1, "intermediate_size": 64}
+    assert "padding changes its vectors" in fails(with_network(tiny("Bert"), "FNet", **sizes))
+
+
+def test_a_tokenizer_that_keeps_the_ends_of_texts_is_an_error(tiny: Folder) -> None:
+    message = fails(tiny("Bert", tokenizer={"truncation_side": "left"}))
+    assert "tokenizer_config.json: keeps the ends of long texts (truncation_side)" in message
 
 
 def test_a_tokenizer_of_another_model_is_an_error(tiny: Folder) -> None:

@@ -163,6 +163,30 @@ def test_a_pickled_dense_layer_is_refused(sentences: Folder) -> None:
         TransformerEmbedder(folder, device="cpu", precision="float32")
 
 
+def test_a_dense_layer_that_is_cut_or_does_not_fit_is_an_error(sentences: Folder) -> None:
+    folder = sentences("mean", "Dense")
+    add_dense(folder, "2_Dense")
+    path = folder / "2_Dense" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(GotdError, match=r"2_Dense: no dense layer in model\.safetensors"):
+        ours(folder)
+    save_file({"linear.weight": torch.zeros(8, 33)}, path)
+    with pytest.raises(GotdError, match="a token does not get through in float32"):
+        ours(folder)
+
+
+def test_a_decoder_that_sentence_transformers_would_pool_is_refused(tiny: Folder, as_sentences: Folder) -> None:
+    from transformers import BartConfig, BartModel
+
+    folder = as_sentences(tiny("Bert"), "mean")
+    layers = {"encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 4, "decoder_attention_heads": 4}
+    sizes = {"d_model": 32, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "max_position_embeddings": 64}
+    BartModel(BartConfig(vocab_size=300, **layers, **sizes)).save_pretrained(folder)
+    with pytest.raises(GotdError, match=r"pools the decoder of bart, .* choose a --pooling for the encoder"):
+        ours(folder)
+    assert TransformerEmbedder(folder, device="cpu", pooling="mean").identity["pooling"] == "mean"
+
+
 def test_an_activation_outside_torch_is_refused(sentences: Folder) -> None:
     folder = sentences("mean", "Dense")
     add_dense(folder, "2_Dense", activation_function="my.module.Act")

@@ -73,6 +73,22 @@ def test_a_bare_folder_gives_the_mean_over_its_tokens_and_a_decoder_the_weighted
     assert np.allclose(ours, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_decoder_that_rounds_by_its_later_tokens_is_one(
+    tiny: Folder, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    """As experts do, to whom tokens are shared out."""
+    whole = transformers.GPT2Model.forward
+
+    def rounded(network: Any, input_ids: torch.Tensor, **inputs: Any) -> Any:
+        found = whole(network, input_ids=input_ids, **inputs)
+        found.last_hidden_state *= 1 + 1e-6 * float(input_ids.sum())
+        return found
+
+    monkeypatch.setattr(transformers.GPT2Model, "forward", rounded)
+    assert embedder(tiny("GPT2"), precision=precision).identity["pooling"] == "weightedmean"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_pooling_can_be_asked_for(tiny: Folder, kind: str) -> None:
     folder = tiny(kind)

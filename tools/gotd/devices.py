@@ -13,8 +13,10 @@ def find_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        # Only using it shows whether it is there.
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
+        # Only using it, there and back, shows whether it is there.
+        found = torch.zeros(1, device=name)
+        found.cpu()
+        return found.device
+    except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise GotdError(f"{name}: no such device here ({reason}); use cpu") from error

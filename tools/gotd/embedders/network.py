@@ -1,15 +1,14 @@
-"""A transformer from a folder: its network, its tokenizer, what stands after pooling. Never code from the folder."""
+"""A transformer from a folder: its network and its tokenizer. Never code from the folder."""
 
 import inspect
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gotd.embedders.model_folder import EXTRA_REMEDY, read_json
-from gotd.embedders.sentence_transformers_config import Step
+from gotd.embedders.trial import is_causal
 from gotd.errors import DataError, GotdError
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ _NO_LIMIT = 1 << 30
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 #: Parts that may lack weights: they stand after the hidden states that are pooled here.
 _UNUSED_PARTS = ("pooler", "lm_head", "classifier", "cls.")
-_ACTIVATIONS = ("Identity", "Tanh", "ReLU", "GELU", "SiLU", "Sigmoid")
 
 
 class Network(NamedTuple):
@@ -36,6 +34,8 @@ class Network(NamedTuple):
     takes_types : whether segment ids are among the inputs
     max_tokens : what its tokenizer says it should read, never more than it can
     most_tokens : the most it can read; None where positions are relative
+    is_causal : whether a token knows nothing of those after it
+    has_decoder : whether the folder has a decoder, too, of which nothing is used
     """
 
     folder: Path
@@ -46,6 +46,8 @@ class Network(NamedTuple):
     takes_types: bool
     max_tokens: int
     most_tokens: int | None
+    is_causal: bool
+    has_decoder: bool
 
 
 def load_network(folder: Path, dtype: torch.dtype) -> Network:
@@ -59,20 +61,29 @@ def load_network(folder: Path, dtype: torch.dtype) -> Network:
     tokenizer, config, module = _load(transformers, folder)
     if not getattr(tokenizer, "is_fast", False):
         raise GotdError(f"{folder}: its tokenizer has no fast form (tokenizer.json); save it with one")
-    if _has_decoder(module):
+    if getattr(tokenizer, "truncation_side", "right") != "right":
+        what = "keeps the ends of long texts (truncation_side), where only their beginnings are read"
+        raise DataError(str(folder / "tokenizer_config.json"), what, 'set it to "right" for vectors of the beginnings')
+    has_decoder = _has_decoder(module)
+    if has_decoder:
         module = module.get_encoder()
-    _check_vocabulary(folder, module, tokenizer)
+    module.eval()
+    pad = _padding_id(tokenizer, config)
+    # Before it is rounded, so that what is found does not depend on the precision.
+    causal = is_causal(folder, module, _vocabulary(folder, module, tokenizer), pad)
     most = _most_tokens(module, config)
     inputs = set(tokenizer.model_input_names) & set(inspect.signature(module.forward).parameters)
     return Network(
         folder=folder,
-        module=_in_precision(module, dtype).eval().requires_grad_(False),
+        module=_in_precision(module, dtype).requires_grad_(False),
         kind=str(config.model_type),
         tokenizer=tokenizer.backend_tokenizer,
-        pad=_padding_id(tokenizer, config),
+        pad=pad,
         takes_types="token_type_ids" in inputs,
         max_tokens=_max_tokens(tokenizer, most),
         most_tokens=most,
+        is_causal=causal,
+        has_decoder=has_decoder,
     )
 
 
@@ -91,7 +102,7 @@ def _load(transformers: Any, folder: Path) -> tuple[Any, Any, Any]:
         )
     except SafetensorError as error:
         raise GotdError(f"{folder}: weights not readable ({error}); fetch the model again") from error
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError) as error:
+    except Exception as error:  # transformers and what it calls raise of every kind
         reason = " ".join(str(error).split())
         if "trust_remote_code" in reason:
             reason = "it needs code from its folder, which is never run; embed with another tool and bring the vectors"
@@ -121,12 +132,13 @@ def _check_files(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise GotdError(f"{folder}: no config.json: not a model's folder (transformers' or model2vec's)")
     read_json(folder / "config.json")
-    _check_pickles(folder)
+    check_pickles(folder)
     if not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
         raise GotdError(f"{folder}: no tokenizer (tokenizer.json or a vocabulary); save it beside the weights")
 
 
-def _check_pickles(folder: Path) -> None:
+def check_pickles(folder: Path) -> None:
+    """Weights must be there, and not as pickles."""
     if any(folder.glob("*.safetensors")):
         return
     pickled = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern))
@@ -147,13 +159,18 @@ def _import_transformers(folder: Path) -> Any:
     return transformers
 
 
-def _check_vocabulary(folder: Path, module: Any, tokenizer: Any) -> None:
-    """Every token must have a vector, else a later text would fail where this folder is to blame."""
-    rows = module.get_input_embeddings().num_embeddings
+def _vocabulary(folder: Path, module: Any, tokenizer: Any) -> int:
+    """Tokens that have a vector: every one must, else a later text would fail where this folder is to blame."""
+    try:
+        rows = int(module.get_input_embeddings().num_embeddings)
+    except (AttributeError, NotImplementedError) as error:
+        what = f"{type(module).__name__} reads something else than the tokens of a text"
+        raise GotdError(f"{folder}: {what}; give a text encoder or a decoder") from error
     tokens = max(tokenizer.get_vocab().values(), default=-1) + 1
     if tokens > rows:
         what = f"its tokenizer has {tokens} tokens, its network {rows}"
         raise DataError(str(folder), what, "the files belong to different models")
+    return rows
 
 
 def _padding_id(tokenizer: Any, config: Any) -> int:
@@ -177,42 +194,3 @@ def _max_tokens(tokenizer: Any, most: int | None) -> int:
     """The smaller of the tokenizer's and the network's limits."""
     limits = (int(tokenizer.model_max_length), most)
     return min((limit for limit in limits if limit and 0 < limit < _NO_LIMIT), default=_DEFAULT_MAX_TOKENS)
-
-
-def is_causal(network: Network) -> bool:
-    """Whether a token's hidden state knows nothing of the tokens after it, as in decoders: found by trying.
-
-    Architectures' names do not tell: some decoders were made into encoders, and BERT can be configured as a decoder.
-    """
-    rows = int(network.module.get_input_embeddings().num_embeddings)  # type: ignore[operator]
-    first, *others = [token for token in range(rows) if token != network.pad][:3]
-    with torch.inference_mode():
-        hidden = [network.module(input_ids=torch.tensor([[first, other]])) for other in others]
-    states = [getattr(each, "last_hidden_state", None) for each in hidden]
-    before = [state[0, 0] for state in states if state is not None]
-    return len(before) == len(others) and all(torch.equal(before[0], state) for state in before)
-
-
-def load_step(step: Step, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """A step after pooling, in float32: float32 (n, d) to float32 (n, d')."""
-    if step.kind == "normalise":
-        return nn.functional.normalize
-    from safetensors.torch import load_file
-
-    settings = read_json(step.folder / "config.json")
-    _check_pickles(step.folder)
-    name = str(settings.get("activation_function", "torch.nn.modules.activation.Tanh"))
-    kind = name.rsplit(".", 1)[-1]
-    if not name.startswith("torch.nn.") or kind not in _ACTIVATIONS:
-        known = f"known are {', '.join(_ACTIVATIONS)} of torch.nn"
-        raise DataError(str(step.folder / "config.json"), f"activation {name}", known)
-    try:
-        weights = load_file(step.folder / "model.safetensors")
-        linear = weights["linear.weight"].float().to(device)
-    except (OSError, KeyError) as error:
-        raise GotdError(
-            f"{step.folder}: no dense layer in model.safetensors ({error}); fetch the model again"
-        ) from error
-    bias = weights["linear.bias"].float().to(device) if "linear.bias" in weights else None
-    activation: nn.Module = getattr(nn, kind)()
-    return lambda vectors: activation(nn.functional.linear(vectors, linear, bias))

@@ -12,7 +12,6 @@ from gotd.embedders.network import Network
 from gotd.embedders.pooling import pool
 from gotd.embedders.protocol import Vectors
 from gotd.embedders.text_tokens import Tokens
-from gotd.errors import GotdError
 
 Step: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -81,9 +80,7 @@ class Replica:
         # Without a mask attention takes its fastest way, and nothing has to be looked up in the mask.
         if lengths.min() < longest:
             inputs["attention_mask"] = mask
-        hidden = getattr(self._network.module(**inputs), "last_hidden_state", None)
-        if hidden is None:
-            raise GotdError(f"{self._network.folder}: {self._network.kind} gives no hidden states of tokens")
+        hidden = self._network.module(**inputs).last_hidden_state
         pooled = hidden.float().mean(dim=1) if self._head.length else pool(hidden, mask, self._head.pooling)
         for step in self._head.steps:
             pooled = step(pooled)

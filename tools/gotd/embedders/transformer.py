@@ -12,9 +12,10 @@ import numpy.typing as npt
 import torch
 
 from gotd.embedders.batches import plan
+from gotd.embedders.dense import load_step
 from gotd.embedders.hardware import PRECISIONS, cpu_layout, find_devices, find_precision
 from gotd.embedders.model_folder import digest
-from gotd.embedders.network import Network, is_causal, load_network, load_step
+from gotd.embedders.network import Network, load_network
 from gotd.embedders.pooling import PADDED_MEAN, POOLINGS
 from gotd.embedders.protocol import JSON, Counts, Embedded, Embedder, Vectors
 from gotd.embedders.replica import Head, Replica
@@ -32,6 +33,8 @@ _GPU_WINDOW = 1 << 13
 #: Where a folder does not say: the mean over the tokens, in which those of a decoder weigh more the more they have seen
 #: (RDS+, arXiv 2503.01807).
 _USUAL, _CAUSAL = "mean", "weightedmean"
+#: Kinds with a decoder, of which sentence-transformers takes the encoder alone, too.
+_POOLED_ENCODERS = ("t5", "mt5", "umt5", "longt5", "switch_transformers")
 #: One computes while the other prepares.
 _WORKERS_PER_GPU = 2
 
@@ -88,9 +91,7 @@ class TransformerEmbedder(Embedder):
         self._workers = Workers(replicas, batch_tokens or (GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS))
         self._ahead = ThreadPoolExecutor(1, "tokenizer")
         self.window = _GPU_WINDOW * len(devices) if on_gpu else self.window
-        # One token through all of it shows that it works, and how long its vectors are.
-        probe = Tokens(np.array([network.pad]), np.array([0]), content=1, left_out=0, unread=0)
-        self.dimension = int(_wait(self._workers.submit([probe])).shape[1])
+        self.dimension = self._find_dimension(folder)
         self.identity: dict[str, JSON] = {
             "name": network.kind,
             "revision": digest(folder),
@@ -112,6 +113,15 @@ class TransformerEmbedder(Embedder):
         """Ends the threads."""
         self._ahead.shutdown(cancel_futures=True)
         self._workers.close()
+
+    def _find_dimension(self, folder: Path) -> int:
+        """One token through all of it shows that it works, and how long its vectors are."""
+        token = Tokens(np.array([self._network.pad]), np.array([0]), content=1, left_out=0, unread=0)
+        try:
+            return int(_wait(self._workers.submit([token])).shape[1])
+        except RuntimeError as error:  # shapes that do not fit, a device that lacks what the network needs
+            reason = " ".join(str(error).split())
+            raise GotdError(f"{folder}: a token does not get through in {self.precision} ({reason})") from error
 
     def _send(self, texts: Sequence[str]) -> Window:
         tokens = self._tokenizer.encode(texts)
@@ -158,7 +168,10 @@ def _replicas(
 def _pooled(config: SentenceConfig, asked: str | None, network: Network) -> SentenceConfig:
     """The configuration with the pooling that was asked for, or, where it has none, the one that suits the network."""
     if asked is None:
-        return config if config.pooling else replace(config, pooling=(_CAUSAL if is_causal(network) else _USUAL,))
+        if config.pooling and network.has_decoder and network.kind not in _POOLED_ENCODERS:
+            what = f"sentence-transformers pools the decoder of {network.kind}, where only its encoder is run"
+            raise GotdError(f"{network.folder}: {what}; choose a --pooling for the encoder")
+        return config if config.pooling else replace(config, pooling=(_CAUSAL if network.is_causal else _USUAL,))
     if asked not in (*POOLINGS, PADDED_MEAN):
         known = ", ".join((*POOLINGS, PADDED_MEAN))
         raise UsageError(f"{asked}: not a way of pooling; known are {known}")
