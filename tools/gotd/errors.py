@@ -19,5 +19,13 @@ class DataError(GotdError):
         super().__init__(f"{place}: {what}" + (f"; {remedy}" if remedy else ""))
 
 
+class RowError(GotdError):
+    """A row of a block that cannot be worked on: whoever knows where the row comes from names the place."""
+
+    def __init__(self, row: int, what: str) -> None:
+        self.row, self.what = row, what
+        super().__init__(f"row {row}: {what}")
+
+
 class UsageError(GotdError):
     """The command was called in a way that cannot work. Ends a command with 2."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gotd.cli._frame import Run
 from gotd.cli._jobs import Job, run_jobs
 from gotd.embedders.protocol import Counts, Embedded, Embedder
-from gotd.errors import GotdError
+from gotd.errors import DataError, GotdError, RowError
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.carried import with_embeddings
 from gotd.streams.json_fields import text_of
@@ -133,10 +133,15 @@ def _in_flight(parts: Iterator[Part], embedder: Embedder, text_key: str) -> Iter
             break
         waiting.append((part, embedder.begin([record.fields[text_key] for record in part.records])))
         while len(waiting) > _WINDOWS_AHEAD:
-            done, wait = waiting.popleft()
-            yield done, wait()
+            yield _finished(*waiting.popleft())
     while waiting:
-        done, wait = waiting.popleft()
-        yield done, wait()
+        yield _finished(*waiting.popleft())
     if failure is not None:
         raise failure
+
+
+def _finished(part: Part, wait: Callable[[], Embedded]) -> tuple[Part, Embedded]:
+    try:
+        return part, wait()
+    except RowError as error:
+        raise DataError(part.records[error.row].place, error.what) from error

@@ -22,7 +22,7 @@ from gotd.embedders.replica import Head, Replica
 from gotd.embedders.sentence_transformers_config import SentenceConfig, read_sentence_config
 from gotd.embedders.text_tokens import TextTokenizer, Tokens
 from gotd.embedders.workers import Waits, Workers
-from gotd.errors import GotdError, UsageError
+from gotd.errors import GotdError, RowError, UsageError
 
 #: Tokens in a batch, padding included. A CPU's caches hold the activations of so many (measured with MiniLM: 512 and
 #: 4096 are slower); a GPU's matrix units are busy with so many.
@@ -137,8 +137,9 @@ class TransformerEmbedder(Embedder):
             vectors[rows] = _wait(waits)
         if not np.isfinite(vectors).all():
             row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
-            what = f"text {row} of {window.texts}: the network gave NaN or infinite values"
-            raise GotdError(f"{what}; use --precision float32")
+            what = f"{self._network.folder} gives NaN or infinite values in {self.precision}"
+            remedy = "choose another model" if self.precision == "float32" else "use --precision float32"
+            raise RowError(row, f"{what}; {remedy}")
         return Embedded(vectors, window.counts)
 
 
