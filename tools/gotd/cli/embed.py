@@ -9,6 +9,7 @@ from gotd.cli._embedding import Reading, embed_all, embed_into
 from gotd.cli._frame import Run, entry_point, print_text
 from gotd.cli._jobs import Job, has_nothing_to_do, is_directory, jobs
 from gotd.embedders.loading import load
+from gotd.errors import UsageError
 from gotd.streams.records import Skipping
 from gotd.streams.seal import MadeBy, made_by
 from gotd.streams.sinks import Sink
@@ -32,7 +33,7 @@ _DTYPES = {"float16": "<f2", "float32": "<f4"}
 @click.option("--device", default="auto", show_default=True,
               help="Of a transformer: cpu, cuda, cuda:1; several with commas; auto: all GPUs, or the CPU.")
 @click.option("--dtype", type=click.Choice(["float16", "float32"]), default="float16", show_default=True,
-              help="Of vectors in files; safe in half precision.")
+              help="Of vectors in files; float16 unless a model's numbers are beyond it.")
 @options.shard
 @options.text_key
 @options.skip_invalid
@@ -63,6 +64,8 @@ def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimens
     if has_nothing_to_do(found, files, run):
         return
     is_vectors = is_directory(output) or output.endswith(".npy")
+    if dtype != "float16" and not is_vectors:
+        raise UsageError(f"--dtype {dtype}: records carry float16; write vectors to files (-o FILE.npy or -o DIR/)")
     if set(models) == {"hash"}:  # a network's buffers are of many sizes: kept ones would not fit the next
         keep_freed_memory()
     written = _DTYPES[dtype] if is_vectors else None

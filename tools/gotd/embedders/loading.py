@@ -44,10 +44,14 @@ def load(
         raise UsageError(f"a dimension of {dimension} can only be chosen for hash; {models[0]} has its own")
     if max_tokens is not None and set(models) == {HASH}:
         raise UsageError(f"at most {max_tokens} tokens: hash has no tokens and reads every word; leave the limit out")
-    if pooling is not None and set(models) == {HASH}:
-        raise UsageError(f"{pooling} pooling: hash has no tokens to pool; leave it out")
     if threads < 1:
         raise UsageError(f"{threads} threads: at least 1")
+    folders = {model: find_folder(model) for model in models if model != HASH}
+    if all(map(is_static, folders.values())):
+        for option, value in (("pooling", pooling), ("tokens in a batch", batch_tokens)):
+            if value is not None:
+                others = " and ".join(models)
+                raise UsageError(f"{value}: {option} can only be chosen for transformers, not for {others}")
     # Read when tokenizers first works in parallel.
     os.environ["RAYON_NUM_THREADS"] = str(threads)
     os.environ["TOKENIZERS_PARALLELISM"] = "true" if threads > 1 else "false"
@@ -60,10 +64,8 @@ def load(
         if model == HASH:
             wide = DEFAULT_DIMENSION if dimension is None else dimension
             return HashEmbedder(wide, threads, half and len(models) == 1)
-        folder = find_folder(model)
+        folder = folders[model]
         if is_static(folder):
-            if pooling is not None and len(models) == 1:
-                raise UsageError(f"{pooling} pooling: {model} is a static model: of its tokens the mean; leave it out")
             return StaticEmbedder(folder, max_tokens, threads)
         try:
             from gotd.embedders.transformer import TransformerEmbedder
