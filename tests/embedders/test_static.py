@@ -1,5 +1,6 @@
 """Static models: the vectors of model2vec's own `encode`, whatever it wrote and however it is asked."""
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -193,6 +194,26 @@ def test_a_mapping_beyond_the_vectors_is_an_error(static: Folder, wordpiece: Any
         parts["token_mapping"][5] = beyond
         with pytest.raises(DataError, match="belong to different models"):
             StaticEmbedder(static(**parts))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn"])
+def test_numbers_that_numpy_lacks_are_an_error(static: Folder, dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    path = static() / "model.safetensors"
+    rows = torch.from_numpy(load_file(path)["embeddings"]).to(getattr(torch, dtype))
+    importlib.import_module("safetensors.torch").save_file({"embeddings": rows}, path)
+    with pytest.raises(DataError, match="save the model in float32"):
+        StaticEmbedder(path.parent)
+
+
+def test_arrays_of_another_shape_or_dtype_are_an_error(static: Folder, wordpiece: Any) -> None:
+    path = static(**quantised(wordpiece.get_vocab_size())) / "model.safetensors"
+    tensors = load_file(path)
+    for wrong in ({"weights": tensors["weights"][:, None]}, {"mapping": tensors["mapping"].astype(np.float32)},
+                  {"embeddings": tensors["embeddings"].ravel()}):
+        save_file(tensors | wrong, path)
+        with pytest.raises(DataError, match="not those of model2vec"):
+            StaticEmbedder(path.parent)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])

@@ -125,10 +125,14 @@ class StaticEmbedder(Embedder):
         """Every token must have a vector, else a later text would fail where this folder is to blame."""
         size = max(tokenizer.get_vocab().values(), default=-1) + 1
         per_token = [array for array in (self._mapping, self._weights) if array is not None]
+        indices = self._mapping is None or np.issubdtype(self._mapping.dtype, np.integer)
+        if not indices or self._table.ndim != 2 or any(array.ndim != 1 for array in per_token):
+            what = "its vectors, weights or mapping are not those of model2vec in dtype or shape"
+            raise DataError(str(folder / "model.safetensors"), what, "fetch the model again")
         known = min(len(array) for array in per_token) if per_token else len(self._table)
         rows = np.arange(1) if self._mapping is None else self._mapping
         outside = rows.min(initial=0) < 0 or rows.max(initial=0) >= len(self._table)
-        if size > known or outside or self._table.ndim != 2:
+        if size > known or outside:
             what = f"its tokenizer has {size} tokens, its vectors are {self._table.shape}"
             raise DataError(str(folder / "model.safetensors"), what, "the files belong to different models")
         if not all(np.isfinite(array).all() for array in (self._table, self._weights) if array is not None):
@@ -157,6 +161,9 @@ def _read_tensors(weights: Path) -> dict[str, npt.NDArray[Any]]:
         tensors: dict[str, npt.NDArray[Any]] = load_file(weights)
     except (SafetensorError, OSError) as error:
         raise DataError(str(weights), f"not readable ({error})", "fetch the model again") from error
+    except (TypeError, AttributeError, KeyError) as error:  # of bfloat16 and float8
+        what = f"numbers in a dtype that numpy lacks ({error})"
+        raise DataError(str(weights), what, "save the model in float32 or float16") from error
     return tensors
 
 
