@@ -58,7 +58,8 @@ def model2vec(given: argparse.Namespace) -> tuple[Encode, dict[str, Any]]:
     from model2vec import StaticModel
 
     model = StaticModel.from_pretrained(given.model)
-    return lambda texts: model.encode(texts), {}
+    limit = {} if given.max_tokens is None else {"max_length": given.max_tokens}
+    return lambda texts: model.encode(texts, **limit), {}
 
 
 def serve(make: Make, given: argparse.Namespace, pipe: Any) -> None:
@@ -88,6 +89,7 @@ class Contestant:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(make, given, theirs), daemon=True)
         self._process.start()
+        theirs.close()  # with it open here, a contestant's death would be waited out for ever
         self._pipe.recv()
 
     def run(self, texts: list[str], warm: bool = False) -> None:
