@@ -95,6 +95,20 @@ def test_another_tokenizer_is_another_model(tiny: Folder) -> None:
     assert identity(folder) != before
 
 
+def test_what_is_loaded_is_part_of_it_at_any_depth(tiny: Folder, as_sentences: Folder, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    as_sentences(folder, "mean")
+    modules = json.loads((folder / "modules.json").read_text())
+    modules[0]["path"] = "networks/onnx"
+    (folder / "modules.json").write_text(json.dumps(modules))
+    found = []
+    for seed in range(2):
+        shutil.copytree(tiny("Bert", str(seed), seed=seed), folder / "networks/onnx", dirs_exist_ok=True)
+        found.append(identity(folder))
+    assert found[0] != found[1]
+
+
 @pytest.mark.parametrize("name", ["README.md", "onnx/config.json", "openvino/tokenizer.json", "pytorch_model.bin"])
 def test_what_vectors_do_not_depend_on_is_not_part_of_it(tiny: Folder, name: str) -> None:
     folder = tiny("Bert")

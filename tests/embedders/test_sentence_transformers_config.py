@@ -155,6 +155,16 @@ def test_code_of_the_folder_is_named_and_never_run(sentences: Folder) -> None:
         read_sentence_config(folder)
 
 
+@pytest.mark.parametrize("place", ["../other", "/other", "a/../../other"])
+def test_a_module_outside_the_folder_is_refused(sentences: Folder, place: str) -> None:
+    folder = sentences()
+    modules = json.loads((folder / "modules.json").read_text())
+    modules[0]["path"] = place
+    (folder / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(DataError, match=r"modules\.json: a module in .*, outside the folder"):
+        read_sentence_config(folder)
+
+
 def test_a_pickled_dense_layer_is_refused(sentences: Folder) -> None:
     folder = sentences("mean", "Dense")
     (folder / "2_Dense" / "config.json").write_text("{}")

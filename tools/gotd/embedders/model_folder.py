@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from gotd.embedders.protocol import JSON
@@ -91,14 +92,18 @@ def read_json_value(path: Path) -> JSON:
     return content
 
 
-def digest(folder: Path) -> str:
+def digest(folder: Path, modules: Sequence[Path] = ()) -> str:
     """SHA-256 of the names and contents of the files that vectors depend on, its first 16 hexadecimal digits.
 
     The folder's own name and place are not part of it: a copy elsewhere makes the same vectors.
+
+    modules : folders in it that are loaded from, at any depth; its own files, and those right under it, always count
     """
     files = {file for pattern in _PATTERNS for depth in ("", "*/") for file in folder.glob(depth + pattern)}
+    files = {file for file in files if file.parent.name not in _OTHER_RUNTIMES or file.parent == folder}
+    files |= {file for module in modules for pattern in _PATTERNS for file in module.glob(pattern)}
     whole = hashlib.sha256()
-    for file in sorted(file for file in files if file.parent.name not in _OTHER_RUNTIMES or file.parent == folder):
+    for file in sorted(files):
         with file.open("rb") as content:
             line = f"{file.relative_to(folder).as_posix()} {hashlib.file_digest(content, 'sha256').hexdigest()}\n"
         whole.update(line.encode())

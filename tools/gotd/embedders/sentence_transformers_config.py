@@ -111,7 +111,10 @@ def _read_modules(path: Path) -> list[tuple[str, Path]]:
         if not isinstance(module, dict) or not str(module.get("type")).startswith("sentence_transformers."):
             what = f"a module that is not sentence-transformers' own: {module}"
             raise DataError(str(path), what, "code from a model is never run; " + _UNSUPPORTED)
-        modules.append((str(module["type"]).rsplit(".", 1)[-1], path.parent / str(module.get("path", ""))))
+        place = Path(str(module.get("path", "")))
+        if place.is_absolute() or ".." in place.parts:
+            raise DataError(str(path), f"a module in {place}, outside the folder", "copy it into the folder")
+        modules.append((str(module["type"]).rsplit(".", 1)[-1], path.parent / place))
     return modules
 
 

@@ -94,7 +94,7 @@ class TransformerEmbedder(Embedder):
         self.dimension = self._find_dimension(folder)
         self.identity: dict[str, JSON] = {
             "name": network.kind,
-            "revision": digest(folder),
+            "revision": digest(folder, [config.transformer, *(step.folder for step in config.steps)]),
             "pooling": "+".join(config.pooling),
             "max_tokens": reads,
             "normalised": config.unit_length,
