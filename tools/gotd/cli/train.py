@@ -124,7 +124,7 @@ def _request(model: str | None, init: str | None, name: str, recipe: Recipe, inp
     from gotd.embedders.model_folder import digest, find_folder
     from gotd.training.preparing import Source
     from gotd.training.reading import Reading
-    from gotd.training.running import Request
+    from gotd.training.request import Request
     from gotd.training.trainer import Machine
 
     start = find_folder(model) if model is not None else Path(init or "")

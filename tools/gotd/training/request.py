@@ -1,0 +1,43 @@
+"""What one ds-train was asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gotd.training.preparing import Prepared, Source
+from gotd.training.reading import Reading
+from gotd.training.recipes import Recipe
+from gotd.training.trainer import Machine
+
+
+@dataclass
+class Request:
+    """What the command was asked for.
+
+    inputs : "data", and "dev" and "eval" where given; all can be read again
+    identity : what the weights depend on besides the records
+    """
+
+    output: Path
+    source: Source
+    inputs: dict[str, list[str]]
+    recipe_name: str
+    recipe: Recipe
+    length_given: bool
+    machine: Machine
+    lora: int
+    seeds: list[int]
+    reading: Reading
+    identity: dict[str, Any]
+    tell: Callable[[str], None]
+    quiet: bool
+    notes: list[str] = field(default_factory=list)
+
+    def steps_per_epoch(self, ready: Prepared) -> int:
+        """Optimiser steps in which every example comes once."""
+        return -(-len(ready.examples("data") or ()) // self.recipe.batch)
+
+    def total_steps(self, ready: Prepared) -> int:
+        """Optimiser steps of the whole run."""
+        return self.recipe.steps or max(1, round(self.recipe.epochs * self.steps_per_epoch(ready)))
