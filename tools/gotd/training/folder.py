@@ -4,18 +4,25 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from gotd.errors import GotdError
+from gotd.training.stopping import last_checkpoint
 
 RECORD = "run.json"
 METRICS = "metrics.json"
+#: In work/, when tokenizer and tokens are there.
+PREPARED = "prepared.json"
 _WORK = "work"
+_LOCK = "lock"
 #: Last to arrive in a model's folder: nothing loads a model without it.
 _LAST = "config.json"
+#: What may stand in work/.
+_OWN = re.compile(r"lock|tokens|tokenizer|\.?prepared\.json(\.draft)?|seed-[0-9]+")
 
 
 class OutputFolder:
@@ -32,23 +39,56 @@ class OutputFolder:
         """
         record = self.record()
         if record is None:
-            if self.path.exists() and not self.path.is_dir():
-                raise GotdError(f"{self.path}: Not a directory; choose another folder")
-            if self.path.exists() and any(entry.name != _WORK for entry in self.path.iterdir()):
-                raise GotdError(f"{self.path}: holds files that are not of ds-train; choose another folder")
+            self._check_new()
         else:
             self._compare(record["identity"], identity)
             if record["complete"]:
+                if self._foreign() is None:  # a run that was killed after its last word
+                    self._remove_work()
                 return None
+        self._take_lock()
+        begun = record is not None and (self.work / PREPARED).is_file()
+        if not begun:
+            self._empty_work()  # what a run that was cut off left may be of other records
+        return begun
+
+    def _check_new(self) -> None:
+        """GotdError where the folder holds what no ds-train leaves that was cut off before it began."""
+        if self.path.exists() and not self.path.is_dir():
+            raise GotdError(f"{self.path}: Not a directory; choose another folder")
+        others = [entry for entry in _entries(self.path) if entry.name not in (_WORK, _draft(self.path / RECORD).name)]
+        foreign = others[0] if others else self._foreign()
+        if foreign is not None:
+            raise GotdError(f"{self.path}: holds files that are not of ds-train ({foreign}); choose another folder")
+
+    def _foreign(self) -> Path | None:
+        """Something under the name work/ that ds-train did not put there: it must not go away with our own."""
+        if self.work.exists() and not self.work.is_dir():
+            return self.work
+        entries = _entries(self.work)
+        locked = (self.work / _LOCK).is_file()  # the first to come and the last to go
+        return next((entry for entry in entries if not locked or not _OWN.fullmatch(entry.name)), None)
+
+    def _take_lock(self) -> None:
         try:
             self.work.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.work / "lock").open("ab")
+            self._lock = (self.work / _LOCK).open("ab")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise GotdError(f"{self.path}: another ds-train writes there; wait, or choose another folder") from error
         except OSError as error:
             raise GotdError(f"{self.path}: {error.strerror}; the output cannot be created there") from error
-        return record is not None
+
+    def _empty_work(self) -> None:
+        for entry in _entries(self.work):
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif entry.name != _LOCK:
+                entry.unlink()
+
+    def _remove_work(self) -> None:
+        self._empty_work()
+        shutil.rmtree(self.work, ignore_errors=True)
 
     def begin(self, identity: Mapping[str, Any]) -> None:
         """From now on the folder is this run's."""
@@ -60,9 +100,11 @@ class OutputFolder:
         try:
             yield
         except kind:
-            if not any(self.work.glob("seed-*/checkpoint-*/*")) and not any(self.work.glob("seed-*/done.json")):
-                shutil.rmtree(self.work, ignore_errors=True)
+            seeds = list(self.work.glob("seed-*"))
+            if not any(last_checkpoint(seed) or (seed / "done.json").is_file() for seed in seeds):
+                # In this order: a record without work/ would be of a run that can never go on.
                 (self.path / RECORD).unlink(missing_ok=True)
+                self._remove_work()
                 with contextlib.suppress(OSError):
                     self.path.rmdir()
             raise
@@ -107,7 +149,7 @@ class OutputFolder:
         """The run is complete: what it was, what came of it; what it worked with goes away."""
         write_json(self.path / METRICS, metrics)
         write_json(self.path / RECORD, record)
-        shutil.rmtree(self.work)
+        self._remove_work()
 
     def close(self) -> None:
         """Let others in."""
@@ -119,6 +161,14 @@ def _short(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}={inner}" for key, inner in value.items())[:200]
     return str(value)
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _draft(file: Path) -> Path:
+    return file.with_name(f".{file.name}.draft")
 
 
 def _mode() -> int:
@@ -138,7 +188,7 @@ def _sync(file: Path) -> None:
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:
     """A JSON file that appears whole."""
-    draft = file.with_name(f".{file.name}.draft")
+    draft = _draft(file)
     try:
         draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         _sync(draft)

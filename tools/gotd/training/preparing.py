@@ -8,14 +8,12 @@ from typing import Any, NamedTuple
 from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.records import Skipping
 from gotd.training.examples import Blocks, Texts
-from gotd.training.folder import write_json
+from gotd.training.folder import PREPARED, write_json
 from gotd.training.models import check_objective, load_config, longest_input
 from gotd.training.reading import Reading, labels_of, records_of, uncounted, write_blocks, write_texts
 from gotd.training.recipes import Recipe
 from gotd.training.tokenizers import Frame, frame_of, has_tokenizer, load_tokenizer, train_tokenizer
 from gotd.training.tokens import TokenStore
-
-_PREPARED = "prepared.json"
 
 
 @dataclass(frozen=True)
@@ -77,12 +75,12 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], recipe: Re
             raise DataError(reading.shown(files[0]), "no text: there is nothing to read", "check what the file holds")
     tokenizer.save_pretrained(work / "tokenizer")
     seals = list({json.dumps(seal, sort_keys=True): seal for seal in reading.seals}.values())
-    write_json(work / _PREPARED, {"labels": labels, "length": length, "names": list(inputs), "seals": seals})
+    write_json(work / PREPARED, {"labels": labels, "length": length, "names": list(inputs), "seals": seals})
 
 
 def prepared(work: Path, objective: str) -> Prepared:
     """What `prepare` wrote."""
-    found = json.loads((work / _PREPARED).read_text())
+    found = json.loads((work / PREPARED).read_text())
     tokenizer = load_tokenizer(work / "tokenizer")
     frame = frame_of(tokenizer, objective) if objective != "classify" else None
     stores = {name: TokenStore(work / "tokens" / name) for name in found["names"]}
