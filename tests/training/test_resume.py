@@ -78,6 +78,26 @@ def test_a_kill_goes_on_from_the_last_whole_checkpoint(train: Train, folder: Pat
     assert same(folder / "whole", folder / "killed")
 
 
+@pytest.mark.parametrize("line", [  # both end in the middle of an epoch, the second early, where it gets worse
+    "--init gpt2.json --objective clm --steps 15 pool.jsonl",
+    "--init gpt2.json --objective clm --learning-rate 10 --dev held.jsonl --dev-steps 3 --patience 2 pool.jsonl",
+])
+def test_a_kill_after_the_last_step_takes_no_other(train: Train, folder: Path, monkeypatch: pytest.MonkeyPatch,
+                                                   line: str) -> None:
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    train(f"{line} -o whole")
+    with monkeypatch.context() as once:
+        once.setattr("gotd.training.one_model._save", killed)
+        with pytest.raises(Killed):
+            train(f"{line} -o killed")
+    train(f"{line} -o killed")
+    runs = [json.loads((folder / name / "metrics.json").read_text())["runs"][0] for name in ("whole", "killed")]
+    assert runs[0]["steps"] == runs[1]["steps"] < 60
+    assert same(folder / "whole", folder / "killed")
+
+
 def test_other_seeds_give_other_weights(train: Train, folder: Path) -> None:
     line = "--init gpt2.json --objective clm --steps 3 pool.jsonl"
     train(f"{line} --seed 0 -o one")

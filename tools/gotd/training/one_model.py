@@ -12,8 +12,8 @@ from gotd.training.models import make_model, with_adapters
 from gotd.training.preparing import Prepared
 from gotd.training.progress import Progress
 from gotd.training.request import Request
-from gotd.training.stopping import Stopping, last_checkpoint
-from gotd.training.trainer import arguments, make_trainer
+from gotd.training.stopping import Stopping, is_last, last_checkpoint
+from gotd.training.trainer import arguments, hold_at, make_trainer
 
 
 def _collator(request: Request, ready: Prepared, seed: int) -> Any:
@@ -68,7 +68,10 @@ def train_one(place: Path, seed: int, request: Request, ready: Prepared) -> bool
     trainer, progress, stopping = _built(place, seed, request, ready)
     checkpoint = last_checkpoint(place)
     if checkpoint is not None:
-        request.tell(f"seed {seed}: going on from step {checkpoint.name.rsplit('-', 1)[1]}")
+        step = int(checkpoint.name.rsplit("-", 1)[1])
+        request.tell(f"seed {seed}: going on from step {step}")
+        if is_last(checkpoint, trainer.args.max_steps, request.machine.patience):
+            hold_at(trainer, step, request.recipe.batch)
     set_seed(seed)  # so that training does not depend on what was drawn before it
     with stopping.listening():
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))

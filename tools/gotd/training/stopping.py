@@ -1,6 +1,7 @@
-"""SIGTERM and SIGUSR1 in the middle of training: finish the step, save, and let the command end."""
+"""SIGTERM and SIGUSR1 in the middle of training: finish the step, save, let the command end; and where it goes on."""
 
 import contextlib
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,3 +56,11 @@ def last_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written to its end."""
     whole = [path.parent for path in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*/{_WHOLE}")]
     return max(whole, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
+
+
+def is_last(checkpoint: Path, steps: int, patience: int) -> bool:
+    """Whether training ended there: with the last of its steps, or after `patience` looks at --dev without a gain."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    early = state["stateful_callbacks"].get("EarlyStoppingCallback")
+    looks = early["attributes"]["early_stopping_patience_counter"] if early else 0
+    return bool(state["global_step"] >= steps or looks >= patience)

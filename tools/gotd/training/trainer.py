@@ -61,6 +61,15 @@ class OrderedTrainer(Trainer):  # type: ignore[misc] # transformers has no types
         return self.order
 
 
+def hold_at(trainer: OrderedTrainer, step: int, batch: int) -> None:
+    """Let `train` load the checkpoint of a step, or the best before it, and take no step more.
+
+    In the middle of an epoch the Trainer takes a step before it asks whether any is left: an epoch becomes a step.
+    """
+    trainer.args.max_steps = step
+    trainer.order = Order(batch, together=batch, seed=0)
+
+
 class _Epochs(TrainerCallback):  # type: ignore[misc]
     """Tells the order its epoch, after a restart too."""
 
