@@ -38,8 +38,9 @@ def test_two_processes_see_every_block_once_and_make_one_model(work: Workdir) ->
     work.write("pool.jsonl", records(texts(61)))
     work.write("held.jsonl", records(texts(9, seed=1)))
     work.ok(f"{LINE} -o one")
-    two = LINE.replace("ds-train", "python spy.py")
-    done = work.ok(f"{TORCHRUN.format(29511)} {two} -o two")
+    # One pipe for both: the first alone may read it.
+    two = LINE.replace("ds-train", "python spy.py").replace("pool.jsonl", "-")
+    done = work.ok(f"cat pool.jsonl | {TORCHRUN.format(29511)} {two} -o two")
     assert done.err.count("ds-train: 61 rows") == 1  # one of them speaks
     seen = [[batch.split() for batch in work.read(f"seen-{rank}").decode().splitlines()] for rank in range(2)]
     training = [[batch for batch in shard if not batch[0].startswith("-1:")] for shard in seen]

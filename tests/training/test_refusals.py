@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gotd.errors import GotdError, UsageError
+from gotd.training.running import Outcome
 
 from .conftest import Train
 
@@ -111,6 +113,23 @@ def test_two_runs_do_not_write_into_one_folder(train: Train, folder: Path) -> No
     with pytest.raises(GotdError, match="another ds-train writes there"):
         train(f"{CLM} pool.jsonl -o made")
     first.close()
+
+
+def test_standard_input_is_read_again_and_by_the_first_process_alone(train: Train, folder: Path,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("gotd.training.running.run", lambda request: asked.append(request) or Outcome(complete=True))
+    for option in ("--eval", "--dev"):
+        with (folder / "held.jsonl").open() as held, monkeypatch.context() as once:
+            once.setattr("sys.stdin", held)
+            train(f"{CLM} {option} - pool.jsonl -o made")
+            assert held.buffer.raw.tell() == held.seek(0, 2)
+        assert asked[-1].inputs[option[2:]] == [asked[-1].reading.spooled] != [""]
+    with (folder / "pool.jsonl").open() as pool, monkeypatch.context() as once:
+        once.setattr("sys.stdin", pool)
+        once.setenv("RANK", "1")
+        train(f"{CLM} -o made")
+        assert pool.buffer.raw.tell() == 0
 
 
 def test_bad_records_are_counted_once(train: Train, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,7 +72,8 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
       ds-train --model base/ --recipe got-d-clm --eval held-out.jsonl selected.jsonl.zst -o better/
       ds-train --init config.json --objective clm --seeds 2 target.jsonl -o fresh/
     """
-    run = Run("ds-train", quiet or os.environ.get("RANK", "0") != "0")
+    first = os.environ.get("RANK", "0") == "0"
+    run = Run("ds-train", quiet or not first)
     signal.signal(signal.SIGUSR1, signal.getsignal(signal.SIGTERM))
     name, recipe = _recipe(given)
     inputs = {"data": list(files) or [STANDARD], "dev": given["dev"], "eval": given["eval_file"]}
@@ -88,10 +89,13 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
         from gotd.training.running import run as train
     except ImportError as error:
         raise GotdError(f"{error}; {_EXTRA_REMEDY}") from error
-    with rereadable(named["data"]) as kept:
-        request = _request(model, init, name, recipe, {**named, "data": kept}, given, run, quiet)
-        request.reading.spooled = next((path for path, file in zip(kept, named["data"], strict=True)
-                                        if file == STANDARD), "")
+    files_of_all = [file for value in named.values() for file in value]
+    # The first process alone reads records: a pipe that several share gives each of them a part.
+    with rereadable(files_of_all if first else []) as kept:
+        kept_as = dict(zip(files_of_all, kept, strict=False))
+        again = {key: [kept_as.get(file, file) for file in value] for key, value in named.items()}
+        request = _request(model, init, name, recipe, again, given, run, quiet or not first)
+        request.reading.spooled = kept_as.get(STANDARD, "")
         outcome = train(request)
     if outcome.stopped:
         run.say("stopped; the same command goes on from here")
@@ -142,7 +146,7 @@ def _request(model: str | None, init: str | None, name: str, recipe: Recipe, inp
     }
     return Request(Path(given["output"]), Source(start, init is not None, tokenizer), inputs, name, recipe,
                    given["length"] is not None, machine, given["lora"] or 0, seeds, reading, identity, run.say,
-                   quiet or os.environ.get("RANK", "0") != "0")
+                   quiet)
 
 
 def _digest_of_file(path: Path) -> str:
