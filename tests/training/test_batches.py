@@ -63,6 +63,8 @@ def test_masks_are_of_seed_epoch_and_block_alone(masked: Any) -> None:
 
     assert labels(1, 2, 3) == labels(1, 2, 3)
     assert len({labels(s, e, p) for s in range(3) for e in range(3) for p in range(3)}) == 27
+    beside = batch(masked, "mlm", [block(9, 1, 2), block(14, 3, 2)], 1)["labels"][1]
+    assert tuple(beside.tolist()) == labels(1, 2, 3)
     # Evaluation is measured under the same masks whatever the seed.
     assert labels(1, -1, 3) == labels(2, -1, 3)
 

@@ -116,16 +116,23 @@ class BlockBatches:
             labels[:, 0] = IGNORED  # nothing comes before it
         else:
             special |= np.isin(ids, self._frame.after)
-            inputs, labels = self._masked(inputs, torch.from_numpy(special), examples[0].pick)
+            inputs, labels = self._masked(inputs, torch.from_numpy(special), [example.pick for example in examples])
         return {"input_ids": inputs, "attention_mask": torch.from_numpy(seen), "labels": labels}
 
-    def _masked(self, inputs: torch.Tensor, special: torch.Tensor, pick: Pick) -> tuple[torch.Tensor, torch.Tensor]:
-        """Masks that depend on seed, epoch and batch alone: a run that stops and goes on masks as one that did not."""
-        seed = 0 if pick.epoch == _EVALUATION else self._seed
-        key = np.random.SeedSequence([seed, pick.epoch + 1, pick.place + 1]).generate_state(2)
-        self._masking.generator = torch.Generator().manual_seed(int(key[0]) << 32 | int(key[1]))
-        masked, labels = self._masking.torch_mask_tokens(inputs, special)[:2]
-        return masked, labels
+    def _masked(self, inputs: torch.Tensor, special: torch.Tensor,
+                picks: list[Pick]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Masks of each block that depend on seed, epoch and block alone, whatever stands beside it.
+
+        So a run that stops and goes on, or shares its steps out otherwise, masks as one that does not.
+        """
+        rows = []
+        for row, pick in enumerate(picks):
+            seed = 0 if pick.epoch == _EVALUATION else self._seed
+            key = np.random.SeedSequence([seed, pick.epoch + 1, pick.place + 1]).generate_state(2)
+            self._masking.generator = torch.Generator().manual_seed(int(key[0]) << 32 | int(key[1]))
+            rows.append(self._masking.torch_mask_tokens(inputs[row : row + 1], special[row : row + 1])[:2])
+        masked, labels = zip(*rows, strict=True)
+        return torch.cat(masked), torch.cat(labels)
 
 
 class TextBatches:

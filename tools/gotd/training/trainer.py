@@ -24,10 +24,12 @@ _CHECKPOINTS_KEPT = 2
 
 @dataclass(frozen=True)
 class Machine:
-    """How a run is carried out, which changes its result by rounding at most.
+    """How a run is carried out: no loss or gradient depends on it but by rounding, and what dropout draws.
 
     accumulate : parts an optimiser step is taken in; checkpointing : recompute activations in the backward pass
-    save_steps : steps between checkpoints; dev_steps : steps between evaluations on --dev, 0 for an epoch
+    save_steps : steps between checkpoints
+    dev_steps, patience : steps between evaluations on --dev, 0 for an epoch, and how many without a gain end the run:
+        which step's weights are kept does depend on them
     """
 
     device: str = "auto"
