@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, DataCollatorForLanguageModeling
 
+from gotd.errors import GotdError
 from gotd.training.evaluation import LabelMetrics, TokenLoss, TokenMetrics, summary
 from gotd.training.examples import IGNORED, NOTHING, BlockBatches, Example, Pick
 from gotd.training.predicted import PredictedPositions
@@ -131,6 +132,8 @@ def test_token_metrics_weigh_by_token_not_by_batch() -> None:
     assert metrics(Found([[2.0, 1.0], [9.0, 3.0]]), compute_result=False) == {}
     assert metrics(Found([[1.0, 8.0]]), compute_result=True)["loss"] == pytest.approx(12 / 12)
     assert metrics(Found([[1.0, 2.0]]), compute_result=True)["loss"] == pytest.approx(0.5)  # begins anew
+    with pytest.raises(GotdError, match="nothing to predict"):
+        metrics(Found([[0.0, 0.0]]), compute_result=True)
 
 
 def test_label_metrics_by_hand() -> None:

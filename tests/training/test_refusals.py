@@ -26,6 +26,9 @@ def test_fewer_tokens_than_a_block(train: Train, folder: Path) -> None:
     (folder / "none.jsonl").write_text('{"text": ""}\n')
     refused(train, folder, f"{CLM} none.jsonl", "none.jsonl: 0 tokens")
     refused(train, folder, f"{CLM} --eval none.jsonl pool.jsonl", "none.jsonl: no text")
+    # One token of text and none to end it, masked with a probability of next to nothing.
+    refused(train, folder, "--init bert.json --objective mlm --mlm-probability 1e-9 --eval few.jsonl pool.jsonl",
+            "--eval or --dev: nothing to predict")
 
 
 def test_labels_missing_unknown_or_too_few(train: Train, folder: Path) -> None:

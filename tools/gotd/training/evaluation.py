@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from gotd.errors import GotdError
 from gotd.training.examples import IGNORED
 
 
@@ -57,7 +58,9 @@ class TokenMetrics:
         if not compute_result:
             return {}
         (total, count), self._sums = self._sums, np.zeros(2)
-        loss = total / max(count, 1)
+        if not count:
+            raise GotdError("--eval or --dev: nothing to predict in so little text; give more text")
+        loss = total / count
         return {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), "tokens": int(count)}
 
 
