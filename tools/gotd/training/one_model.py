@@ -48,8 +48,10 @@ def _built(place: Path, seed: int, request: Request, ready: Prepared) -> _Built:
     dev = ready.examples("dev")
     dev_steps = (machine.dev_steps or request.steps_per_epoch(ready)) if dev is not None else 0
     made = arguments(place, recipe, machine, seed, request.total_steps(ready), dev_steps)
-    progress, stopping = Progress(request.tell, recipe.batch * ready.length, request.quiet), Stopping()
-    trainer = make_trainer(model, ready.examples("data"), dev, _collator(request, ready, seed), made, recipe,
+    data = ready.examples("data")
+    tokens_per_step = recipe.batch * ready.stores["data"].meta.tokens / len(data or ())
+    progress, stopping = Progress(request.tell, tokens_per_step, request.quiet), Stopping()
+    trainer = make_trainer(model, data, dev, _collator(request, ready, seed), made, recipe,
                            machine.patience, progress, stopping)
     return _Built(trainer, progress, stopping)
 

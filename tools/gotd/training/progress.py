@@ -16,11 +16,11 @@ _SECONDS_BETWEEN_LINES = 60.0
 class Progress(TrainerCallback):  # type: ignore[misc] # transformers has no types we follow
     """Tells, and ends a run whose loss is no number.
 
-    tokens_per_step : of all processes, padding of the last block included
+    tokens_per_step : of all processes, on average; padding, and what frames a block, left out
     seconds : so far spent in steps, those before a restart not counted
     """
 
-    def __init__(self, tell: Callable[[str], None], tokens_per_step: int, quiet: bool) -> None:
+    def __init__(self, tell: Callable[[str], None], tokens_per_step: float, quiet: bool) -> None:
         self._tell, self._tokens_per_step = tell, tokens_per_step
         self._bar: Any = None
         self._on_terminal = not quiet and sys.stderr is not None and sys.stderr.isatty()
