@@ -90,6 +90,8 @@ def test_what_two_options_cannot_mean(train: Train, folder: Path) -> None:
         (f"{CLM} --epochs 2 pool.jsonl", "--epochs or --steps"),
         ("--init gpt2.json --recipe got-d-mlm --objective clm pool.jsonl", "is for --objective mlm"),
         (f"{CLM} --mlm-probability 0.3 pool.jsonl", "--mlm-probability does nothing"),
+        (f"{CLM} --schedule constant --warmup 0.5 pool.jsonl", "--warmup does nothing"),
+        (f"{CLM} --seed 4294967295 --seeds 2 pool.jsonl", "seeds go up to 4294967295"),
         (f"{CLM} --label-key tag pool.jsonl", "--label-key does nothing"),
         (f"{CLM} --patience 2 pool.jsonl", "do nothing without --dev"),
         (f"{CLM} --dev held.jsonl --save-steps 5 pool.jsonl", "--dev-steps, not --save-steps"),

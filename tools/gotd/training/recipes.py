@@ -33,9 +33,11 @@ class Recipe:
     mlm_probability: float = 0.15
 
     def as_dict(self) -> dict[str, Any]:
-        """For printing and for the record; only what the objective uses."""
-        values = asdict(self)
-        return values if self.objective == "mlm" else {k: v for k, v in values.items() if k != "mlm_probability"}
+        """For printing and for the record; only what is used."""
+        unused = {"steps" if self.steps is None else "epochs"}
+        if self.objective != "mlm":
+            unused.add("mlm_probability")
+        return {name: value for name, value in asdict(self).items() if name not in unused}
 
 
 #: Source: arXiv 2405.02774, and where the paper is silent its authors' code (REDSgnaoh/DV4LLM). Neither names the
@@ -58,7 +60,7 @@ DEFAULT_RECIPES: Mapping[str, str] = {"mlm": "got-d-domain", "clm": "got-d-clm",
 def chosen_recipe(name: str | None, objective: str | None, changes: Mapping[str, Any]) -> tuple[str, Recipe]:
     """(name, values) of the recipe, with the values that were given instead of its own.
 
-    Raises: UsageError where recipe and objective do not agree, or neither is given.
+    Raises: UsageError where recipe and objective do not agree, neither is given, or a change would do nothing.
     """
     if name is None and objective is None:
         raise UsageError("give --objective mlm, clm or classify, or a --recipe, which has its own")
@@ -68,4 +70,7 @@ def chosen_recipe(name: str | None, objective: str | None, changes: Mapping[str,
         raise UsageError(f"--recipe {name} is for --objective {recipe.objective}, not {objective}")
     if "mlm_probability" in changes and recipe.objective != "mlm":
         raise UsageError(f"--mlm-probability does nothing for --objective {recipe.objective}")
-    return name, replace(recipe, **changes)
+    recipe = replace(recipe, **changes)
+    if recipe.warmup and recipe.schedule == "constant":
+        raise UsageError("--warmup does nothing for --schedule constant; use --schedule constant_with_warmup")
+    return name, recipe

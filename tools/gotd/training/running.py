@@ -72,7 +72,7 @@ def _begin(folder: OutputFolder, request: Request) -> bool:
 
 def _say_what(request: Request, ready: Prepared) -> None:
     values = request.recipe.as_dict() | {"length": ready.length}
-    shown = ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
+    shown = ", ".join(f"{key} {value}" for key, value in values.items())
     request.tell(f"recipe {request.recipe_name}: {shown}")
     meta = ready.stores["data"].meta
     request.tell(f"{meta.documents:,} documents, {meta.tokens:,} tokens, {request.total_steps(ready):,} steps")
