@@ -1,5 +1,6 @@
 """What every command owes its user, whichever it is (DESIGN 6): tried on the installed programs."""
 
+import importlib
 import json
 import os
 import pty
@@ -7,6 +8,7 @@ import signal
 import subprocess
 from typing import NamedTuple
 
+import click
 import pytest
 import zstandard
 
@@ -177,6 +179,17 @@ def test_after_kill_9_the_same_line_gives_the_same_bytes(chain: Workdir, command
 def test_wrong_usage_is_2(chain: Workdir, command: Command) -> None:
     done = chain.fails(f"{command.line} --no-such-option", f"{command.tool}: error: ", "--help", status=2)
     assert done.out == b""
+
+
+@pytest.mark.parametrize("module", ["target_stats", "topk", "probe", "train"])
+def test_no_number_is_infinite_or_none(module: str) -> None:
+    command = importlib.import_module(f"gotd.cli.{module}").command
+    numbers = [option for option in command.params if isinstance(option.type, click.types.FloatParamType)]
+    assert numbers
+    for option in numbers:
+        for value in ("nan", "inf"):
+            with pytest.raises(click.BadParameter):
+                option.type.convert(value, option, None)
 
 
 @pytest.mark.parametrize("command", EVERY, ids=name)

@@ -1,5 +1,6 @@
 """Options that several commands share, each written once, and what they stand for."""
 
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -35,6 +36,17 @@ def _readable(_context: click.Context, option: click.Parameter, key: str) -> str
 
 
 _STDOUT_NAMES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers without infinity, and without nan, which no bound keeps out."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click does, which then fails with what the value should be."""
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return found
 
 
 inputs = click.argument("files", nargs=-1, metavar="[FILE]...", callback=listed)

@@ -19,7 +19,7 @@ from gotd.streams.sources import rereadable
               help="A sample of what the model was trained on, or of the pool; may be given again.")
 @click.option("--pool", multiple=True, metavar="FILE",
               help="What random choices are drawn from; default the source; may be given again.")
-@click.option("--lambda", "share", type=click.FloatRange(0, 1), default=0.3, show_default=True, metavar="L",
+@click.option("--lambda", "share", type=options.FiniteRange(0, 1), default=0.3, show_default=True, metavar="L",
               help="Share of the choice in the effective distribution (1 - L) source + L choice.")
 @click.option("--budget", type=click.IntRange(1), default=None, metavar="WORDS",
               help="Count the first so many words of each choice. Default: each as it is.")

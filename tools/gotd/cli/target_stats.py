@@ -44,7 +44,7 @@ _MOST_SEED = 2**64 - 1
 @click.option("--weights", multiple=True, metavar="FILE.npy",
               help="One weight for each row of the source (or pool), float32 or float64; default: all alike.")
 @click.option("--target-weights", multiple=True, metavar="FILE.npy", help="One weight for each row of the target.")
-@click.option("--epsilon", type=click.FloatRange(0), default=None,
+@click.option("--epsilon", type=options.FiniteRange(0), default=None,
               help="Regularisation, in standard deviations of the cost; 0 is exact. Default: "
                    f"{DEFAULT_EPSILON[True]:g} where vectors are whitened, else {DEFAULT_EPSILON[False]:g}.")
 @click.option("--metric", type=click.Choice(["sqeuclidean", "cosine"]), default=_DEFAULTS.metric, show_default=True,
@@ -58,7 +58,7 @@ _MOST_SEED = 2**64 - 1
               help="Rows of the source solved on.")
 @click.option("--passes", type=click.IntRange(0), default=_DEFAULTS.passes, show_default=True, metavar="N",
               help="Readings of the whole source after that, at most; each measures the error there, and corrects.")
-@click.option("--tol", type=click.FloatRange(0, min_open=True), default=_DEFAULTS.tolerance, show_default=True,
+@click.option("--tol", type=options.FiniteRange(0, min_open=True), default=_DEFAULTS.tolerance, show_default=True,
               help="Marginal error to reach.")
 @click.option("--max-iterations", type=click.IntRange(1), default=_DEFAULTS.max_iterations, show_default=True,
               metavar="N", help="Looks at the sample, at most.")

@@ -30,7 +30,7 @@ from gotd.streams.sources import rereadable
 @click.command("ds-topk")
 @options.inputs
 @click.option("-k", "count", type=click.IntRange(1), default=None, help="Choose so many records.")
-@click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), default=None, metavar="F",
+@click.option("--fraction", type=options.FiniteRange(0, 1, min_open=True), default=None, metavar="F",
               help="Choose this share of the records, rounded up.")
 @click.option("--budget-chars", type=click.IntRange(1), default=None, metavar="N",
               help="Choose the best records whose texts together have at most N characters.")

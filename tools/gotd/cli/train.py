@@ -17,6 +17,8 @@ from gotd.streams.sources import rereadable
 from gotd.training.recipes import OBJECTIVES, RECIPES, Recipe, chosen_recipe
 
 _SCHEDULES = ["linear", "cosine", "constant", "constant_with_warmup"]
+#: numpy's.
+_LAST_SEED = 2**32 - 1
 _EXTRA_REMEDY = "pip install 'gotd[train]'"
 
 
@@ -37,15 +39,15 @@ _EXTRA_REMEDY = "pip install 'gotd[train]'"
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of order, masks, new weights.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, metavar="N",
               help="Train N models from --seed on, each in OUT/seed-K/.")
-@click.option("--epochs", type=click.FloatRange(0, min_open=True), default=None, help="Passes over the records.")
+@click.option("--epochs", type=options.FiniteRange(0, min_open=True), default=None, help="Passes over the records.")
 @click.option("--steps", type=click.IntRange(1), default=None, help="Optimiser steps, instead of --epochs.")
 @click.option("--batch", type=click.IntRange(1), default=None, help="Sequences in a step, over all processes.")
 @click.option("--length", type=click.IntRange(4), default=None, help="Tokens in a block, or the longest text.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None, help="The highest.")
+@click.option("--learning-rate", type=options.FiniteRange(0, min_open=True), default=None, help="The highest.")
 @click.option("--schedule", type=click.Choice(_SCHEDULES), default=None, help="Of the learning rate.")
-@click.option("--warmup", type=click.FloatRange(0, 1), default=None, help="Share of steps in which it grows.")
-@click.option("--weight-decay", type=click.FloatRange(0), default=None, help="AdamW's.")
-@click.option("--mlm-probability", type=click.FloatRange(0, 1, min_open=True), default=None, help="Share masked.")
+@click.option("--warmup", type=options.FiniteRange(0, 1), default=None, help="Share of steps in which it grows.")
+@click.option("--weight-decay", type=options.FiniteRange(0), default=None, help="AdamW's.")
+@click.option("--mlm-probability", type=options.FiniteRange(0, 1, min_open=True), default=None, help="Share masked.")
 @click.option("--lora", type=click.IntRange(1), default=None, metavar="RANK", help="Train adapters, merged at the end.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
               help="Of products; weights stay in float32.")
@@ -118,6 +120,8 @@ def _recipe(given: dict[str, Any]) -> tuple[str, Recipe]:
         raise UsageError("--dev-steps and --patience do nothing without --dev")
     if given["dev"] is not None and given["save_steps"]:
         raise UsageError("with --dev a checkpoint is saved at each look at it: give --dev-steps, not --save-steps")
+    if given["seed"] + given["seeds"] - 1 > _LAST_SEED:
+        raise UsageError(f"--seed {given['seed']}: seeds go up to {_LAST_SEED}")
     if given["fsdp"] and given["lora"]:
         raise UsageError("--fsdp cannot merge the adapters of --lora: use one of them")
     return name, recipe
