@@ -3,7 +3,7 @@
 # random documents; which of them lowers the loss on held-out text of the target?
 #   train.sh [WORK_FOLDER [DATA TASK]]
 # By default on the text of `make demo`; with DATA on DATA/pool/*.jsonl.zst and DATA/tasks/TASK/{train,test}.jsonl.zst.
-# K documents are chosen out of the pool, the base model reads BASE others (environment).
+# K documents are chosen out of the pool; the base model reads BASE, drawn from all of it (environment).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=${1:-$(mktemp -d "${TMPDIR:-/tmp}/gotd-train.XXXXXX")}
@@ -37,7 +37,7 @@ run ds-score --target target.npz emb/*.npy -o scores/
 run ds-topk -k "$k" --scores scores/ chunks/*.jsonl.zst -o chosen.jsonl.zst
 run python "$here/sample.py" "$k" 1 random.jsonl.zst chunks/*.jsonl.zst
 
-echo "# a small causal model from scratch, on $base documents of the pool" >&2
+echo "# a small causal model from scratch, on $base random documents of the pool" >&2
 cat > config.json <<'CONFIG'
 {"model_type": "gpt2", "vocab_size": 4096, "n_positions": 256, "n_embd": 128, "n_layer": 4, "n_head": 4,
  "embd_pdrop": 0.0, "attn_pdrop": 0.0, "resid_pdrop": 0.0}
