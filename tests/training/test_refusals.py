@@ -1,10 +1,13 @@
 """What cannot be trained on is named, and leaves nothing behind."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import SafetensorError
+from transformers import PreTrainedTokenizerFast
 
 from gotd.errors import GotdError, UsageError
 from gotd.training.running import Outcome
@@ -108,6 +111,36 @@ def test_a_loss_that_is_no_number_ends_the_run(train: Train, folder: Path) -> No
     with pytest.raises(GotdError, match=r"the loss is (nan|inf); lower --learning-rate"):
         train("--init gpt2.json --objective clm --epochs 9 --schedule constant --learning-rate 1e30 pool.jsonl -o made")
     assert not (folder / "made/config.json").exists()
+
+
+def test_weights_ruined_by_the_last_step_are_not_kept(train: Train, folder: Path) -> None:
+    line = "--init gpt2.json --objective clm --steps 1 --eval held.jsonl --learning-rate 1e30 pool.jsonl"
+    refused(train, folder, line, "step 1: the weights have grown out of bounds; lower --learning-rate")
+
+
+@pytest.mark.parametrize("error", [
+    OSError(errno.EFBIG, "File too large"),
+    SafetensorError("Error while serializing: I/O error: File too large (os error 27)"),
+    RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 2560 vs 2454"),
+])
+def test_a_disk_that_fills_up_is_named_and_training_goes_on_later(train: Train, folder: Path, error: Exception,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise error
+
+    line = f"{CLM} --save-steps 1 pool.jsonl -o made"
+    for where in ("trainer.OrderedTrainer._save_optimizer_and_scheduler", "one_model._save"):
+        with monkeypatch.context() as once:
+            once.setattr(f"gotd.training.{where}", full)
+            with pytest.raises(GotdError, match=r"made/work/seed-0: .*; free space there: the same command goes on"):
+                train(line)
+    train(line)
+    assert (folder / "made/config.json").exists()
+
+
+def test_records_that_change_while_they_are_read(train: Train, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gotd.training.running.digest_of", lambda *_: "of other records")
+    refused(train, folder, f"{CLM} pool.jsonl", "pool.jsonl: changed while being read")
 
 
 def test_two_runs_do_not_write_into_one_folder(train: Train, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The output folder: whose it is, what is done of it, and how the model gets into it whole."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -21,6 +22,9 @@ _WORK = "work"
 _LOCK = "lock"
 #: Last to arrive in a model's folder: nothing loads a model without it.
 _LAST = "config.json"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+#: In the messages of torch.save, which does not pass on the system's.
+_TORCH_WRITER = "inline_container"
 #: What may stand in work/.
 _OWN = re.compile(r"lock|tokens|tokenizer|\.?prepared\.json(\.draft)?|seed-[0-9]+")
 
@@ -155,6 +159,21 @@ class OutputFolder:
         """Let others in."""
         if self._lock is not None:
             self._lock.close()
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """A disk that fills while torch or safetensors write to it is an error with a remedy, whatever they call it."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno not in _FULL:
+            raise
+        if isinstance(error, RuntimeError) and _TORCH_WRITER not in str(error):
+            raise
+        raise GotdError(f"{folder}: {str(error).strip()}; free space there: the same command goes on") from error
 
 
 def _short(value: Any) -> str:

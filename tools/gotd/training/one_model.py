@@ -2,12 +2,14 @@
 
 import gc
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gotd.errors import GotdError
 from gotd.training.examples import BlockBatches, TextBatches
-from gotd.training.folder import write_json
+from gotd.training.folder import write_json, writing
 from gotd.training.models import make_model, with_adapters
 from gotd.training.preparing import Prepared
 from gotd.training.progress import Progress
@@ -75,13 +77,14 @@ def train_one(place: Path, seed: int, request: Request, ready: Prepared) -> bool
         if is_last(checkpoint, trainer.args.max_steps, request.machine.patience):
             hold_at(trainer, step, request.recipe.batch)
     set_seed(seed)  # so that training does not depend on what was drawn before it
-    with stopping.listening():
+    with stopping.listening(), writing(place):
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     if stopping.agreed:
         return True
     after = _evaluated(place / "after.json", lambda: trainer, request, ready)
     done = {"seed": seed, **_figures(trainer, progress), "before": before, "after": after}
-    _save(trainer, place / "model", request.lora, ready.tokenizer)
+    with writing(place):
+        _save(trainer, place / "model", request.lora, ready.tokenizer)
     if trainer.is_world_process_zero():
         write_json(place / "done.json", done)
     trainer.accelerator.wait_for_everyone()
@@ -108,6 +111,9 @@ def _evaluated(file: Path, trainer_of: Callable[[], Any], request: Request,
     trainer = trainer_of()
     found = trainer.evaluation_loop(trainer.get_eval_dataloader(data), file.stem, prediction_loss_only=False).metrics
     metrics = {name.removeprefix("eval_"): value for name, value in found.items() if "preparation" not in name}
+    if not math.isfinite(metrics["loss"]):
+        raise GotdError(f"{file.stem} training: the loss on --eval is {metrics['loss']}; lower --learning-rate, "
+                        "or use --precision float32")
     if trainer.is_world_process_zero():
         write_json(file, metrics)
         shown = ", ".join(f"{name} {value:,.4f}" for name, value in metrics.items() if isinstance(value, float))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 
 from gotd.errors import GotdError
@@ -14,7 +15,7 @@ _SECONDS_BETWEEN_LINES = 60.0
 
 
 class Progress(TrainerCallback):  # type: ignore[misc] # transformers has no types we follow
-    """Tells, and ends a run whose loss is no number.
+    """Tells, and ends a run whose loss or weights are no numbers.
 
     tokens_per_step : of all processes, on average; padding, and what frames a block, left out
     seconds : so far spent in steps, those before a restart not counted
@@ -60,6 +61,12 @@ class Progress(TrainerCallback):  # type: ignore[misc] # transformers has no typ
             left = (state.max_steps - state.global_step) * self._tokens_per_step / rate if rate else 0.0
             self._tell(f"step {state.global_step:,} of {state.max_steps:,}, loss {loss:.4f}, {rate:,.0f} tokens/s, "
                        f"{left / 60:,.0f} min left")
+
+    def on_save(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:  # noqa: ARG002
+        """Ends a run that its last step has ruined, which no loss tells; products of large weights overflow too."""
+        if not all(bool(torch.linalg.vector_norm(weights).isfinite()) for weights in model.parameters()):
+            raise GotdError(f"step {state.global_step}: the weights have grown out of bounds; lower --learning-rate, "
+                            "or use --precision float32")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Takes the bar away."""

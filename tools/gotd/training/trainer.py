@@ -155,6 +155,7 @@ def make_trainer(model: Any, data: Dataset[Example] | None, dev: Dataset[Example
         model=model, args=made, data_collator=collate, train_dataset=data, eval_dataset=dev, compute_loss_func=loss,
         compute_metrics=LabelMetrics() if labelled else TokenMetrics(),
         preprocess_logits_for_metrics=None if labelled else loss.by_row,
+        # Progress before Stopping: a checkpoint of weights that are no numbers is not to be gone on from.
         callbacks=[progress, stopping, _Epochs(order, steps_per_epoch),
                    *([EarlyStoppingCallback(patience)] if dev is not None else [])],
     )
