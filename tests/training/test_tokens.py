@@ -1,5 +1,6 @@
 """Tokens on disk, blocks of them, and the order they are read in."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from torch.utils.data import BatchSampler
 
 from gotd.errors import GotdError
+from gotd.streams.records import Skipping
 from gotd.training.examples import NOTHING, Blocks, Order, Pick, Texts
+from gotd.training.reading import Reading, labels_of, uncounted
 from gotd.training.tokenizers import Frame
 from gotd.training.tokens import TokenStore, TokenWriter
 
@@ -63,6 +66,14 @@ def test_blocks_hold_every_token_once_and_the_tail_too(tmp_path: Path, length: i
     assert {len(part) for part in parts[:-1]} <= {length - 2}
     assert 0 < len(parts[-1]) <= length - 2
     assert blocks[Pick(0, NOTHING)].tokens.tolist() == []
+
+
+def test_labels_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    labels = ["10", "2", "-1", "--1", "\u00b2", "b"]
+    lines = (json.dumps({"text": "a", "label": label}) for label in labels)
+    (tmp_path / "labelled.jsonl").write_text("\n".join(lines))
+    reading = Reading("text", "label", Skipping(), False, uncounted)
+    assert labels_of([str(tmp_path / "labelled.jsonl")], reading) == ["-1", "2", "10", "--1", "b", "\u00b2"]
 
 
 def test_nothing_is_a_text_without_a_label(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Records to tokens on disk, in one pass."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from gotd.training.tokens import TokenStore, TokenWriter
 
 #: Texts given to the tokenizer at once.
 _WINDOW = 1024
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 def uncounted(rows: int) -> None:
@@ -78,6 +80,7 @@ def write_texts(names: list[str], folder: Path, tokenizer: Any, length: int, lab
                 reading: Reading) -> TokenStore:
     """Every text on its own, cut at `length` tokens, with its label's place in `labels`."""
     digest, empty, truncated = Digest(), 0, 0
+    places = {label: place for place, label in enumerate(labels)}
     with TokenWriter(folder, len(tokenizer), labelled=True) as writer:
         for window in windows(records_of(names, reading, digest), _WINDOW):
             texts = [record.fields[reading.text_key] for record in window]
@@ -86,17 +89,17 @@ def write_texts(names: list[str], folder: Path, tokenizer: Any, length: int, lab
             empty += sum(not text.strip() for text in texts)
             filler = [tokenizer.eos_token_id or 0]  # some tokenizers make nothing at all of an empty text
             writer.add([tokens or filler for tokens in found["input_ids"]],
-                       [_place(record, labels, reading.label_key) for record in window])
+                       [_place(record, places, reading.label_key) for record in window])
             reading.advance(len(window))
         return writer.finish(digest.hexdigest(), empty, truncated)
 
 
-def _place(record: Record, labels: list[str], key: str) -> int:
+def _place(record: Record, places: Mapping[str, int], key: str) -> int:
     label = label_of(record, key)
-    if label not in labels:
-        what = f'label "{label}" is unknown: the training data has {", ".join(labels[:8])}'
+    if label not in places:
+        what = f'label "{label}" is unknown: the training data has {", ".join(list(places)[:8])}'
         raise DataError(record.place, what, "train on data that has it, or leave that record out")
-    return labels.index(label)
+    return places[label]
 
 
 def label_of(record: Record, key: str) -> str:
@@ -114,4 +117,4 @@ def labels_of(names: list[str], reading: Reading) -> list[str]:
     found = {label_of(record, reading.label_key) for batch in records_of(names, reading) for record in batch}
     if len(found) < 2:
         raise DataError(reading.shown(names[0]), f"{len(found)} different labels", "classify needs at least two")
-    return sorted(found, key=lambda label: (0, int(label), label) if label.lstrip("-").isdigit() else (1, 0, label))
+    return sorted(found, key=lambda label: (0, int(label), label) if _NUMBER.fullmatch(label) else (1, 0, label))
