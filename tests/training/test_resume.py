@@ -115,6 +115,16 @@ def test_a_finished_run_is_not_done_again(train: Train, folder: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (folder / "made").iterdir()} == before
 
 
+def test_the_tokenizer_beside_a_configuration_is_part_of_the_run(train: Train, folder: Path) -> None:
+    line = "--init fresh/config.json --objective clm --steps 1 pool.jsonl -o made"
+    train("--init gpt2.json --objective clm --steps 1 pool.jsonl -o fresh")
+    train(line)
+    tokenizer = folder / "fresh/tokenizer_config.json"
+    tokenizer.write_text(tokenizer.read_text() + " ")
+    with pytest.raises(GotdError, match=r"holds another run .*model"):
+        train(line)
+
+
 @pytest.mark.parametrize("started", [True, False])
 def test_another_run_or_other_data_is_refused(train: Train, folder: Path, monkeypatch: pytest.MonkeyPatch,
                                               started: bool) -> None:

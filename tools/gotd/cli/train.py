@@ -143,7 +143,7 @@ def _request(model: str | None, init: str | None, name: str, recipe: Recipe, inp
     reading = Reading(given["text_key"], given["label_key"] or "label", Skipping(given["skip_invalid"]),
                       given["long_window"], run.advance)
     identity = {
-        "model": digest(start) if start.is_dir() else _digest_of_file(start), "init": init is not None,
+        "model": digest(start) if start.is_dir() else _digest_of_config(start), "init": init is not None,
         "tokenizer": None if tokenizer is None else digest(tokenizer), "recipe": recipe.as_dict(),
         "lora": given["lora"] or 0, "precision": given["precision"], "seeds": seeds, "text_key": given["text_key"],
         "label_key": reading.label_key, "dev_steps": machine.dev_steps, "patience": machine.patience,
@@ -153,11 +153,17 @@ def _request(model: str | None, init: str | None, name: str, recipe: Recipe, inp
                    quiet)
 
 
-def _digest_of_file(path: Path) -> str:
+def _digest_of_config(path: Path) -> str:
+    """Of a configuration's file and of the tokenizer beside it, where there is one."""
     import hashlib
 
+    from gotd.training.tokenizers import tokenizer_files
+
+    whole = hashlib.sha256()
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        for file in (path, *tokenizer_files(path.parent)):
+            whole.update(f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+        return whole.hexdigest()
     except OSError as error:
         raise GotdError(f"{path}: {error.strerror}; --init is a config.json or the folder of one") from error
 

@@ -9,6 +9,8 @@ from gotd.errors import GotdError
 #: Of a tokenizer trained here, in the order of their ids.
 _MASKED_SPECIALS = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>",
                     "mask_token": "<mask>"}
+_FILES = ("added_tokens.json", "merges.txt", "special_tokens_map.json", "tokenizer.json", "tokenizer.model",
+          "tokenizer_config.json", "vocab.json", "vocab.txt")
 _CAUSAL_SPECIALS = {"eos_token": "<|endoftext|>"}
 
 
@@ -42,6 +44,20 @@ def load_tokenizer(folder: Path) -> Any:
 def has_tokenizer(folder: Path) -> bool:
     """Whether a folder holds what a tokenizer is made from."""
     return any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model"))
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """What a folder holds of a tokenizer, in the order of their names."""
+    return [folder / name for name in _FILES if (folder / name).is_file()]
+
+
+def ensure_padding(tokenizer: Any) -> None:
+    """A token that fills up texts: its own, or the one that ends a text."""
+    if tokenizer.pad_token_id is None:
+        if tokenizer.eos_token_id is None:
+            raise GotdError(f"{tokenizer.name_or_path}: no token that could fill up texts to one length; "
+                            "give the tokenizer a pad_token")
+        tokenizer.pad_token = tokenizer.eos_token
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int, masked: bool, length: int) -> Any:
