@@ -136,13 +136,15 @@ class BlockBatches:
 
 
 class TextBatches:
-    """Texts to tensors as long as the longest of them. labels : int64 (batch,)"""
+    """Texts to tensors as long as the longest of them, in eights up to `length`. labels : int64 (batch,)"""
 
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: Any, length: int) -> None:
+        self._tokenizer, self._length = tokenizer, length
 
     def __call__(self, examples: list[Example]) -> dict[str, torch.Tensor]:
+        longest = max(len(example.tokens) for example in examples)
         padded = self._tokenizer.pad({"input_ids": [example.tokens.tolist() for example in examples]},
-                                     padding=True, pad_to_multiple_of=8, return_tensors="pt")
+                                     padding="max_length", max_length=min(-(-longest // 8) * 8, self._length),
+                                     return_tensors="pt")
         labels = torch.tensor([example.label for example in examples])
         return {"input_ids": padded["input_ids"], "attention_mask": padded["attention_mask"], "labels": labels}

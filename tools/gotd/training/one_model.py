@@ -20,7 +20,7 @@ from gotd.training.trainer import arguments, hold_at, make_trainer
 
 def _collator(request: Request, ready: Prepared, seed: int) -> Any:
     if ready.frame is None:
-        return TextBatches(ready.tokenizer)
+        return TextBatches(ready.tokenizer, ready.length)
     masking = None
     if request.recipe.objective == "mlm":
         from transformers import DataCollatorForLanguageModeling

@@ -43,11 +43,12 @@ class Prepared(NamedTuple):
         return Texts(store) if self.frame is None else Blocks(store, self.length, self.frame)
 
 
-def prepare(work: Path, source: Source, inputs: dict[str, list[str]], recipe: Recipe, length_given: bool,
-            reading: Reading) -> None:
+def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: dict[str, str], recipe: Recipe,
+            length_given: bool, reading: Reading) -> None:
     """Write tokenizer, labels and tokens.
 
     inputs : "data", and "dev" and "eval" where given, each with the files to read
+    digests : of each one's records, as they were read before
     Raises: GotdError and its kin for what cannot be trained on.
     """
     config = load_config(source.path)
@@ -73,6 +74,11 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], recipe: Re
                 raise DataError(reading.shown(files[0]), what, "give more text, or a smaller --length")
         if not store.meta.tokens:
             raise DataError(reading.shown(files[0]), "no text: there is nothing to read", "check what the file holds")
+        if store.meta.records != digests[name]:
+            raise GotdError(f"{', '.join(map(reading.shown, files))}: changed while being read; run the command again")
+    # The length is this run's; whoever loads the tokenizer asks for their own.
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(work / "tokenizer")
     seals = list({json.dumps(seal, sort_keys=True): seal for seal in reading.seals}.values())
     write_json(work / PREPARED, {"labels": labels, "length": length, "names": list(inputs), "seals": seals})

@@ -59,13 +59,15 @@ def _begin(folder: OutputFolder, request: Request) -> bool:
     """Claim the folder and prepare where that is not done; False where nothing is left to do."""
     plain = Reading(request.reading.text_key, request.reading.label_key, Skipping(request.reading.skipping.allowed),
                     request.reading.long_window, uncounted, spooled=request.reading.spooled)
-    identity = request.identity | {name: digest_of(files, plain) for name, files in request.inputs.items()}
+    digests = {name: digest_of(files, plain) for name, files in request.inputs.items()}
+    identity = request.identity | digests
     begun = folder.claim(identity)
     if begun is None:
         return False
     if not begun:
         with folder.cleared_on_failure(BaseException):
-            prepare(folder.work, request.source, request.inputs, request.recipe, request.length_given, request.reading)
+            prepare(folder.work, request.source, request.inputs, digests, request.recipe, request.length_given,
+                    request.reading)
         folder.begin(identity)
     return True
 

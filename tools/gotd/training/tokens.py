@@ -122,11 +122,6 @@ class TokenStore:
         self._ends = _Mapped(folder / "ends.bin", "<i8", self.meta.documents)
         self._labels = _Mapped(folder / "labels.bin", "<i4", self.meta.documents * self.meta.labelled)
 
-    @staticmethod
-    def is_finished(folder: Path) -> bool:
-        """Whether tokens were written to their end there."""
-        return (folder / _META).is_file()
-
     def span(self, start: int, end: int) -> np.ndarray:
         """int64 (end - start,): tokens by their place in the whole; cut at the last."""
         return self._tokens[start:end]
