@@ -57,6 +57,26 @@ def test_models_that_do_not_fit_the_objective(train: Train, folder: Path) -> Non
     refused(train, folder, f"{CLM} --tokenizer . pool.jsonl", "no tokenizer there")
 
 
+def test_tokenizers_and_models_that_do_not_fit_each_other(train: Train, folder: Path) -> None:
+    train("--init bert.json --objective mlm --steps 1 pool.jsonl -o masked")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file="masked/tokenizer.json", model_max_length=64)
+    tokenizer.save_pretrained("bare")  # no special token has its part
+    refused(train, folder, "--init bert.json --tokenizer bare --objective classify labelled.jsonl", "fill up texts")
+    tokenizer.add_special_tokens({"eos_token": "</s>", "sep_token": "</s>", "mask_token": "<mask>"})
+    tokenizer.save_pretrained("unpadded")
+    line = "--init roberta.json --objective mlm pool.jsonl --tokenizer"
+    refused(train, folder, f"{line} unpadded", "the tokenizer has no padding token")
+    tokenizer.add_special_tokens({"pad_token": "kinase of a high number"})
+    tokenizer.save_pretrained("late")
+    refused(train, folder, f"{line} late", r"has its padding token at \d+; give a --tokenizer with one before 62")
+
+
+@pytest.mark.parametrize("objective", ["mlm", "classify"])
+def test_an_encoder_with_a_decoder_is_refused(train: Train, folder: Path, objective: str) -> None:
+    (folder / "bart.json").write_text('{"model_type": "bart", "d_model": 16, "vocab_size": 300}')
+    refused(train, folder, f"--init bart.json --objective {objective} labelled.jsonl", "an encoder with a decoder")
+
+
 def test_models_that_are_not_there_or_damaged(train: Train, folder: Path) -> None:
     refused(train, folder, "--model ./nowhere --objective clm pool.jsonl", "no such folder")
     refused(train, folder, "--init nowhere.json --objective clm pool.jsonl", "nowhere.json: No such file")

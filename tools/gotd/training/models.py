@@ -10,6 +10,8 @@ _HEADS = {"mlm": "AutoModelForMaskedLM", "clm": "AutoModelForCausalLM",
           "classify": "AutoModelForSequenceClassification"}
 #: Their positions start after the padding token's (transformers, create_position_ids_from_input_ids).
 _POSITIONS_AFTER_PADDING = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "data2vec-text", "ibert", "mpnet"}
+#: Tokens a model must have positions for, at least: as for --length.
+_SHORTEST = 4
 _KINDS = {"mlm": "a masked language model", "clm": "a causal language model", "classify": "a classifier"}
 
 
@@ -30,6 +32,9 @@ def check_objective(config: Any, objective: str, name: str) -> None:
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING
 
+    if config.is_encoder_decoder:
+        raise GotdError(f"{name}: {config.model_type} is an encoder with a decoder, which ds-train does not train; "
+                        "choose another model")
     known = type(config) in getattr(transformers, _HEADS[objective])._model_mapping
     # BERT and its kin have a causal head, but look both ways unless told otherwise: the next token would be known.
     both_ways = type(config) in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
@@ -37,12 +42,24 @@ def check_objective(config: Any, objective: str, name: str) -> None:
         raise GotdError(f"{name}: {config.model_type} is not {_KINDS[objective]}; choose another --objective or model")
 
 
-def longest_input(config: Any, tokenizer: Any) -> int:
-    """Positions the model has for tokens."""
+def longest_input(config: Any, tokenizer: Any, fresh: bool) -> int:
+    """Positions the model has for tokens; a fresh one takes its padding token from the tokenizer."""
     positions = getattr(config, "max_position_embeddings", None) or 1 << 30
     if config.model_type in _POSITIONS_AFTER_PADDING:
-        positions -= config.pad_token_id + 1
+        padding = tokenizer.pad_token_id if fresh else config.pad_token_id
+        if padding is None or positions <= padding + _SHORTEST:
+            what = "has no padding token" if padding is None else f"has its padding token at {padding}"
+            raise GotdError(f"{config.model_type} counts positions from the padding token on, and the tokenizer "
+                            f"{what}; give a --tokenizer with one before {positions - _SHORTEST}")
+        positions -= padding + 1
     return int(min(positions, tokenizer.model_max_length))
+
+
+def labels_of_head(config: Any) -> list[str]:
+    """The labels of a classifier, in its order; none of another model."""
+    if not any(name.endswith("ForSequenceClassification") for name in config.architectures or ()):
+        return []
+    return [str(config.id2label[number]) for number in sorted(config.id2label)]
 
 
 def make_model(source: Path, fresh: bool, objective: str, tokenizer: Any, labels: list[str],
@@ -57,12 +74,11 @@ def make_model(source: Path, fresh: bool, objective: str, tokenizer: Any, labels
     head = getattr(transformers, _HEADS[objective])
     config = load_config(source)
     check_objective(config, objective, str(source))
+    before = labels_of_head(config) if objective == "classify" and not fresh else []
     if objective == "classify":
         config.num_labels = len(labels)
         config.id2label, config.label2id = dict(enumerate(labels)), {label: i for i, label in enumerate(labels)}
         config.problem_type = "single_label_classification"
-        if tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token
         config.pad_token_id = tokenizer.pad_token_id
     if fresh:
         config.vocab_size = len(tokenizer)
@@ -74,17 +90,29 @@ def make_model(source: Path, fresh: bool, objective: str, tokenizer: Any, labels
 
     try:
         model, info = head.from_pretrained(source, config=config, dtype=torch.float32, local_files_only=True,
-                                           use_safetensors=True, output_loading_info=True)
+                                           use_safetensors=True, output_loading_info=True,
+                                           ignore_mismatched_sizes=len(before) not in (0, len(labels)))
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise GotdError(f"{source}: {str(error).strip().splitlines()[0]}") from error
-    if info["missing_keys"]:
-        names = sorted(info["missing_keys"])
-        tell(f"{len(names)} tensors are not in {source} and start at random: {', '.join(names[:4])}"
-             + (" ..." if len(names) > 4 else ""))
+    _say_what_is_new(source, info, before, labels, tell)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         raise GotdError(f"{source}: its tokenizer has {len(tokenizer)} tokens, the model "
                         f"{model.get_input_embeddings().num_embeddings}; they do not belong together")
     return model
+
+
+def _say_what_is_new(source: Path, info: Any, before: list[str], labels: list[str],
+                     tell: Callable[[str], None]) -> None:
+    """before : the labels of a head that is in the folder"""
+    resized = {name for name, *_ in info["mismatched_keys"]}
+    for found, where in ((set(info["missing_keys"]) - resized, f"not in {source}"),
+                         (resized, f"in {source} for {len(before)} labels, not {len(labels)},")):
+        names = sorted(found)
+        if names:
+            tell(f"{len(names)} tensors are {where} and start at random: {', '.join(names[:4])}"
+                 + (" ..." if len(names) > 4 else ""))
+    if labels and len(before) == len(labels) and before != labels:
+        tell(f"{source}: the head of labels {', '.join(before)} is gone on from as {', '.join(labels)}")
 
 
 def with_adapters(model: Any, rank: int, objective: str) -> Any:

@@ -9,10 +9,17 @@ from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.records import Skipping
 from gotd.training.examples import Blocks, Texts
 from gotd.training.folder import PREPARED, write_json
-from gotd.training.models import check_objective, load_config, longest_input
+from gotd.training.models import check_objective, labels_of_head, load_config, longest_input
 from gotd.training.reading import Reading, labels_of, records_of, uncounted, write_blocks, write_texts
 from gotd.training.recipes import Recipe
-from gotd.training.tokenizers import Frame, frame_of, has_tokenizer, load_tokenizer, train_tokenizer
+from gotd.training.tokenizers import (
+    Frame,
+    ensure_padding,
+    frame_of,
+    has_tokenizer,
+    load_tokenizer,
+    train_tokenizer,
+)
 from gotd.training.tokens import TokenStore
 
 
@@ -54,13 +61,16 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: d
     config = load_config(source.path)
     check_objective(config, recipe.objective, str(source.path))
     tokenizer = _tokenizer(source, config, inputs["data"], recipe, reading)
-    longest = longest_input(config, tokenizer)
+    longest = longest_input(config, tokenizer, source.fresh)
     if length_given and recipe.length > longest:
         raise UsageError(f"--length {recipe.length}: {source.path} reads at most {longest} tokens")
     length = min(recipe.length, longest)
     labels: list[str] = []
     if recipe.objective == "classify":
+        ensure_padding(tokenizer)
         labels = labels_of(inputs["data"], _again(reading))
+        of_head = [] if source.fresh else labels_of_head(config)
+        labels = of_head if set(labels) <= set(of_head) else labels  # places in a head that has learnt them
     frame = None if labels else frame_of(tokenizer, recipe.objective)
     for name, files in inputs.items():
         own = reading if name == "data" else _again(reading)

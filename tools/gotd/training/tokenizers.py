@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 from gotd.errors import GotdError
 
+#: Of a tokenizer's folder: all that texts are cut by.
+_FILES = ("added_tokens.json", "merges.txt", "special_tokens_map.json", "tokenizer.json", "tokenizer.model",
+          "tokenizer_config.json", "vocab.json", "vocab.txt")
 #: Of a tokenizer trained here, in the order of their ids.
 _MASKED_SPECIALS = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>",
                     "mask_token": "<mask>"}
-_FILES = ("added_tokens.json", "merges.txt", "special_tokens_map.json", "tokenizer.json", "tokenizer.model",
-          "tokenizer_config.json", "vocab.json", "vocab.txt")
 _CAUSAL_SPECIALS = {"eos_token": "<|endoftext|>"}
 
 
