@@ -8,9 +8,11 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+from gotd.cli._frame import Run
 from gotd.embedders.loading import load
+from gotd.training.progress import Progress
 
-from .conftest import Train, metrics, weights
+from .conftest import CONFIGS, Train, metrics, weights
 
 CAUSAL = ["gpt2", "gpt_neo", "llama"]
 MASKED = ["bert", "distilbert", "roberta"]
@@ -42,7 +44,7 @@ def test_a_warm_model_is_fine_tuned_to_labels(train: Train, folder: Path, family
     train("--model warm --objective classify --epochs 16 --seeds 2 --learning-rate 0.01 --eval test.jsonl "
           "labelled.jsonl -o tuned")
     found = metrics(folder / "tuned")["after"]
-    assert found["accuracy"]["mean"] > 0.6
+    assert found["accuracy"]["mean"] > 0.35  # of five labels: chance is 0.2
     assert found["micro_f1"]["each"] == found["accuracy"]["each"]  # one label a text: they are the same number
     assert len(found["macro_f1"]["each"]) == 2
     assert found["macro_f1"]["spread"] == pytest.approx(np.std(found["macro_f1"]["each"], ddof=1))
@@ -56,6 +58,48 @@ def test_a_warm_model_is_fine_tuned_to_labels(train: Train, folder: Path, family
         guess = int(model(**inputs).logits.argmax())
         right += model.config.id2label[guess] == record["label"]
     assert right / 40 == found["accuracy"]["each"][1]
+
+
+def test_a_classifier_goes_on_with_its_own_labels(train: Train, folder: Path,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    train("--init bert.json --objective mlm --steps 1 pool.jsonl -o warm")
+    train("--model warm --objective classify --epochs 4 --eval labelled.jsonl labelled.jsonl -o first")
+    learnt = metrics(folder / "first")["after"]["loss"]["mean"]
+    config = json.loads((folder / "first/config.json").read_text())
+    config["id2label"] = {str(4 - number): f"subject {number}" for number in range(5)}
+    (folder / "first/config.json").write_text(json.dumps(config))
+    # What the head calls 4 is now subject 0: only in its own order are these labels what it learnt.
+    swapped = (folder / "labelled.jsonl").read_text()
+    for number in range(5):
+        swapped = swapped.replace(f"subject {number}", f"subject_{4 - number}")
+    lines = swapped.replace("subject_", "subject ").splitlines()
+    (folder / "swapped.jsonl").write_text("\n".join(lines))
+    (folder / "fewer.jsonl").write_text("\n".join(line for line in lines if "subject 0" not in line))
+    line = "--model first --objective classify --steps 1 --learning-rate 1e-9"
+    for name in ("swapped", "fewer"):
+        train(f"{line} --eval swapped.jsonl {name}.jsonl -o {name}")
+        assert metrics(folder / name)["before"]["loss"]["mean"] == pytest.approx(learnt, abs=1e-5)
+    said: list[str] = []
+    monkeypatch.setattr(Run, "say", lambda _run, message: said.append(message))
+    (folder / "two.jsonl").write_text("\n".join(json.dumps({"text": f"{n} kinase", "label": n % 2}) for n in range(9)))
+    (folder / "five.jsonl").write_text("\n".join(json.dumps({"text": f"{n} kinase", "label": n % 5}) for n in range(9)))
+    for name, expected in (("two", "are in first for 5 labels, not 2, and start at random: classifier.bias"),
+                           ("five", "the head of labels subject 4, subject 3, subject 2, subject 1, subject 0 is "
+                                    "gone on from as 0, 1, 2, 3, 4")):
+        train(f"{line} {name}.jsonl -o {name}")
+        assert any(expected in message for message in said)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "bert"])
+def test_texts_as_long_as_the_model_reads(train: Train, folder: Path, family: str) -> None:
+    config = {**CONFIGS[family], "n_positions" if family == "gpt2" else "max_position_embeddings": 50}
+    (folder / "short.json").write_text(json.dumps(config))
+    train("--init bert.json --objective mlm --steps 1 pool.jsonl -o tokens")
+    records = (folder / "labelled.jsonl").read_text().replace('"text": "', '"text": "' + "kinase " * 99)
+    (folder / "long.jsonl").write_text(records)
+    train("--init short.json --tokenizer tokens --objective classify --length 50 --steps 1 long.jsonl -o made")
+    saved = json.loads((folder / "made/tokenizer.json").read_text())
+    assert saved["truncation"] is saved["padding"] is None
 
 
 def test_training_goes_on_from_given_weights(train: Train, folder: Path) -> None:
@@ -78,14 +122,32 @@ def test_adapters_are_merged_and_the_rest_is_left_alone(train: Train, folder: Pa
 
 
 def test_parts_and_recomputing_change_nothing_but_rounding(train: Train, folder: Path) -> None:
-    line = "--init gpt2.json --objective clm --epochs 1 pool.jsonl"
-    train(f"{line} -o plain")
-    train(f"{line} --accumulate 4 -o parts")
-    train(f"{line} --checkpointing -o recomputed")
     # Dropout is drawn in another order in parts: compare without.
-    plain, recomputed = weights(folder / "plain"), weights(folder / "recomputed")
-    assert all(torch.allclose(plain[name], recomputed[name], atol=1e-5) for name in plain)
-    assert weights(folder / "parts").keys() == plain.keys()
+    config = {**CONFIGS["bert"], "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "bert.json").write_text(json.dumps(config))
+    line = "--init bert.json --objective mlm --steps 6 pool.jsonl"
+    train(f"{line} -o plain")
+    plain = weights(folder / "plain")
+    for name, option in (("parts", "--accumulate 4"), ("recomputed", "--checkpointing")):
+        train(f"{line} {option} -o {name}")
+        other = weights(folder / name)
+        assert all(torch.allclose(plain[name], other[name], atol=1e-4) for name in plain)
+
+
+@pytest.mark.parametrize(("line", "padded"), [
+    ("--init gpt2.json --objective clm pool.jsonl", False),
+    ("--init bert.json --tokenizer tokens --objective classify labelled.jsonl", True),
+])
+def test_the_rate_counts_tokens_of_text(train: Train, folder: Path, monkeypatch: pytest.MonkeyPatch, line: str,
+                                        padded: bool) -> None:
+    monkeypatch.setattr(Progress, "tokens_per_second", lambda self, _now=None: self._tokens_per_step)
+    if padded:
+        train("--init bert.json --objective mlm --steps 1 pool.jsonl -o tokens")
+    train(f"{line} --steps 1 --length 64 -o made")
+    data = json.loads((folder / "made/run.json").read_text())["data"]["data"]
+    found = json.loads((folder / "made/metrics.json").read_text())["runs"][0]["tokens_per_second"]
+    examples = data["documents"] if padded else -(-data["tokens"] // 64)
+    assert found == round(8 * data["tokens"] / examples)
 
 
 def test_bfloat16_trains_and_weights_stay_in_float32(train: Train, folder: Path) -> None:
