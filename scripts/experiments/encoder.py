@@ -28,8 +28,7 @@ from data import DOMAIN_TASKS, SCALES, Study, lines, write
 from deadline import Deadline
 from domain import run as run_command
 from domain import with_vectors
-from probe_study import ranking
-from rules import Rule
+from rules import Rule, ranked
 from train_study import Run
 from tuning import Tuning
 
@@ -88,7 +87,7 @@ class Encoder:
     def _chosen(self, run: Run) -> list[bytes]:
         rule = f"random:seed={run.seed}" if run.rule == "random" else run.rule
         pool = lines(self._study.pool)
-        return [pool[row] for row in ranking(self._study, run.task, Rule.parse(rule), run.chunks)[: run.chunks]]
+        return [pool[row] for row in ranked(self._study, run.task, Rule.parse(rule), run.chunks)[: run.chunks]]
 
 
 def main() -> None:

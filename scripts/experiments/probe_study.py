@@ -20,8 +20,6 @@ from results import add_all, lines_of, whole
 from rules import Rule, ranked
 
 BUDGETS = (500, 2_000, 10_000)
-#: A ranking is this much longer than the largest budget, for chunks shorter than the mean.
-_SLACK = 1.6
 _HERE = Path(__file__).parent
 
 
@@ -34,11 +32,6 @@ def read_rules(path: Path) -> list[Rule]:
 def done(results: Path) -> set[tuple[object, ...]]:
     """The runs that a results file holds already."""
     return {(run["task"], run["rule"], run["chunks"], run["order"], run["lambda"]) for run in lines_of(results)}
-
-
-def ranking(study: Study, task: str, rule: Rule, chunks: int) -> np.ndarray:
-    """Rows of the pool, best first, enough for a budget of so many chunks. Shapes: -> int64 (k,)."""
-    return ranked(study, task, rule, int(_SLACK * chunks))
 
 
 def cost_file(study: Study, task: str, rule: str, chunks: int, order: int, share: float) -> Path:
@@ -61,7 +54,7 @@ def runs(study: Study, rules: list[Rule], order: int, share: float, before: set[
                 if (task, rule.written, chunks, order, share) in before:
                     continue
                 start = time.perf_counter()
-                best = ranking(study, task, rule, chunks)
+                best = ranked(study, task, rule, chunks)
                 seconds = time.perf_counter() - start
                 words = round(chunks * float(judge.words.mean()))
                 costs = judge.costs(best, words)

@@ -7,7 +7,7 @@ A rule is written RULE[:OPTION=VALUE]..., as got:vectors=hash+static:source=gene
     center    0 or 1
     whiten    0 or 1; of got 1 unless it says otherwise, as ds-target-stats has it
     epsilon   of got; by default what ds-target-stats takes
-    rounds    of got: after each, what was chosen joins the source, with mass `mass` in the end
+    rounds    of got: each chooses a part of the budget, which joins the source, with mass `mass` in the end
     distinct  cosine above which a text is taken for a copy of a better one, and left out
     seed      of random
 """
@@ -33,6 +33,8 @@ from gotd.streams.sources import open_input
 _CPU = torch.device("cpu")
 #: Rows of the source solved on.
 _SAMPLE = 32768
+#: A ranking is at least this much longer than the budget, for chunks shorter than the mean.
+_SLACK = 1.6
 DEFAULTS: Mapping[str, str] = {"vectors": "hash", "source": "pool", "center": "1", "whiten": "", "epsilon": "",
                                "rounds": "1", "mass": "0.3", "distinct": "1", "seed": "0", "min_words": "100"}
 
@@ -57,31 +59,32 @@ class Rule(NamedTuple):
         return self.options[option]
 
 
-def ranked(study: Study, task: str, rule: Rule, wanted: int) -> np.ndarray:
-    """Rows of the pool, best first, at least `wanted` of them. Shapes: -> int64 (k,)."""
+def ranked(study: Study, task: str, rule: Rule, chunks: int) -> np.ndarray:
+    """Rows of the pool, best first, enough for a budget of so many chunks. Shapes: -> int64 (k,)."""
     is_sized = int(rule["rounds"]) > 1 or float(rule["distinct"]) < 1.0 or rule.name == "round-robin"
-    sized = f"@{wanted}" if is_sized else ""
+    sized = f"@{chunks}" if is_sized else ""
     key = hashlib.sha256(f"{rule.written}{sized}".encode()).hexdigest()[:16]
     file = study.folder / "rankings" / task / f"{rule.name}-{key}.npy"
     if not file.exists():
-        order = _distinct(study, rule, _rank(study, task, rule, wanted), wanted)
+        order = _distinct(study, rule, _rank(study, task, rule, chunks), int(_SLACK * chunks))
         with whole(file) as draft:
             np.save(draft, order.astype(np.int32))
     return np.load(file).astype(np.int64)
 
 
-def _rank(study: Study, task: str, rule: Rule, wanted: int) -> np.ndarray:
+def _rank(study: Study, task: str, rule: Rule, chunks: int) -> np.ndarray:
     if rule.name == "random":
         return np.random.default_rng([int(rule["seed"])]).permutation(len(vectors(study, "hash", "pool")))
     if RULES[rule.name].reads == "texts":
         return _by(_text_scores(study, task, rule))
-    scores = RowScores(study, task, rule, wanted)
+    scores = RowScores(study, task, rule, int(_SLACK * chunks))
     rounds, order = int(rule["rounds"]), np.empty(0, dtype=np.int64)
     for number in range(1, rounds + 1):
-        found = scores.given(order, float(rule["mass"]) * len(order) / wanted)
+        found = scores.given(order, float(rule["mass"]) * len(order) / chunks)
         found[order] = -np.inf
-        count = wanted * number // rounds - len(order) if rounds > 1 else len(found)
-        order = np.concatenate([order, _by(found)[:count]])
+        # The last round ranks all the rest: the slack is its own, so that the budget itself has all rounds in it.
+        end = chunks * number // rounds if number < rounds else len(found)
+        order = np.concatenate([order, _by(found)[: end - len(order)]])
     return order
 
 

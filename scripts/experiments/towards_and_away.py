@@ -12,15 +12,15 @@ from results import whole
 from rules import RowScores, Rule, ranked
 
 
-def ranked_between(study: Study, rule: Rule, towards: str, away: str, wanted: int) -> np.ndarray:
+def ranked_between(study: Study, rule: Rule, towards: str, away: str, chunks: int) -> np.ndarray:
     """Rows of the pool, best first; with no `away`, as rules.py ranks them. Shapes: -> int64 (k,)."""
     if not away:
-        return ranked(study, towards, rule, wanted)
+        return ranked(study, towards, rule, chunks)
     key = hashlib.sha256(rule.written.encode()).hexdigest()[:16]
     file = study.folder / "rankings" / f"{towards}-not-{away}" / f"{rule.name}-{key}.npy"
     if not file.exists():
         nothing = np.empty(0, dtype=np.int64)
-        near, far = (RowScores(study, task, rule, wanted).given(nothing, 0.0) for task in (towards, away))
+        near, far = (RowScores(study, task, rule, chunks).given(nothing, 0.0) for task in (towards, away))
         with whole(file) as draft:
             np.save(draft, np.argsort(far - near, kind="stable").astype(np.int32))
     return np.load(file).astype(np.int64)

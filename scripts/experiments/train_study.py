@@ -20,9 +20,9 @@ from arguments import add_training, part_of
 from base import Bench
 from data import SCALES, TARGETS, Study
 from deadline import Deadline
-from probe_study import BUDGETS, ranking, read_rules
+from probe_study import BUDGETS, read_rules
 from results import add_all, lines_of, whole
-from rules import Rule
+from rules import Rule, ranked
 
 _HERE = Path(__file__).parent
 
@@ -69,7 +69,7 @@ def light_pass(bench: Bench, study: Study, run: Run) -> tuple[Any, int]:
     pool = bench.tokens(study.pool)
     budget = round(run.chunks * float(pool.lengths.mean()))
     written = f"random:seed={run.seed}" if run.rule == "random" else run.rule
-    flat = pool.first(ranking(study, run.task, Rule.parse(written), run.chunks), budget)
+    flat = pool.first(ranked(study, run.task, Rule.parse(written), run.chunks), budget)
     if len(flat) < budget:
         raise SystemExit(f"train_study: error: {run.rule} ranks {len(flat)} tokens, fewer than {budget}")
     model = bench.base()

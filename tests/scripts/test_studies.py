@@ -51,21 +51,41 @@ def test_measures_are_of_the_worst_of_each_prompt() -> None:
                      "toxicity_probability": 0.5}
 
 
-def test_towards_and_away_changed_over_is_the_order_backwards(tmp_path: Path) -> None:
-    study, rng = module("data").Study(tmp_path), np.random.default_rng(0)
+def study_of_two_centres(folder: Path) -> Any:
+    """A pool of 300 vectors around one centre and 300 around another, and targets a and b around each."""
+    rng = np.random.default_rng(0)
     centres = rng.normal(size=(2, 16))
     pool = np.concatenate([centre + rng.normal(scale=0.7, size=(300, 16)) for centre in centres])
-    (tmp_path / "vectors/hash/targets").mkdir(parents=True)
-    np.save(tmp_path / "vectors/hash/pool.npy", pool.astype(np.float16))
+    (folder / "vectors/hash/targets").mkdir(parents=True)
+    np.save(folder / "vectors/hash/pool.npy", pool.astype(np.float16))
     for name, centre in zip("ab", centres, strict=True):
         rows = (centre + rng.normal(scale=0.7, size=(60, 16))).astype(np.float16)
-        np.save(tmp_path / f"vectors/hash/targets/{name}.npy", rows)
+        np.save(folder / f"vectors/hash/targets/{name}.npy", rows)
+    return module("data").Study(folder)
+
+
+def test_towards_and_away_changed_over_is_the_order_backwards(tmp_path: Path) -> None:
+    study = study_of_two_centres(tmp_path)
     between, rule = module("towards_and_away").ranked_between, module("rules").Rule.parse("got")
     one, other = between(study, rule, "a", "b", 100), between(study, rule, "b", "a", 100)
     np.testing.assert_array_equal(one, other[::-1])
     assert (one[:250] < 300).mean() > 0.95
     towards = between(study, rule, "a", "", 100)
     assert (towards[:100] < 300).mean() > 0.9
+
+
+def test_all_rounds_are_within_the_budget(tmp_path: Path) -> None:
+    study, rules = study_of_two_centres(tmp_path), module("rules")
+    rule = rules.Rule.parse("got:rounds=2:mass=0.5")
+    found = rules.ranked(study, "a", rule, 40)
+    scores = rules.RowScores(study, "a", rule, 40)
+    once = np.argsort(-scores.given(found[:0], 0.0), kind="stable")
+    np.testing.assert_array_equal(found[:20], once[:20])
+    second = scores.given(found[:20], 0.25)
+    second[found[:20]] = -np.inf
+    # The second round goes on past the budget, for chunks shorter than the mean.
+    np.testing.assert_array_equal(found[20:64], np.argsort(-second, kind="stable")[:44])
+    assert set(found[20:40]) != set(once[20:40])
 
 
 class Known:
