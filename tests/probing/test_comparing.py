@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gotd.errors import GotdError
+from gotd.probing import counting
 from gotd.probing.comparing import Comparison, Input, Settings, compare
 from gotd.probing.counting import Histogram, Reader, count, draw
 from gotd.probing.overlap import Overlap
@@ -59,6 +60,10 @@ def test_order_batches_and_threads_change_nothing(run: Callable[..., Comparison]
     two = run({"poor": POOR, "good": GOOD}, batch=7, threads=1)
     assert values(one) == values(two)
     assert len(one.rows) == 5  # two sizes, so two random choices
+    random = {row.tokens: row.nats_per_token.value for row in one.rows if row.kind == "random"}
+    for row in one.rows[3:]:
+        assert row.to_random is not None
+        assert row.to_random.value == pytest.approx(row.nats_per_token.value - random[row.tokens])
 
 
 def test_lambda_0_is_the_base(run: Callable[..., Comparison]) -> None:
@@ -100,6 +105,16 @@ def test_a_random_choice_of_the_pool(given: Callable[..., Input]) -> None:
     assert set(draw(reader, pool.batches(), other, [3000])[3000].rows) != set(rows)
 
 
+def test_documents_of_one_bin_come_in_the_order_of_the_pool(given: Callable[..., Input],
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "bins", lambda _seed, _start, documents: np.zeros(documents, np.int64))
+    reader, histogram = Reader(Target(["a b"]), Overlap(["x"]), 2), Histogram(0)
+    pool = given("pool", ["a b"] * 9, 2)
+    count(reader, pool.batches(), histogram=histogram)
+    found = draw(reader, pool.batches(), histogram, [7])[7]
+    assert (found.counts.total, found.rows.tolist()) == (7, [0, 1, 2, 3])
+
+
 def test_target_text_in_a_choice_is_left_out(run: Callable[..., Comparison]) -> None:
     found = run({"good": [*GOOD, *HELD_OUT[:40]], "poor": POOR})
     assert found.facts["target_left_out"] == 40
@@ -108,6 +123,32 @@ def test_target_text_in_a_choice_is_left_out(run: Callable[..., Comparison]) -> 
     assert values(found) == values(alone)
     with pytest.raises(GotdError, match=r"every text stands in a choice \(all\)"):
         run({"poor": POOR, "all": HELD_OUT})
+
+
+def test_target_text_in_the_random_choice_is_left_out(run: Callable[..., Comparison]) -> None:
+    pool = [*SOURCE, *HELD_OUT[:40]]
+    found = run({"good": GOOD}, pool=pool)
+    drawn = {pool[row] for rows in found.random_rows.values() for row in rows}
+    inside = [text in drawn for text in HELD_OUT]
+    assert 0 < sum(inside) < 40
+    assert found.judged.tolist() == [not each for each in inside]
+    assert found.facts["target_left_out"] == sum(inside)
+    with pytest.raises(GotdError, match=r"every text stands in a choice \(random\)"):
+        run({"good": GOOD}, pool=pool, held_out=[text for text in HELD_OUT if text in drawn])
+
+
+def test_target_text_that_is_half_in_one_choice_and_half_in_another_judges(run: Callable[..., Comparison]) -> None:
+    long = " ".join(texts(NEAR, 7, 3))
+    words = long.split()
+    halves = [" ".join(half) for half in (words[: len(words) // 2], words[len(words) // 2 :])]
+    found = run({"good": [*GOOD, halves[0]], "poor": [*POOR, halves[1]]}, held_out=[*HELD_OUT, long])
+    assert found.facts["target_left_out"] == 0
+
+
+def test_what_is_past_the_budget_leaves_nothing_out(run: Callable[..., Comparison]) -> None:
+    found = run({"good": [*GOOD, *HELD_OUT[:40]]}, budget=900)
+    assert found.facts["target_left_out"] == 0
+    assert values(found) == values(run({"good": GOOD}, budget=900))
 
 
 def test_target_text_in_the_source_is_said(run: Callable[..., Comparison]) -> None:
@@ -119,7 +160,7 @@ def test_target_text_in_the_source_is_said(run: Callable[..., Comparison]) -> No
 
 def test_a_source_smaller_than_the_choice(run: Callable[..., Comparison]) -> None:
     with pytest.raises(GotdError, match=r"source: .* fewer than the .* of good, .*--pool"):
-        run({"good": GOOD}, source=SOURCE[:10])
+        run({"small": GOOD[:30], "good": GOOD}, source=SOURCE[:10])
     found = run({"good": GOOD}, source=SOURCE[:10], pool=SOURCE)
     assert "fewer than a choice" in found.warnings[0]
     with pytest.raises(GotdError, match=r"pool: .* larger --pool"):

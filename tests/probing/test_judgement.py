@@ -14,6 +14,9 @@ def test_the_figures() -> None:
     assert found.nats_per_token(0).value == pytest.approx(2.0)
     assert found.bits_per_byte(1).value == pytest.approx(0.5 / math.log(2))
     assert found.difference(1, 0).value == pytest.approx(2.0)
+    # All texts have half a nat a byte, and other shares of words: only by bytes is the interval a point.
+    bits = Judgement(np.array([[3.0, 6.0, 15.0]]), np.array([1, 2, 3]), np.array([6, 12, 30]), 200, 0).bits_per_byte(0)
+    assert bits == pytest.approx([0.5 / math.log(2)] * 3)
 
 
 def test_the_interval_of_a_mean_is_the_normal_one() -> None:

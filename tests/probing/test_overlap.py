@@ -18,7 +18,7 @@ def text(seed: int, count: int) -> str:
 def standing(target: list[str], others: list[str]) -> list[bool]:
     overlap = Overlap(target)
     seen = overlap.nothing()
-    seen[overlap.seen(find_words(others, Classes()))] = True
+    seen[overlap.seen(find_words(others, Classes()))[0]] = True
     return overlap.standing(seen).tolist()
 
 

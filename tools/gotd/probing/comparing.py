@@ -62,11 +62,13 @@ class Comparison(NamedTuple):
     """All rows, and what they were made from.
 
     facts : counts, for JSON
+    judged : which of the target's texts judge, bool (n,)
     random_rows : documents of each random choice in the pool, by its words, int64 (n,)
     """
 
     rows: list[Row]
     facts: dict[str, Any]
+    judged: np.ndarray
     random_rows: Mapping[int, Int64s]
     warnings: list[str]
 
@@ -92,11 +94,11 @@ def compare(name: str, texts: Sequence[str], choices: Sequence[Input], source: I
         count(reader, pool.batches(), histogram=histogram)
     _require_enough(pool or source, int(histogram.words.sum()), choices, counted, pool is not None)
     drawn = draw(reader, (pool or source).batches(), histogram, sizes)
-    judged = _judged(name, target, overlap, choices, counted)
+    judged = _judged(name, target, _standing(overlap, choices, counted, drawn))
     rows = _rows(target, judged, choices, counted, base, drawn, settings)
     warnings = _warnings(name, source, base, sizes[-1], judged, overlap)
     facts = _facts(target, judged, base, settings) | {"source_standing": int(overlap.standing(base.seen).sum())}
-    return Comparison(rows, facts, {size: each.rows for size, each in drawn.items()}, warnings)
+    return Comparison(rows, facts, judged, {size: each.rows for size, each in drawn.items()}, warnings)
 
 
 def _count_choice(reader: Reader, choice: Input, budget: int | None) -> Counted:
@@ -118,15 +120,18 @@ def _require_enough(pool: Input, words: int, choices: Sequence[Input], counted: 
                         f"random choice of its size can be drawn; give {remedy}, or a --budget")
 
 
-def _judged(name: str, target: Target, overlap: Overlap, choices: Sequence[Input],
-            counted: Sequence[Counted]) -> np.ndarray:
-    """Which texts judge: those with words that stand in no choice. Shapes: -> bool (n,)."""
-    worded = target.numbered.lengths > 0
-    seen = np.logical_or.reduce([each.seen for each in counted])
-    judged = worded & ~overlap.standing(seen)
+def _standing(overlap: Overlap, choices: Sequence[Input], counted: Sequence[Counted],
+              drawn: Mapping[int, Drawn]) -> list[tuple[str, np.ndarray]]:
+    """Which texts of the target stand in each choice, and in a random one. Shapes: -> bool (n,) each."""
+    found = [(choice.name, overlap.standing(each.seen)) for choice, each in zip(choices, counted, strict=True)]
+    return [*found, ("random", np.logical_or.reduce([overlap.standing(each.seen) for each in drawn.values()]))]
+
+
+def _judged(name: str, target: Target, standing: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
+    """Which texts judge: those with words that stand in no choice. Shapes: bool (n,) each -> bool (n,)."""
+    judged = (target.numbered.lengths > 0) & ~np.logical_or.reduce([texts for _, texts in standing])
     if not judged.any():
-        holding = [choice.name for choice, each in zip(choices, counted, strict=True)
-                   if overlap.standing(each.seen).any()]
+        holding = [choice for choice, texts in standing if texts.any()]
         raise GotdError(f"{name}: every text stands in a choice ({', '.join(holding)}), so that nothing is held out; "
                         "give target texts that were not chosen")
     return np.asarray(judged)

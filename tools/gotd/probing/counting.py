@@ -8,7 +8,7 @@ import numpy as np
 
 from gotd.methods.ngrams import find_words, text_blocks
 from gotd.methods.sampling import row_keys
-from gotd.probing.lookup import Int64s
+from gotd.probing.lookup import Int32s, Int64s
 from gotd.probing.model import Counts
 from gotd.probing.overlap import Overlap
 from gotd.probing.target import Numbered, Target
@@ -19,10 +19,26 @@ _BIN_SHIFT = np.uint64(64 - _BIN_BITS)
 
 
 class Block(NamedTuple):
-    """Some texts, numbered, and which of the target's runs stand in them."""
+    """Some texts, numbered, and the target's runs in them.
+
+    runs, texts : int32, int64 (k,), run runs[i] of the target stands in text texts[i]
+    """
 
     numbered: Numbered
-    seen: np.ndarray
+    runs: Int32s
+    texts: Int64s
+
+    def first(self, words: int) -> "Block":
+        """The texts of the first `words` words, all where there are fewer; the last one may be cut."""
+        numbered = self.numbered.first(words)
+        within = self.texts < len(numbered.lengths)
+        return Block(numbered, self.runs[within], self.texts[within])
+
+    def only(self, texts: np.ndarray) -> "Block":
+        """Some of the texts. Shapes: bool (n,)."""
+        within = texts[self.texts]
+        places = np.cumsum(texts) - 1
+        return Block(self.numbered.only(texts), self.runs[within], places[self.texts[within]])
 
 
 class Reader:
@@ -39,7 +55,11 @@ class Reader:
 
     def _block(self, texts: Sequence[str]) -> Block:
         words = find_words(texts, self.target.classes)
-        return Block(self.target.number(words.keys, np.diff(words.offsets)), self.overlap.seen(words))
+        return Block(self.target.number(words.keys, np.diff(words.offsets)), *self.overlap.seen(words))
+
+    def nothing(self) -> "Counted":
+        """No text has been counted."""
+        return Counted(Counts(self.target), self.overlap.nothing())
 
 
 class Counted(NamedTuple):
@@ -48,24 +68,27 @@ class Counted(NamedTuple):
     counts: Counts
     seen: np.ndarray
 
+    def add(self, block: Block) -> None:
+        """More texts."""
+        self.counts.add(block.numbered)
+        self.seen[block.runs] = True
+
 
 def count(reader: Reader, batches: Iterable[Sequence[str]], budget: int | None = None,
           histogram: "Histogram | None" = None) -> Counted:
     """Counts texts, at most `budget` words of them, the first ones; `histogram` takes in where the words are."""
-    counts, seen = Counts(reader.target), reader.overlap.nothing()
+    counted = reader.nothing()
     for batch in batches:
-        if counts.total == budget:
+        if counted.counts.total == budget:
             continue  # read to the end all the same: that is where a cut file is found out
         for block in reader.of([batch]):
-            left = None if budget is None else budget - counts.total
+            left = None if budget is None else budget - counted.counts.total
             if left == 0:
                 break
-            numbered = block.numbered if left is None else block.numbered.first(left)
-            counts.add(numbered)
-            seen[block.seen] = True
+            counted.add(block if left is None else block.first(left))
             if histogram is not None:
-                histogram.add(numbered.lengths)
-    return Counted(counts, seen)
+                histogram.add(block.numbered.lengths)
+    return counted
 
 
 class Histogram:
@@ -94,9 +117,10 @@ def bins(seed: int, start: int, documents: int) -> Int64s:
 
 
 class Drawn(NamedTuple):
-    """A random choice: its counts, and the numbers of its documents in the pool, int64 (n,)."""
+    """A random choice: as `Counted`, and the numbers of its documents in the pool, int64 (n,)."""
 
     counts: Counts
+    seen: np.ndarray
     rows: Int64s
 
 
@@ -106,7 +130,7 @@ def draw(reader: Reader, batches: Iterable[Sequence[str]], histogram: Histogram,
 
     A smaller choice is a part of a larger one, but for the documents of one bin, which come in the order of the pool.
     """
-    wanted = {budget: _Drawing(reader.target, budget, histogram.last_bin(budget)) for budget in budgets}
+    wanted = {budget: _Drawing(reader.nothing(), budget, histogram.last_bin(budget)) for budget in budgets}
     furthest = max((each.last for each in wanted.values()), default=-1)
     start = 0
     for batch in batches:
@@ -118,7 +142,7 @@ def draw(reader: Reader, batches: Iterable[Sequence[str]], histogram: Histogram,
             here = near[first : first + len(block.numbered.lengths)]
             first += len(here)
             for each in wanted.values():
-                each.add(block.numbered, found[here], start + here, histogram)
+                each.add(block, found[here], start + here, histogram)
         start += len(batch)
     return {budget: each.finished() for budget, each in wanted.items()}
 
@@ -126,26 +150,26 @@ def draw(reader: Reader, batches: Iterable[Sequence[str]], histogram: Histogram,
 class _Drawing:
     """One random choice in the making."""
 
-    def __init__(self, target: Target, budget: int, last: int) -> None:
-        self.budget, self.last, self.counts = budget, last, Counts(target)
+    def __init__(self, nothing: Counted, budget: int, last: int) -> None:
+        self.budget, self.last, self._counted = budget, last, nothing
         self._rows: list[Int64s] = []
         self._spent = 0
 
-    def add(self, texts: Numbered, found: Int64s, rows: Int64s, histogram: Histogram) -> None:
+    def add(self, texts: Block, found: Int64s, rows: Int64s, histogram: Histogram) -> None:
         """Takes what it wants of some texts: all before its last bin, of that one what still fits, the last one cut."""
         whole = found < self.last
         self._take(texts.only(whole), rows[whole])
         of_last = texts.only(found == self.last)
         left = self.budget - int(histogram.words[: self.last].sum()) - self._spent
         part = of_last.first(left)
-        self._spent += len(part.words)
-        self._take(part, rows[found == self.last][: len(part.lengths)])
+        self._spent += len(part.numbered.words)
+        self._take(part, rows[found == self.last][: len(part.numbered.lengths)])
 
-    def _take(self, texts: Numbered, rows: Int64s) -> None:
-        if len(texts.words):
-            self.counts.add(texts)
+    def _take(self, texts: Block, rows: Int64s) -> None:
+        if len(texts.numbered.words):
+            self._counted.add(texts)
             self._rows.append(rows)
 
     def finished(self) -> Drawn:
         """The choice."""
-        return Drawn(self.counts, np.sort(np.concatenate([np.zeros(0, np.int64), *self._rows])))
+        return Drawn(*self._counted, np.sort(np.concatenate([np.zeros(0, np.int64), *self._rows])))

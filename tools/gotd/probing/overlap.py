@@ -13,7 +13,7 @@ import numpy as np
 
 from gotd.methods.ngrams import Classes, Words, find_words, text_blocks
 from gotd.methods.sampling import mix
-from gotd.probing.lookup import Int64s, Lookup
+from gotd.probing.lookup import Int32s, Int64s, Lookup
 
 #: As in the decontamination of training sets (Brown et al., arXiv 2005.14165, appendix C).
 RUN_WORDS = 13
@@ -30,7 +30,8 @@ class Overlap:
     def __init__(self, texts: Sequence[str]) -> None:
         classes = Classes()
         parts = [find_words(block, classes) for block in text_blocks(texts)]
-        runs = [_run_keys(part) for part in parts]
+        starts = [_run_starts(part) for part in parts]
+        runs = [_keys(part, first, first + RUN_WORDS) for part, first in zip(parts, starts, strict=True)]
         lengths = np.concatenate([np.zeros(0, np.int64), *(np.diff(part.offsets) for part in parts)])
         short = (lengths > 0) & (lengths < RUN_WORDS)
         wholes = np.concatenate([np.zeros(0, np.int64), *(_keys(part, part.offsets[:-1], part.offsets[1:])
@@ -42,13 +43,15 @@ class Overlap:
         self._lookup = Lookup(distinct)
         self._documents = len(lengths)
 
-    def seen(self, words: Words) -> np.ndarray:
-        """Numbers of the target's runs that stand in these texts. Shapes: -> int64 (k,), distinct."""
-        starts, ends = _paragraphs(words)
+    def seen(self, words: Words) -> tuple[Int32s, Int64s]:
+        """Numbers of the target's runs that stand in these texts, and of the texts. Shapes: -> int32, int64 (k,)."""
+        runs, (starts, ends) = _run_starts(words), _paragraphs(words)
         short = ends - starts < RUN_WORDS
-        keys = np.concatenate([_run_keys(words), _keys(words, starts[short], ends[short])])
-        found = self._lookup.find(keys)
-        return np.unique(found[found >= 0])
+        starts, ends = np.concatenate([runs, starts[short]]), np.concatenate([runs + RUN_WORDS, ends[short]])
+        found = self._lookup.find(_keys(words, starts, ends))
+        there = np.flatnonzero(found >= 0)
+        texts = np.searchsorted(words.offsets, starts[there], side="right") - 1
+        return found[there], np.asarray(texts, dtype=np.int64)
 
     def nothing(self) -> np.ndarray:
         """No run has been seen. Shapes: -> bool (runs,)."""
@@ -72,12 +75,11 @@ def _paragraphs(words: Words) -> tuple[Int64s, Int64s]:
     return starts[ends > starts], ends[ends > starts]
 
 
-def _run_keys(words: Words) -> Int64s:
-    """Keys of all runs that stand within a text. Shapes: -> int64 (r,)."""
+def _run_starts(words: Words) -> Int64s:
+    """First words of all runs that stand within a text. Shapes: -> int64 (r,)."""
     starts = np.arange(max(0, len(words.keys) - RUN_WORDS + 1))
     ends_of_text = np.repeat(words.offsets[1:], np.diff(words.offsets))[: len(starts)]
-    starts = starts[starts + RUN_WORDS <= ends_of_text]
-    return _keys(words, starts, starts + RUN_WORDS)
+    return np.asarray(starts[starts + RUN_WORDS <= ends_of_text])
 
 
 def _keys(words: Words, starts: Int64s, ends: Int64s) -> Int64s:
