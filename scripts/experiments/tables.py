@@ -4,8 +4,10 @@
 
 For each judge, the probe and training: the mean held-out loss of every rule over targets and budgets, and how much
 worse it is than the reference, with a 95 % interval by resampling the held-out texts of every target (the same ones for
-both rules: the difference is paired). Only cells that all rules have are used. Then how well the probe foretells
-training: Spearman's correlation of the gains over no choice, over all (target, rule, budget).
+both rules: the difference is paired). Only cells that all rules have are used. Targets are resampled each on its own,
+though the texts of `mixed` are some of the others', and how many words are drawn is taken for fixed, where ds-probe
+resamples it as well. Then how well the probe foretells training: Spearman's correlation of the gains over no choice,
+over all (target, rule, budget), and among the rules for one target and budget, which is what is compared in use.
 """
 
 import argparse
@@ -103,11 +105,24 @@ def table(found: Found, reference: str, resamples: int, unit: str) -> str:
     return "\n".join([f"{len(tasks)} targets, budgets of {said} chunks; differences from `{reference}`:", "", *rows])
 
 
-def foretold(probe: Found, train: Found) -> tuple[float, int]:
-    """Spearman's correlation of gains over no choice, and over how many (target, rule, budget)."""
-    gains = [[judged.base / judged.units - judged.loss for judged in (probe[rule][cell], train[rule][cell])]
-             for rule in probe.keys() & train.keys() for cell in probe[rule].keys() & train[rule].keys()]
-    return float(spearmanr(*np.array(gains).T).statistic), len(gains)
+def foretold(probe: Found, train: Found) -> str:
+    """How well the gains over no choice by the probe agree with those by training, in words."""
+    gains = defaultdict(list)
+    for rule in probe.keys() & train.keys():
+        for cell in probe[rule].keys() & train[rule].keys():
+            both = probe[rule][cell], train[rule][cell]
+            gains[cell].append([judged.base / judged.units - judged.loss for judged in both])
+    over_all, count = correlation([pair for pairs in gains.values() for pair in pairs]), sum(map(len, gains.values()))
+    within = {cell: correlation(pairs) for cell, pairs in gains.items()}
+    task, budget = least = min(within, key=within.__getitem__)
+    return (f"The probe foretells training: rank correlation {over_all:.2f} over {count} (target, rule, budget);\n"
+            f"among the rules for one target and budget {np.mean(list(within.values())):.2f} on average, "
+            f"{within[least]:.2f} the least ({task}, {budget:,} chunks).")
+
+
+def correlation(pairs: list[list[float]]) -> float:
+    """Spearman's, of pairs of numbers."""
+    return float(spearmanr(*np.array(pairs).T).statistic)
 
 
 def main() -> None:
@@ -131,8 +146,7 @@ def main() -> None:
         print(f"By {'the probe' if judge == 'probe' else 'training'}: "
               f"{table(by, reference, given.resamples, 'word' if judge == 'probe' else 'token')}\n")
     if len(found) == 2:
-        correlation, count = foretold(found["probe"], found["train"])
-        print(f"The probe foretells training: rank correlation {correlation:.2f} over {count} (target, rule, budget).")
+        print(foretold(found["probe"], found["train"]))
 
 
 if __name__ == "__main__":

@@ -87,6 +87,20 @@ def test_its_probe_is_ds_probe(studied: Workdir) -> None:
     assert any(found == pytest.approx(wanted, rel=1e-9) for found in figures), (wanted, figures)
 
 
+def test_a_correlation_within_targets_is_not_the_one_over_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(STUDY))
+    tables = SimpleNamespace(**runpy.run_path(str(STUDY / "tables.py")))
+
+    def found(losses: dict[str, list[float]]) -> Any:
+        return {rule: {(task, 500): tables.Judged(np.array([loss]), 1, 10.0)
+                       for task, loss in zip("ab", each, strict=True)} for rule, each in losses.items()}
+
+    # Target b is the easier one by both; the probe orders the rules for a as training does, and for b backwards.
+    said = tables.foretold(found({"one": [9.0, 2.0], "two": [8.0, 1.0]}), found({"one": [9.0, 1.0], "two": [8.0, 2.0]}))
+    assert "rank correlation 0.80 over 4 " in said
+    assert "0.00 on average, -1.00 the least (b, 500 chunks)" in said
+
+
 def test_an_interval_is_of_paired_differences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(STUDY))
     tables = SimpleNamespace(**runpy.run_path(str(STUDY / "tables.py")))
