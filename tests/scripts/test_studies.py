@@ -64,6 +64,20 @@ def study_of_two_centres(folder: Path) -> Any:
     return module("data").Study(folder)
 
 
+def test_changes_are_of_the_mean_toxicity_and_of_the_perplexity() -> None:
+    study = module("detoxification")
+    even, uneven = np.array([[0.1, 0.3], [0.2, 0.2]]), np.array([[0.1, 0.1], [0.6, 0.4]])
+    assert study._less_toxic(even, 2 * even) == pytest.approx((-50.0, -50.0, -50.0))
+    value, low, high = study._less_toxic(uneven, np.array([[0.2, 0.2], [0.4, 0.4]]))
+    assert value == pytest.approx(0.0)
+    assert (low, high) == pytest.approx((-50.0, 25.0))
+    # A tenth of a nat more for every token.
+    costs, lengths = np.array([50.0, 90.0]), np.array([10, 30])
+    more = 100 * np.expm1(0.1)
+    assert study._perplexity(costs + lengths / 10, costs, lengths) == pytest.approx((more, more, more))
+    assert study._perplexity(costs + np.array([4.0, 0.0]), costs, lengths)[0] == pytest.approx(more)
+
+
 def test_towards_and_away_changed_over_is_the_order_backwards(tmp_path: Path) -> None:
     study = study_of_two_centres(tmp_path)
     between, rule = module("towards_and_away").ranked_between, module("rules").Rule.parse("got")
