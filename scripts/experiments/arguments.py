@@ -16,7 +16,8 @@ def of_a_study(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--scale", choices=list(SCALES), default="tiny")
-    parser.add_argument("--encoder", type=Path, default=_packaged_encoder(), help="a folder; default all-MiniLM-L6-v2")
+    parser.add_argument("--encoder", type=Path, default=_packaged_encoder(),
+                        help="a folder; default all-MiniLM-L6-v2; a static model is made of it once in a WORK")
     return parser
 
 
