@@ -85,7 +85,7 @@ def test_a_choice_that_contains_the_target(probe: Workdir) -> None:
     done = probe.ok(f"{LINE.replace('-q --json', '')} leaked.jsonl poor.jsonl")
     assert "10 texts, 620 words" in done.out.decode().splitlines()[0]
     assert "50 more stand in a choice" in done.out.decode()
-    assert "50 texts of the target stand in a choice and were left out" in done.err
+    assert "50 texts of the target stand in a choice, given or random, and were left out" in done.err
     assert "warning: held-out.jsonl: only 10 texts judge" in done.err
     probe.fails(f"{LINE} poor.jsonl held-out.jsonl", "every text stands in a choice (held-out.jsonl)")
 
@@ -134,6 +134,8 @@ def test_more_target_than_wanted(probe: Workdir) -> None:
 
 def test_usage(probe: Workdir) -> None:
     probe.fails("ds-probe --target - --source pool.jsonl", "at most once", status=2)
+    probe.fails(f"{LINE} --target-vectors - --source-vectors s.npy --vectors a.npy", "at most once", status=2)
+    probe.fails(f"{LINE} --seed -1 good.jsonl", "--seed", status=2)
     probe.fails(f"{LINE} --vectors a.npy good.jsonl", "all three", status=2)
     probe.fails(f"{LINE} --target-vectors t.npy --source-vectors s.npy --vectors a.npy good.jsonl poor.jsonl",
                 "1 --vectors for 2 choices", status=2)
@@ -163,6 +165,16 @@ def test_distances(probe: Workdir) -> None:
     assert table[5].split()[-1] == f"{before:.4f}"
     none = rows(probe.ok(f"{line} --lambda 0").out)
     assert none["good.jsonl"]["distance"] == pytest.approx(before, rel=1e-6)
+
+
+def test_distances_are_to_the_texts_that_judge(probe: Workdir) -> None:
+    probe.ok("head -n 20 held-out.jsonl | cat good.jsonl - > leaked.jsonl; tail -n +21 held-out.jsonl > rest.jsonl")
+    probe.ok("for i in pool held-out rest leaked; do ds-embed -q --dimension 64 $i.jsonl -o $i.npy; done")
+    line = f"{LINE} {VECTORS} --vectors leaked.npy leaked.jsonl"
+    found = rows(probe.ok(line.replace("--source-vectors pool.npy", "--source-vectors - < pool.npy")).out)
+    assert found == rows(probe.ok(line.replace("held-out", "rest")).out)
+    fewer = rows(probe.ok(f"{line} --max-target 35").out)
+    assert fewer["no choice"]["distance"] != found["no choice"]["distance"]
 
 
 def test_a_budget_cuts_the_vectors_too(probe: Workdir) -> None:

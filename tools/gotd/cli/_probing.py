@@ -49,31 +49,38 @@ def probe(names: Sequence[str], how: dict[str, Any], threads: int, run: Run) -> 
     pool = TextFiles(how["pool"], key, how, run) if how["pool"] else None
     choices = [TextFiles([name], key, how, run) for name in names]
     settings = Settings(how["share"], how["budget"], how["order"], how["resamples"], how["seed"])
-    texts = _sampled(target, how["max_target"], how["seed"])
+    texts, records = _sampled(target, how["max_target"], how["seed"])
     found = compare(how["target"], texts, [each.input for each in choices], source.input, pool.input if pool else None,
                     settings, threads)
     for warning in found.warnings:
         run.say(f"warning: {warning}")
     run.note(sum(each.skipped for each in (target, source, *choices, *([pool] if pool else []))), "bad records skipped")
-    run.note(found.facts["target_left_out"], "texts of the target stand in a choice and were left out")
+    run.note(found.facts["target_left_out"],
+             "texts of the target stand in a choice, given or random, and were left out")
     run.note(target.rows - len(texts), "texts of the target were not drawn (--max-target)")
-    distances = _distances(target, source, choices, found, how, threads) if how["vectors"] else None
+    judging = records[found.judged]
+    distances = _distances(target, judging, source, choices, found, how, threads) if how["vectors"] else None
     if how["as_json"]:
         return orjson.dumps(as_json(found, distances), option=orjson.OPT_INDENT_2).decode()
     return as_table(found, distances)
 
 
-def _sampled(target: TextFiles, most: int, seed: int) -> list[str]:
-    """All texts, or `most` of them by a seeded draw."""
-    sample = RowSample(most, seed)
+def _sampled(target: TextFiles, most: int, seed: int) -> tuple[list[str], np.ndarray]:
+    """All texts, or `most` of them by a seeded draw; and which records they are, int64 (n,), increasing."""
+    sample, first = RowSample(most, seed), 0
     for batch in target.batches():
-        sample.add(np.array(batch, dtype=object)[:, None], np.ones(len(batch)))
-    return [str(text) for text in sample.take()[0].ravel()]
+        sample.add(np.array(list(enumerate(batch, first)), dtype=object), np.ones(len(batch)))
+        first += len(batch)
+    records, texts = sample.take()[0].reshape(-1, 2).T
+    return [str(text) for text in texts], records.astype(np.int64)
 
 
-def _distances(target: TextFiles, source: TextFiles, choices: Sequence[TextFiles], found: Comparison,
-               how: dict[str, Any], threads: int) -> list[float | None]:
-    """Entropic distances to the target, for each row of the comparison; none where vectors of it are not there."""
+def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choices: Sequence[TextFiles],
+               found: Comparison, how: dict[str, Any], threads: int) -> list[float | None]:
+    """Entropic distances to the target, for each row of the comparison; none where vectors of it are not there.
+
+    judging : the target's records that count, int64 (m,), increasing
+    """
     import torch
 
     from gotd.methods.draw import draw
@@ -84,14 +91,15 @@ def _distances(target: TextFiles, source: TextFiles, choices: Sequence[TextFiles
 
     embedders = Embedders()
     q = VectorFiles([how["target_vectors"]], embedders)
-    rows = q.all_rows()
+    blocks = list(_Some(q, judging).blocks())
+    _require_same_records(q, target)
+    rows = np.concatenate(blocks).astype(np.float32)
     p = VectorFiles(how["source_vectors"], embedders, rows.shape[1])
     base = Part(", ".join(p.names), 1.0 - how["share"], p.blocks)
     files = [VectorFiles([name], embedders, rows.shape[1]) for name in how["vectors"]]
     before = draw([base._replace(mass=1.0)], TransportSettings().sample, how["seed"])
     settings = TransportSettings(center=(embedders.identity or {}).get("name") == "hash", seed=how["seed"])
     ruler = Ruler(rows, np.ones(len(rows)), before, settings, Workers(threads), torch.device("cpu"))
-    _require_same_records(q, target)
     _require_same_records(p, source)
 
     def after(part: Part) -> float | None:

@@ -28,7 +28,7 @@ from gotd.streams.sources import rereadable
               help="Of the held-out texts, for the intervals.")
 @click.option("--max-target", type=click.IntRange(1), default=20000, show_default=True, metavar="N",
               help="Held-out texts that judge; of more, a random part.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of random choices and resamples.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of random choices and resamples.")
 @click.option("--target-text-key", default=None, metavar="KEY", help="Field of the target's text; default --text-key.")
 @click.option("--target-vectors", default=None, metavar="FILE.npy", help="Of the target: print distances too.")
 @click.option("--source-vectors", multiple=True, metavar="FILE.npy", help="Of the source, in its order.")
@@ -44,11 +44,14 @@ def command(choices: tuple[str, ...], quiet: bool, **how: Any) -> None:
 
     Prints the cross-entropy of held-out target text under an n-gram model of (1 - L) source + L choice, for no choice,
     a random one of the same words, and each CHOICE, with 95 % intervals from resampled texts; with vectors also the
-    optimal-transport distance to the target. Target text that stands in a choice is left out, and counted.
+    entropic optimal-transport distance to the target, by squared distances that are not whitened (of `hash` vectors
+    centred), eps 0.05 of their standard deviation. Target text that stands in a choice, given or random, is left out
+    of all figures, and counted.
 
     Reads records (zstd, gzip, plain): every choice once, the source twice (standard input then goes through a temporary
     file), --pool twice. Holds the target and the counts of its words, pairs and triples, some 300 bytes a word of it
-    and 40 more for each choice; never the source, the pool or a choice.
+    and 40 more for each choice and each size of them; of the source, the pool and the choices a few blocks, for which
+    a single text takes up to 50 times its bytes.
 
     \b
     Examples:
@@ -57,7 +60,8 @@ def command(choices: tuple[str, ...], quiet: bool, **how: Any) -> None:
     """
     run = Run("ds-probe", quiet)
     names = list(choices) or [STANDARD]
-    every = [*names, how["target"], *how["source"], *how["pool"], *how["vectors"], *how["source_vectors"]]
+    every = [*names, how["target"], *how["source"], *how["pool"], *how["vectors"], *how["source_vectors"],
+             how["target_vectors"]]
     if every.count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
     given = bool(how["target_vectors"]), bool(how["source_vectors"]), bool(how["vectors"])
@@ -70,6 +74,7 @@ def command(choices: tuple[str, ...], quiet: bool, **how: Any) -> None:
     with ExitStack() as stack:
         how["source"] = stack.enter_context(rereadable(list(how["source"])))
         how["pool"] = stack.enter_context(rereadable(list(how["pool"])))
+        how["source_vectors"] = stack.enter_context(rereadable(list(how["source_vectors"])))
         print_text(probe(names, how, options.thread_count(how["threads"]), run))
     run.close()
 
