@@ -133,3 +133,18 @@ def test_a_ranking_that_did_not_converge_is_not_written_unless_allowed(chain: Wo
     chain.fails(line, "not converged", "--allow-unconverged")
     assert "made.npz" not in chain.names()
     assert json.loads(chain.ok(f"{line} --allow-unconverged").out)["converged"] is False
+
+
+@pytest.mark.parametrize(("line", "said"), [
+    ("--mix -:0.3 - -o x.npz < pool.npy", "at most once"),
+    ("--weights - - -o x.npz < pool.npy", "at most once"),
+    ("--mix -:0.3 --passes 2 pool.npy -o x.npz < pool.npy", "with --passes name a file"),
+    ("--mix pool.npy:0.7 --mix target.npy:0.31 pool.npy -o x.npz", "masses sum to 1.01"),
+])
+def test_what_is_mixed_is_read_once_and_shares_the_mass(chain: Workdir, line: str, said: str) -> None:
+    chain.fails(f"ds-target-stats --target target.npy {line}", said, status=2)
+
+
+def test_tenths_may_be_the_whole_mass_in_any_order(chain: Workdir) -> None:
+    mixes = " ".join(f"--mix pool.npy:{mass}" for mass in (0.2, 0.4, 0.3, 0.1))
+    chain.ok(f"{FIT} {mixes}")

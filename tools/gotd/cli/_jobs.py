@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gotd.cli._frame import Run
+from gotd.cli._outputs import require_apart
 from gotd.errors import UsageError
 from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import STANDARD, is_url
@@ -43,10 +44,7 @@ def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None, dry:
         raise UsageError("--shard needs -o DIR/: one output for each input")
     else:
         found = [Job(names, output)]
-    inputs = {_place(name) for name in names if is_url(name) or Path(name).is_file()}
-    for job in found:
-        if job.output != STANDARD and _place(job.output) in inputs:
-            raise UsageError(f"{job.output} is an input as well: it would be replaced; choose another output")
+    require_apart([job.output for job in found], names)
     return found
 
 
@@ -66,11 +64,6 @@ def _one_each(names: list[str], output: str, suffix: str, shard: str | None) -> 
         raise UsageError(f"{what}: outputs in {output} are named after their inputs")
     first, step = _shard_of(shard, len(names))
     return [Job([name], f"{output.rstrip('/')}/{stem(name)}{suffix}") for name in names[first::step]]
-
-
-def _place(name: str) -> str:
-    """The same for all names of one file."""
-    return name if is_url(name) else os.path.realpath(name)
 
 
 def _shard_of(shard: str | None, inputs: int) -> tuple[int, int]:

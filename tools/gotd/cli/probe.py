@@ -51,7 +51,7 @@ def command(choices: tuple[str, ...], quiet: bool, **how: Any) -> None:
     Reads records (zstd, gzip, plain): every choice once, the source twice (standard input then goes through a temporary
     file), --pool twice. Holds the target and the counts of its words, pairs and triples, some 300 bytes a word of it
     and 40 more for each choice and each size of them; of the source, the pool and the choices a few blocks, for which
-    a single text takes up to 50 times its bytes.
+    a single text takes up to 70 times its bytes.
 
     \b
     Examples:

@@ -104,15 +104,18 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     _require_heard(context, method, rule)
     names = list(how["source"] or pool) or [STANDARD]
     ranked = pool if how["source"] else ()
-    if [target, *names, *ranked].count(STANDARD) > 1:
+    mixes = [mixed(item)[0] for item in how["mix"]]
+    beside = [*how["weights"], *how["target_weights"], *mixes]
+    if [target, *names, *ranked, *beside].count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
+    if how["passes"] and STANDARD in mixes:
+        raise UsageError("--mix -: standard input can be read once; with --passes name a file")
     if screen:
         print_text(screened_table(target, pool, options.thread_count(threads), how, run))
         run.close()
         return
     if output is None:
         raise UsageError("nowhere to write: give -o FILE.npz, or --screen for distances alone")
-    beside = [*how["weights"], *how["target_weights"], *(mixed(item)[0] for item in how["mix"])]
     require_apart([output], [target, *names, *ranked, *beside])
     embedders = Embedders()
     with ExitStack() as stack:
