@@ -82,7 +82,7 @@ class WeightFiles:
         for name in self.names:
             with open_input(name) as opened:
                 for block in ArrayReader(opened, "weights").blocks():
-                    if block.max(initial=0.0) > _MOST_WEIGHT:
+                    if float(block.max(initial=0.0)) > _MOST_WEIGHT:
                         what = f"a weight above {_MOST_WEIGHT:g}, too large to add up"
                         raise DataError(name, what, "divide all weights by the largest: only their ratios count")
                     yield block
