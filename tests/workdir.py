@@ -33,7 +33,7 @@ class Workdir:
         """Runs a line of shell; `pipefail` is set."""
         given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
         done = subprocess.run(["bash", "-o", "pipefail", "-c", line], cwd=self.path, capture_output=True, check=False,
-                              timeout=300, env=self.environment | environment, **given)  # type: ignore[call-overload]
+                              timeout=600, env=self.environment | environment, **given)  # type: ignore[call-overload]
         return Finished(done.returncode, done.stdout, done.stderr.decode())
 
     def ok(self, line: str, stdin: bytes = b"", **environment: str) -> Finished:
