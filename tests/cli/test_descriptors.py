@@ -80,6 +80,11 @@ def test_a_copy_of_standard_input_is_called_standard_input(work: Workdir) -> Non
     work.fails("ds-topk --fraction 0.5 | cat", "ds-topk: error: <stdin>:2: no number", stdin=bad)
 
 
+def test_so_it_is_where_scores_are_of_other_records(chain: Workdir) -> None:
+    chain.ok("tac pool.jsonl > other.jsonl")
+    chain.fails("cat scores.npy | ds-topk --fraction 0.5 --scores - other.jsonl -o made", "ds-topk: error: <stdin>: ")
+
+
 def test_the_environment_sets_every_option_by_its_name(chain: Workdir, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(chain.ok("ds-topk scored.jsonl.zst | zstdcat", DS_K="7").out.splitlines()) == 7
     from click import Context, Option

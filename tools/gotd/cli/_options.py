@@ -11,6 +11,8 @@ from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
 from gotd.streams.sources import with_objects
 
+_STDOUT_NAMES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
 
 def listed(_context: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
     """Puts the objects under s3://BUCKET/FOLDER/ in its place. Raises: UsageError for an input without a name."""
@@ -33,9 +35,6 @@ def _readable(_context: click.Context, option: click.Parameter, key: str) -> str
     except UnicodeEncodeError as error:
         raise UsageError(f"{option.opts[0]}: not UTF-8") from error
     return key
-
-
-_STDOUT_NAMES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
 class FiniteRange(click.FloatRange):

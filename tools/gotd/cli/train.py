@@ -97,7 +97,6 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
         kept_as = dict(zip(files_of_all, kept, strict=False))
         again = {key: [kept_as.get(file, file) for file in value] for key, value in named.items()}
         request = _request(model, init, name, recipe, again, given, run, quiet or not first)
-        request.reading.spooled = kept_as.get(STANDARD, "")
         outcome = train(request)
     if outcome.stopped:
         run.say("stopped; the same command goes on from here")

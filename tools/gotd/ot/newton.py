@@ -8,8 +8,8 @@ so that Newton's step d solves (I - K) d = r, or, in a form that is symmetric, (
 is that of the whole source; K, which only has to be roughly right, is that of a sample. A step then takes away all of
 the error but what the sample mistakes in K: nine tenths of it on text vectors, where Sinkhorn's takes a third. That
 mistake is much the same from step to step, so Anderson acceleration over the steps learns it: from the third on they
-take away four fifths where they took three quarters. No M x M matrix is formed: conjugate gradients need products with
-P alone.
+took away 80 to 86 per cent of the error, where they had taken 62 to 72 (100,000 text vectors, a sample of 16,384). No
+M x M matrix is formed: conjugate gradients need products with P alone.
 
 Source: Brauer, Clason, Lorenz and Wirth, A Sinkhorn-Newton method for entropic optimal transport, arXiv 1710.06635;
 the curvature of a sample: Byrd, Chin, Neveitt and Nocedal, SIAM J. Optim. 21 (2011).

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.locations import STANDARD, is_url
 from gotd.streams.seal import Digest, RecordRun
+from gotd.streams.sources import shown
 
 _REMEDY = "score those records again, or give the --skip-invalid they were embedded with"
 #: Missing shards named in one message.
@@ -76,11 +77,11 @@ class Proof:
         run = self._runs.popleft()
         if run.digest not in (None, self._digest.hexdigest()):
             what = f"scores of other records than {', '.join(self._pair.records)}, or in another order"
-            raise DataError(self._pair.scores, what, _REMEDY)
+            raise DataError(shown(self._pair.scores), what, _REMEDY)
         self._digest = Digest()
 
     def end(self) -> None:
         """All records have been read: there must be as many as scores."""
         if self.records != self._rows:
             what = f"{self._rows} scores for the {self.records} records of {', '.join(self._pair.records)}"
-            raise DataError(self._pair.scores, what, _REMEDY)
+            raise DataError(shown(self._pair.scores), what, _REMEDY)

@@ -19,15 +19,20 @@ _STDIN = "<stdin>"
 
 
 class _Copy(str):
-    """The path of a copy of what can be read once. Messages name what it is a copy of: nobody will find the copy."""
+    """The path of a copy of what can be read once."""
 
-    shown: str
+    original: str
 
     def __new__(cls, name: str, path: Path) -> "_Copy":
         """name : of what is copied."""
         copy = super().__new__(cls, path)
-        copy.shown = _STDIN if name == STANDARD else name
+        copy.original = _STDIN if name == STANDARD else name
         return copy
+
+
+def shown(name: str) -> str:
+    """What messages call an input. Of a copy that is what it was copied from: nobody will find the copy."""
+    return name.original if isinstance(name, _Copy) else name
 
 
 class Readable(Protocol):
@@ -114,7 +119,7 @@ def open_input(path: str) -> Iterator[ByteSource]:
             yield ByteSource(remote, path, remote.size)
         return
     with _open_local(path) as file:
-        yield ByteSource(file, path.shown if isinstance(path, _Copy) else path, _regular_size(file))
+        yield ByteSource(file, shown(path), _regular_size(file))
 
 
 def opened_in_turn(names: Sequence[str]) -> Iterator[ByteSource]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.records import Skipping
+from gotd.streams.sources import shown
 from gotd.training.examples import Blocks, Texts
 from gotd.training.folder import PREPARED, write_json
 from gotd.training.models import check_objective, labels_of_head, load_config, longest_input
@@ -81,11 +82,11 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: d
             inside = length - len(frame.head) - len(frame.tail)
             if name == "data" and store.meta.tokens < inside:
                 what = f"{store.meta.tokens:,} tokens in {store.meta.documents:,} documents, a block has {inside}"
-                raise DataError(reading.shown(files[0]), what, "give more text, or a smaller --length")
+                raise DataError(shown(files[0]), what, "give more text, or a smaller --length")
         if not store.meta.tokens:
-            raise DataError(reading.shown(files[0]), "no text: there is nothing to read", "check what the file holds")
+            raise DataError(shown(files[0]), "no text: there is nothing to read", "check what the file holds")
         if store.meta.records != digests[name]:
-            raise GotdError(f"{', '.join(map(reading.shown, files))}: changed while being read; run the command again")
+            raise GotdError(f"{', '.join(map(shown, files))}: changed while being read; run the command again")
     # The length is this run's; whoever loads the tokenizer asks for their own.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()

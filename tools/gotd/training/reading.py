@@ -10,7 +10,7 @@ from gotd.errors import DataError
 from gotd.streams.json_fields import text_of
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
 from gotd.streams.seal import Digest
-from gotd.streams.sources import open_input
+from gotd.streams.sources import open_input, shown
 from gotd.training.tokenizers import Frame
 from gotd.training.tokens import TokenStore, TokenWriter
 
@@ -28,7 +28,6 @@ class Reading:
     """How records are read.
 
     seals : fills with what the inputs' seals say of who made them
-    spooled : the file that keeps what standard input held
     """
 
     text_key: str
@@ -37,18 +36,12 @@ class Reading:
     long_window: bool
     advance: Callable[[int], None]
     seals: list[Mapping[str, Any]] = field(default_factory=list)
-    spooled: str = ""
-
-    def shown(self, name: str) -> str:
-        """The name of an input for messages."""
-        return "<stdin>" if name == self.spooled else name
 
 
 def records_of(names: list[str], reading: Reading, digest: Digest | None = None) -> Iterator[list[Record]]:
     """The good records of all inputs in order."""
     for name in names:
         with open_input(name) as source:
-            source.name = reading.shown(name)
             reader = RecordReader(source, reading.long_window)
             yield from read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key), digest)
             reading.seals += [seal.made_by for seal in reader.verifier.seals]
@@ -116,5 +109,5 @@ def labels_of(names: list[str], reading: Reading) -> list[str]:
     """The labels that occur, sorted: numbers by value."""
     found = {label_of(record, reading.label_key) for batch in records_of(names, reading) for record in batch}
     if len(found) < 2:
-        raise DataError(reading.shown(names[0]), f"{len(found)} different labels", "classify needs at least two")
+        raise DataError(shown(names[0]), f"{len(found)} different labels", "classify needs at least two")
     return sorted(found, key=lambda label: (0, int(label), label) if _NUMBER.fullmatch(label) else (1, 0, label))

@@ -58,7 +58,7 @@ def _run(folder: OutputFolder, request: Request, state: Any) -> Outcome:
 def _begin(folder: OutputFolder, request: Request) -> bool:
     """Claim the folder and prepare where that is not done; False where nothing is left to do."""
     plain = Reading(request.reading.text_key, request.reading.label_key, Skipping(request.reading.skipping.allowed),
-                    request.reading.long_window, uncounted, spooled=request.reading.spooled)
+                    request.reading.long_window, uncounted)
     digests = {name: digest_of(files, plain) for name, files in request.inputs.items()}
     identity = request.identity | digests
     begun = folder.claim(identity)
