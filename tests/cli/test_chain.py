@@ -36,7 +36,8 @@ def script(template: str, **values: object) -> str:
     return "set -e\n" + template.format(**{"model": HASH, "threads": 2, "how": "-k 50"} | values)
 
 
-@pytest.mark.parametrize("how", ["-k 50", "--fraction 0.1", "--budget-chars 9000", "-k 50 --order input"])
+@pytest.mark.parametrize("how", ["-k 50", *(pytest.param(how, marks=pytest.mark.slow) for how in (
+    "--fraction 0.1", "--budget-chars 9000", "-k 50 --order input"))])
 def test_files_and_pipes_choose_the_same_bytes(work: Workdir, how: str) -> None:
     lay_out(work, 3)
     work.ok(script(FILES, how=how))

@@ -34,6 +34,7 @@ def test_the_choice_brings_the_source_nearer_round_by_round(pool: Workdir) -> No
     assert sum(number % 5 == 0 for number in chosen) >= 29  # the target's subject
 
 
+@pytest.mark.slow
 def test_every_round_has_the_space_of_the_pool(pool: Workdir) -> None:
     pool.ok(f"python {SCRIPTS}/rounds.py -k 30 --rounds 3 --target target.npy --work w 0.npy 1.npy")
     pool.ok("ds-target-stats --target target.npy 0.npy 1.npy -o alone.npz")

@@ -184,6 +184,7 @@ def test_out_of_time_it_goes_back_into_the_queue(cluster_work: Workdir) -> None:
     assert len(work.ok(f"zstdcat {SELECTED}").out.splitlines()) == 50
 
 
+@pytest.mark.slow
 def test_training_runs_under_torchrun(cluster_work: Workdir) -> None:
     work = cluster_work
     config = '{"model_type": "gpt2", "vocab_size": 300, "n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2}'

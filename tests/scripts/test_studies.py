@@ -193,6 +193,7 @@ def lines(work: Workdir, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in work.read(f"work/tiny/{name}").splitlines()]
 
 
+@pytest.mark.slow
 def test_answers_of_every_rule_and_nothing_twice(studied: Workdir) -> None:
     line = f"python {STUDY}/zero_shot.py . work --vectors hash --budgets 10 --seeds 1"
     out = studied.ok(line).out.decode()
@@ -206,6 +207,7 @@ def test_answers_of_every_rule_and_nothing_twice(studied: Workdir) -> None:
     assert again.splitlines()[-8:] == out.splitlines()[-8:]
 
 
+@pytest.mark.slow
 def test_detoxification_of_every_choice_and_nothing_twice(studied: Workdir) -> None:
     line = f"python {STUDY}/detoxification.py . work --vectors hash --budgets 20 --rates 3e-3 --seeds 1"
     out = studied.ok(line).out.decode()
