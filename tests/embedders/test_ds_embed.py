@@ -235,6 +235,9 @@ def test_options_of_transformers_need_one(work: Workdir, static: Path) -> None:
     work.fails(f"{line} --pooling mean", "mean: pooling can only be chosen for transformers, not for hash", status=2)
     work.fails(f"{line} --model hash --model {static} --pooling cls", f"not for hash and {static}", status=2)
     work.fails(f"{line} --batch-tokens 5", "5: tokens in a batch can only be chosen for transformers", status=2)
+    work.fails(f"{line} --device cuda", "cuda: a device can only be chosen for transformers, not for hash", status=2)
+    work.fails(f"{line} --precision bfloat16", "bfloat16: a precision can only be chosen for transformers", status=2)
+    work.ok(f"{line} --device cpu --precision float32")
 
 
 def test_records_carry_float16_alone(work: Workdir) -> None:

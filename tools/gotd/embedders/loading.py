@@ -48,7 +48,10 @@ def load(
         raise UsageError(f"{threads} threads: at least 1")
     folders = {model: find_folder(model) for model in models if model != HASH}
     if all(map(is_static, folders.values())):
-        for option, value in (("pooling", pooling), ("tokens in a batch", batch_tokens)):
+        # What they do anyway may be said.
+        for option, value in (("pooling", pooling), ("tokens in a batch", batch_tokens),
+                              ("a device", None if device in ("auto", "cpu") else device),
+                              ("a precision", None if precision in ("auto", "float32") else precision)):
             if value is not None:
                 others = " and ".join(models)
                 raise UsageError(f"{value}: {option} can only be chosen for transformers, not for {others}")
