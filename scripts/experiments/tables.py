@@ -4,10 +4,10 @@
 
 For each judge, the probe and training: the mean held-out loss of every rule over targets and budgets, and how much
 worse it is than the reference, with a 95 % interval by resampling the held-out texts of every target (the same ones for
-both rules: the difference is paired). Only cells that all rules have are used. Targets are resampled each on its own,
-though the texts of `mixed` are some of the others', and how many words are drawn is taken for fixed, where ds-probe
-resamples it as well. Then how well the probe foretells training: Spearman's correlation of the gains over no choice,
-over all (target, rule, budget), and among the rules for one target and budget, which is what is compared in use.
+both rules: the difference is paired; the texts of `mixed`, which are some of the others', go with them). Only cells that
+all rules have are used. How many words are drawn is taken for fixed, where ds-probe resamples it as well. Then how well
+the probe foretells training: Spearman's correlation of the gains over no choice, over all (target, rule, budget), and
+among the rules for one target and budget, which is what is compared in use.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from data import SCALES, Study
+from data import DOMAIN_TASKS, HELD_OUT_TEXTS, MIXED, SCALES, Study
 from results import lines_of
 from scipy.stats import spearmanr
 
@@ -73,19 +73,30 @@ def common_cells(found: Found) -> list[Cell]:
 
 def interval(found: Found, rule: str, reference: str, cells: list[Cell], resamples: int) -> tuple[float, float, float]:
     """How much more a rule's loss is than the reference's, the mean over cells, and its 95 % interval."""
-    random, sums = np.random.default_rng(0), np.zeros(resamples)
-    weights: dict[str, np.ndarray] = {}
-    differences = []
+    weights = _weights({task: len(found[rule][task, budget].costs) for task, budget in cells}, resamples)
+    differences, sums = [], np.zeros(resamples)
     for task, budget in cells:
         mine, theirs = found[rule][task, budget], found[reference][task, budget]
         each = (mine.costs - theirs.costs) / mine.units
-        texts = len(each)
-        if task not in weights:
-            weights[task] = random.multinomial(texts, np.full(texts, 1 / texts), size=resamples)
         differences.append(each.sum())
         sums += weights[task] @ each
     low, high = np.percentile(sums / len(cells), [2.5, 97.5])
     return float(np.mean(differences)), float(low), float(high)
+
+
+def _weights(texts: dict[str, int], resamples: int) -> dict[str, np.ndarray]:
+    """How often each text of a target is drawn; all of them, on average once. Shapes: -> float64 (resamples, n) each.
+
+    texts : how many each target has
+    """
+    random = np.random.default_rng(0)
+    weights = {task: random.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
+               for task, count in sorted(texts.items())}
+    if MIXED in texts and weights.keys() >= set(DOMAIN_TASKS):
+        share = HELD_OUT_TEXTS // len(DOMAIN_TASKS)  # as data.py puts it together
+        drawn = np.hstack([weights[task][:, :share] for task in DOMAIN_TASKS])
+        weights[MIXED] = drawn * (drawn.shape[1] / drawn.sum(axis=1, keepdims=True))
+    return weights
 
 
 def table(found: Found, reference: str, resamples: int, unit: str) -> str:

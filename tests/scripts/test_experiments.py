@@ -117,3 +117,18 @@ def test_an_interval_is_of_paired_differences(monkeypatch: pytest.MonkeyPatch) -
     error = np.std(costs[::-1] - costs) * np.sqrt(400) / 4000
     assert high == pytest.approx(1.96 * error, rel=0.15)
     assert low == pytest.approx(-1.96 * error, rel=0.15)
+
+
+def test_the_texts_of_the_mixed_target_are_drawn_with_those_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(STUDY))
+    tables = SimpleNamespace(**runpy.run_path(str(STUDY / "tables.py")))
+    more = {task: np.random.default_rng(seed).normal(0, 30, size=1000) for seed, task in enumerate(TASKS)}
+    more["mixed"] = np.concatenate([more[task][:250] for task in TASKS])
+    found = {"ours": {(task, 500): tables.Judged(np.zeros(1000), 1000, 0.0) for task in more},
+             "noisy": {(task, 500): tables.Judged(costs, 1000, 0.0) for task, costs in more.items()}}
+    mean, low, high = tables.interval(found, "noisy", "ours", list(found["ours"]), 4000)
+    assert mean == pytest.approx(np.mean([costs.mean() for costs in more.values()]))
+    # Of a task's texts 750 count once and 250, in the mixed target too, twice: 1,750 units of variance, where targets
+    # that had nothing in common would have 1,250. A mean over 5 targets of 1,000 units.
+    error = 30 * np.sqrt(4 * (750 + 250 * 2**2)) / 5000
+    assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.06)
