@@ -141,7 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     parser.add_argument("--scale", choices=list(SCALES), default="tiny")
-    parser.add_argument("--reference", metavar="RULE", help="default: the first `got` of the rules")
+    parser.add_argument("--reference", metavar="RULE", help="default: the `got` that is written shortest")
     parser.add_argument("--resamples", type=int, default=2000)
     parser.add_argument("--probe", type=Path, help="lines of probe_study.py --results: a table of these alone")
     given = parser.parse_args()
@@ -151,7 +151,8 @@ def main() -> None:
         files = {"probe": given.probe}
     found = {judge: read(study, judge, file) for judge, file in files.items() if file.exists()}
     for judge, by in found.items():
-        reference = given.reference or next((rule for rule in by if rule.split(":")[0] == "got"), None)
+        # Not the first: several processes write lines in an order of their own.
+        reference = given.reference or min((rule for rule in by if rule.split(":")[0] == "got"), key=len, default=None)
         if reference not in by:
             raise SystemExit(f"tables: error: {judge}.jsonl has no rule {reference or 'got'}; give --reference")
         print(f"By {'the probe' if judge == 'probe' else 'training'}: "
