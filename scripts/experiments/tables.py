@@ -4,10 +4,10 @@
 
 For each judge, the probe and training: the mean held-out loss of every rule over targets and budgets, and how much
 worse it is than the reference, with a 95 % interval by resampling the held-out texts of every target (the same ones for
-both rules: the difference is paired; the texts of `mixed`, which are some of the others', go with them). Only cells that
-all rules have are used. How many words are drawn is taken for fixed, where ds-probe resamples it as well. Then how well
-the probe foretells training: Spearman's correlation of the gains over no choice, over all (target, rule, budget), and
-among the rules for one target and budget, which is what is compared in use.
+both rules: the difference is paired; the texts of `mixed`, which are some of the others', go with them). Only cells
+that all rules have are used. How many words are drawn is taken for fixed, where ds-probe resamples it as well. Then how
+well the probe foretells training: Spearman's correlation of the gains over no choice, over all (target, rule, budget),
+and among the rules for one target and budget, which is what is compared in use.
 """
 
 import argparse
