@@ -1,7 +1,7 @@
 """From what `--model` names to an embedder. Imports what a model needs, when it needs it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gotd.embedders.hashing import DEFAULT_DIMENSION, HashEmbedder
 from gotd.embedders.model_folder import EXTRA_REMEDY, find_folder
@@ -48,20 +48,11 @@ def load(
         raise UsageError(f"{threads} threads: at least 1")
     folders = {model: find_folder(model) for model in models if model != HASH}
     if all(map(is_static, folders.values())):
-        # What they do anyway may be said.
-        for option, value in (("pooling", pooling), ("tokens in a batch", batch_tokens),
-                              ("a device", None if device in ("auto", "cpu") else device),
-                              ("a precision", None if precision in ("auto", "float32") else precision)):
-            if value is not None:
-                others = " and ".join(models)
-                raise UsageError(f"{value}: {option} can only be chosen for transformers, not for {others}")
-    # Read when tokenizers first works in parallel.
-    os.environ["RAYON_NUM_THREADS"] = str(threads)
-    os.environ["TOKENIZERS_PARALLELISM"] = "true" if threads > 1 else "false"
-    # Read when torch first works in bfloat16: how many prepared products each of two caches keeps. A batch needs a
-    # dozen; with the usual 1024, one for every shape of a batch there ever was, memory grows for hours.
-    os.environ.setdefault("LRU_CACHE_CAPACITY", "16")
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
+        # What those models do anyway may be said.
+        _refuse(models, {"pooling": pooling, "tokens in a batch": batch_tokens,
+                         "a device": None if device in ("auto", "cpu") else device,
+                         "a precision": None if precision in ("auto", "float32") else precision})
+    _prepare_libraries(threads)
 
     def load_one(model: str) -> Embedder:
         if model == HASH:
@@ -79,3 +70,22 @@ def load(
 
     embedders = [load_one(model) for model in models]
     return embedders[0] if len(embedders) == 1 else SideBySide(embedders)
+
+
+def _refuse(models: Sequence[str], options: Mapping[str, object]) -> None:
+    """Raises: UsageError for an option that is given, and of which none of the models has any use."""
+    for option, value in options.items():
+        if value is not None:
+            others = " and ".join(models)
+            raise UsageError(f"{value}: {option} can only be chosen for transformers, not for {others}")
+
+
+def _prepare_libraries(threads: int) -> None:
+    """What tokenizers and torch read from the environment when they begin."""
+    # Read when tokenizers first works in parallel.
+    os.environ["RAYON_NUM_THREADS"] = str(threads)
+    os.environ["TOKENIZERS_PARALLELISM"] = "true" if threads > 1 else "false"
+    # Read when torch first works in bfloat16: how many prepared products each of two caches keeps. A batch needs a
+    # dozen; with the usual 1024, one for every shape of a batch there ever was, memory grows for hours.
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "16")
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
