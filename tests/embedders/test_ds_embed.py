@@ -185,6 +185,7 @@ def test_a_signal_ends_it_soon_and_leaves_nothing_half_made(work: Workdir, tiny:
     assert "pool.npy" not in work.names()
 
 
+@pytest.mark.slow
 def test_several_devices_are_named_with_commas(work: Workdir, tiny: Folder) -> None:
     work.write("pool.jsonl", records(texts(100)))
     line = f"ds-embed --model {tiny('Bert')} --batch-tokens 256 --dtype float32 pool.jsonl"
@@ -193,6 +194,7 @@ def test_several_devices_are_named_with_commas(work: Workdir, tiny: Folder) -> N
     work.fails(f"{line} --device cpu,toaster -o other.npy", "toaster: no such device here")
 
 
+@pytest.mark.slow
 def test_a_model_tuned_on_the_target_embeds_as_the_paper_has_it(work: Workdir, tiny: Folder) -> None:
     base = tiny("DistilBert", max_position_embeddings=512)
     labelled = [{"text": text, "label": str(number % 3)} for number, text in enumerate(texts(60))]
