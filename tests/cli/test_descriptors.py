@@ -117,3 +117,17 @@ def test_chunks_are_made_again_where_their_names_would_be_others(work: Workdir) 
     assert "already complete" in work.ok(line.format("./a.jsonl")).err
     work.ok(f"mv a.jsonl b.jsonl; {line.format('b.jsonl')}")
     assert work.ok("zstdcat made | jq -r .id | head -1").out == b"b.jsonl:1#1\n"
+
+
+def test_the_environment_speaks_to_a_chain_and_is_passed_over_where_it_does_nothing(chain: Workdir) -> None:
+    said = {"DS_TEXT_KEY": "body", "DS_SKIP_INVALID": "1", "DS_SEED": "3", "DS_DEVICE": "cpu,cpu", "DS_GUMBEL": "1",
+            "DS_PRECISION": "bfloat16"}
+    chain.ok("""sed 's/"text":/"body":/' pool.jsonl > theirs.jsonl && grep -q '"body":' theirs.jsonl""")
+    chain.ok("ds-embed --dimension 64 theirs.jsonl -o theirs.npy", **said)
+    del said["DS_DEVICE"]  # the others have one
+    chain.ok("ds-target-stats --target target.npy theirs.npy -o theirs.npz", **said)
+    chain.ok("ds-score --target theirs.npz theirs.npy -o theirs-scores.npy", **said)
+    assert "9 chosen" in chain.ok("ds-topk -k 9 --scores theirs-scores.npy theirs.jsonl -o best.zst", **said).err
+    line = "ds-target-stats --target target.npy theirs.npy -o other.npz"
+    chain.fails(f"{line} --text-key body", "--text-key does nothing with --method got", status=2)
+    chain.fails("ds-embed --precision bfloat16 pool.jsonl -o other.npy", "--precision bfloat16", status=2)

@@ -234,11 +234,11 @@ def test_options_no_model_can_follow_are_usage_errors(work: Workdir, tiny: Folde
 def test_options_of_transformers_need_one(work: Workdir, static: Path) -> None:
     work.write("pool.jsonl", records(texts(3)))
     line = "ds-embed pool.jsonl -o pool.npy"
-    work.fails(f"{line} --pooling mean", "mean: pooling can only be chosen for transformers, not for hash", status=2)
+    work.fails(f"{line} --pooling mean", "--pooling mean can only be chosen for transformers, not for hash", status=2)
     work.fails(f"{line} --model hash --model {static} --pooling cls", f"not for hash and {static}", status=2)
-    work.fails(f"{line} --batch-tokens 5", "5: tokens in a batch can only be chosen for transformers", status=2)
-    work.fails(f"{line} --device cuda", "cuda: a device can only be chosen for transformers, not for hash", status=2)
-    work.fails(f"{line} --precision bfloat16", "bfloat16: a precision can only be chosen for transformers", status=2)
+    work.fails(f"{line} --batch-tokens 5", "--batch-tokens 5 can only be chosen for transformers", status=2)
+    work.fails(f"{line} --device cuda", "--device cuda can only be chosen for transformers, not for hash", status=2)
+    work.fails(f"{line} --precision bfloat16", "--precision bfloat16 can only be chosen for transformers", status=2)
     work.ok(f"{line} --device cpu --precision float32")
 
 

@@ -55,6 +55,7 @@ def test_every_rule_is_judged_twice_on_every_target(studied: Workdir) -> None:
     assert len({line["tokens"] for line in trained}) == 1
     out = studied.read("out").decode()
     assert all(out.count(f"| `{rule}` |") == 2 for rule in rules)
+    assert out.count("differences from `got`:") == 2  # in whatever order lines were written
     assert "rank correlation" in out
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
@@ -35,6 +36,15 @@ def _readable(_context: click.Context, option: click.Parameter, key: str) -> str
     except UnicodeEncodeError as error:
         raise UsageError(f"{option.opts[0]}: not UTF-8") from error
     return key
+
+
+def on_command_line(context: click.Context, name: str) -> bool:
+    """Whether an option was given to this very command.
+
+    One that does nothing is refused then. The environment speaks to all commands of a chain: what it says is passed
+    over where it does nothing.
+    """
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 class FiniteRange(click.FloatRange):

@@ -41,7 +41,8 @@ _DTYPES = {"float16": "<f2", "float32": "<f4"}
 @options.threads
 @options.dry_run
 @options.common
-def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimension: int | None,
+@click.pass_context
+def command(context: click.Context, files: tuple[str, ...], output: str, models: tuple[str, ...], dimension: int | None,
             max_tokens: int | None, batch_tokens: int | None, pooling: str | None, precision: str, device: str,
             dtype: str, shard: str | None, text_key: str, skip_invalid: int, long_window: bool, threads: int | None,
             dry_run: bool, quiet: bool) -> None:
@@ -70,8 +71,11 @@ def command(files: tuple[str, ...], output: str, models: tuple[str, ...], dimens
         keep_freed_memory()
     written = _DTYPES[dtype] if is_vectors else None
     reading = Reading(text_key, Skipping(skip_invalid), long_window)
+    # From the environment they are for the other commands of a chain, too.
+    shared = [name for name in ("device", "precision") if not options.on_command_line(context, name)]
     with load(models, device=device, threads=options.thread_count(threads), max_tokens=max_tokens, dimension=dimension,
-              batch_tokens=batch_tokens, precision=precision, pooling=pooling, half=written != "<f4") as embedder:
+              batch_tokens=batch_tokens, precision=precision, pooling=pooling, half=written != "<f4",
+              passed_over=shared) as embedder:
         maker = made_by("ds-embed", {"text_key": text_key} | ({"dtype": dtype} if is_vectors else {}),
                         embedder=embedder.identity)
 

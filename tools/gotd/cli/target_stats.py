@@ -4,7 +4,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point, print_text
@@ -138,7 +137,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
 
 
 def _require_heard(context: click.Context, method: str, rule: Rule) -> None:
-    """Raises: UsageError for an option that was given and that the rule does not listen to."""
+    """Raises: UsageError for an option on the command line that the rule does not listen to."""
     if context.params["screen"]:
         rule, method = rule._replace(options=SCREEN_OPTIONS), f"{method} --screen"
     heard = {"pool", "target", "output", "screen", "method", "threads", "quiet", "help"} | rule.options
@@ -147,8 +146,7 @@ def _require_heard(context: click.Context, method: str, rule: Rule) -> None:
     idle = _idle(context.params, rule)
     for option in context.command.params:
         name = option.name or ""
-        given = context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
-        if given and (name not in heard or name in idle):
+        if options.on_command_line(context, name) and (name not in heard or name in idle):
             raise UsageError(f"{option.opts[0]} does nothing with --method {method}{idle.get(name, '')}; leave it out")
 
 

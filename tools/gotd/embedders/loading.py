@@ -1,7 +1,7 @@
 """From what `--model` names to an embedder. Imports what a model needs, when it needs it."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from gotd.embedders.hashing import DEFAULT_DIMENSION, HashEmbedder
 from gotd.embedders.model_folder import EXTRA_REMEDY, find_folder
@@ -24,6 +24,7 @@ def load(
     precision: str = "auto",
     pooling: str | None = None,
     half: bool = False,
+    passed_over: Collection[str] = (),
 ) -> Embedder:
     """The embedder of one model, or of several side by side.
 
@@ -33,6 +34,7 @@ def load(
     max_tokens : how much of a text the models read; None leaves it to them
     dimension : of `hash`
     half : float16 will do: an embedder that has it for nothing may give it
+    passed_over : options that are no error where none of the models is a transformer
 
     Raises:
         UsageError: options that fit none of the models.
@@ -49,9 +51,10 @@ def load(
     folders = {model: find_folder(model) for model in models if model != HASH}
     if all(map(is_static, folders.values())):
         # What those models do anyway may be said.
-        _refuse(models, {"pooling": pooling, "tokens in a batch": batch_tokens,
-                         "a device": None if device in ("auto", "cpu") else device,
-                         "a precision": None if precision in ("auto", "float32") else precision})
+        given = {"pooling": pooling, "batch-tokens": batch_tokens,
+                 "device": None if device in ("auto", "cpu") else device,
+                 "precision": None if precision in ("auto", "float32") else precision}
+        _refuse(models, {name: value for name, value in given.items() if name not in passed_over})
     _prepare_libraries(threads)
 
     def load_one(model: str) -> Embedder:
@@ -72,12 +75,12 @@ def load(
     return embedders[0] if len(embedders) == 1 else SideBySide(embedders)
 
 
-def _refuse(models: Sequence[str], options: Mapping[str, object]) -> None:
-    """Raises: UsageError for an option that is given, and of which none of the models has any use."""
-    for option, value in options.items():
+def _refuse(models: Sequence[str], given: Mapping[str, object]) -> None:
+    """Raises: UsageError for an option of transformers that has a value."""
+    for name, value in given.items():
         if value is not None:
             others = " and ".join(models)
-            raise UsageError(f"{value}: {option} can only be chosen for transformers, not for {others}")
+            raise UsageError(f"--{name} {value} can only be chosen for transformers, not for {others}")
 
 
 def _prepare_libraries(threads: int) -> None:
