@@ -119,6 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and fault.status:
             self.send_response(fault.status)
             self.send_header("Content-Length", "0")
+            # Unsaid, the next try may be sent into a connection that is about to close, and tell of that instead.
+            self.send_header("Connection", "close")
             self.end_headers()
             return
         status, headers, data = self._upstream(body)
