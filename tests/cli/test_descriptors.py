@@ -57,7 +57,8 @@ def test_a_terminal_that_goes_away_leaves_nothing(chain: Workdir) -> None:
     folder = chain.path / "temporary"
     folder.mkdir()
     chain.environment["TMPDIR"] = str(folder)
-    process = chain.start("ds-topk --fraction 0.5 -o made")
+    # Where the tests run under nohup, so would the command, and be right to go on.
+    process = chain.start("env --default-signal=HUP ds-topk --fraction 0.5 -o made")
     done = stop(process, signal.SIGHUP, chain.read("scored.jsonl.zst")[:-10])
     assert done.status == 143, done
     assert not list(folder.iterdir())
