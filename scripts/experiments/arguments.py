@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from data import SCALES
+from machine import add_machine
 
 _Run = TypeVar("_Run")
 
@@ -24,7 +25,7 @@ def of_a_study(description: str | None) -> argparse.ArgumentParser:
 def add_training(parser: argparse.ArgumentParser) -> None:
     """What a study that trains in its own process takes besides."""
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    add_machine(parser)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--part", default="0/1", metavar="I/N", help="which of N processes this is (default 0/1)")
     parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from checkpoint import Checkpoint
 from data import SCALES, Study, texts
 from deadline import Deadline
+from machine import Machine, add_machine
 from results import whole
 from torch.nn.functional import cross_entropy
 
@@ -23,8 +25,8 @@ from gotd.training.tokenizers import load_tokenizer, train_tokenizer
 
 #: Nothing is to be predicted there.
 _IGNORED = -100
-#: Texts that are made tokens at a time; steps between checkpoints.
-_TEXTS, _SAVE_STEPS = 10_000, 100
+#: Texts that are made tokens at a time.
+_TEXTS = 10_000
 
 
 class Shape(NamedTuple):
@@ -71,49 +73,18 @@ class Tokens(NamedTuple):
         return self.of(rows)[:count]
 
 
-class Checkpoint:
-    """A run of many minutes, in pieces."""
-
-    def __init__(self, path: Path, deadline: Deadline) -> None:
-        self._path, self._deadline = path, deadline
-
-    def load(self, model: Any, optimizer: Any) -> int:
-        """The step to go on with."""
-        if not self._path.exists():
-            return 0
-        held = torch.load(self._path, weights_only=True)
-        model.load_state_dict(held["model"])
-        optimizer.load_state_dict(held["optimizer"])
-        return int(held["step"])
-
-    def after(self, step: int, steps: int, loss: float, model: Any, optimizer: Any) -> None:
-        """Told of every step; saves now and then, and at the deadline, when it leaves."""
-        is_over = self._deadline.is_near()
-        if step % _SAVE_STEPS == 0:
-            print(f"step {step} of {steps}: loss {loss:.3f}", flush=True)
-        if is_over or step % _SAVE_STEPS == _SAVE_STEPS - 1:
-            held = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
-            with whole(self._path) as draft:
-                torch.save(held, draft)
-        if is_over:
-            self._deadline.leave()
-
-    def remove(self) -> None:
-        """The run is complete."""
-        self._path.unlink(missing_ok=True)
-
-
 class Bench:
     """Tokenizer, tokens and base model of a study, made where they are missing.
 
     start : another study's, whose base model this one's goes on from, with the same tokenizer; None for from scratch
     """
 
-    def __init__(self, study: Study, scale: str, device: str, deadline: Deadline, start: "Bench | None" = None) -> None:
+    def __init__(self, study: Study, scale: str, machine: Machine, deadline: Deadline,
+                 start: "Bench | None" = None) -> None:
         from transformers.utils import logging
 
         logging.disable_progress_bar()
-        self.study, self.shape, self.device, self.deadline = study, SHAPES[scale], device, deadline
+        self.study, self.shape, self.machine, self.deadline = study, SHAPES[scale], machine, deadline
         self._base, self._start = study.folder / "base", start
         self._tokenizer_folder = start._tokenizer_folder if start else study.folder / "tokenizer"
         if not self._tokenizer_folder.exists():
@@ -147,7 +118,7 @@ class Bench:
         config = GPT2Config(vocab_size=len(self.tokenizer), n_positions=shape.length, n_embd=shape.width,
                             n_layer=shape.layers, n_head=shape.heads, embd_pdrop=0.0, attn_pdrop=0.0, resid_pdrop=0.0,
                             bos_token_id=end, eos_token_id=end)
-        return GPT2LMHeadModel(config).to(self.device)
+        return GPT2LMHeadModel(config).to(self.machine.device)
 
     def base(self) -> Any:
         """The base model, trained if it is not there yet."""
@@ -161,7 +132,7 @@ class Bench:
             model.save_pretrained(self._base)
             checkpoint.remove()
             self.tokenizer.save_pretrained(self._base)
-        return GPT2LMHeadModel.from_pretrained(self._base, local_files_only=True).to(self.device)
+        return GPT2LMHeadModel.from_pretrained(self._base, local_files_only=True).to(self.machine.device)
 
     def train(self, model: Any, flat: np.ndarray, rate: float, seed: int, checkpoint: Checkpoint | None = None) -> None:
         """One pass over the tokens in blocks; AdamW, the rate warmed up for 5 % of the steps and then linear to 0."""
@@ -174,7 +145,8 @@ class Bench:
         for step in range(checkpoint.load(model, optimizer) if checkpoint else 0, steps):
             for group in optimizer.param_groups:
                 group["lr"] = rate * min((step + 1) / (0.05 * steps + 1), 1 - step / steps)
-            rows = torch.from_numpy(blocks[order[step * shape.batch : (step + 1) * shape.batch]]).to(self.device)
+            some = blocks[order[step * shape.batch : (step + 1) * shape.batch]]
+            rows = torch.from_numpy(some).to(self.machine.device)
             loss = self._losses(model, rows).sum() / (rows[:, 1:] != _IGNORED).sum()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -189,13 +161,13 @@ class Bench:
         found = np.zeros(len(held_out.lengths))
         with torch.inference_mode():
             for rows, block in _text_blocks(held_out, self.shape, self.tokenizer.eos_token_id):
-                losses = self._losses(model, torch.from_numpy(block).to(self.device)).double().sum(dim=1)
+                losses = self._losses(model, torch.from_numpy(block).to(self.machine.device)).double().sum(dim=1)
                 np.add.at(found, rows, losses.cpu().numpy())
         return found
 
     def _losses(self, model: Any, rows: torch.Tensor) -> torch.Tensor:
         """Cross-entropy of every next token, 0 where there is none. Shapes: int64 (b, l) -> float (b, l - 1)."""
-        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=self.device == "cuda"):
+        with self.machine.products():
             logits = model(input_ids=rows.clamp_min(0)[:, :-1]).logits
         # Flat, the classes last: on a CPU nearly twice as fast as with the classes in the middle.
         wanted = rows[:, 1:].reshape(-1)
@@ -233,13 +205,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     parser.add_argument("--scale", choices=list(SCALES), default="tiny")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    add_machine(parser)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--minutes", type=float)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     study = Study(given.work / given.scale)
-    bench = Bench(study, given.scale, given.device, Deadline(given.minutes))
+    bench = Bench(study, given.scale, Machine.of(given), Deadline(given.minutes))
     model = bench.base()
     for path in sorted((study.folder / "held-out").glob("*.zst")):
         tokens = bench.tokens(path)

@@ -29,6 +29,7 @@ from base import Bench
 from data import DOMAIN_TASKS, Study, lines, shuffled
 from deadline import Deadline
 from domain import with_vectors
+from machine import Machine
 from probe_study import read_rules
 from results import add_all, lines_of
 from train_study import Run, light_pass
@@ -92,11 +93,11 @@ def carry_out(bench: Bench, study: Study, data: Path, run: Run, how: Tuning) -> 
     for draw in range(how.draws):
         train = labelled(bench, folder / "train.jsonl.zst", how.labelled, names, draw)
         torch.manual_seed(seed_of(run, draw))
-        model = Classifier(deepcopy(warm), bench.shape.width, max(1, len(names))).to(bench.device)
-        tune(model, train, how, seed_of(run, draw), bench.device)
-        found.append(scores(judged.labels, guesses(model, judged, bench.device)))
+        model = Classifier(deepcopy(warm), bench.shape.width, max(1, len(names))).to(bench.machine.device)
+        tune(model, train, how, seed_of(run, draw), bench.machine)
+        found.append(scores(judged.labels, guesses(model, judged, bench.machine)))
     means = {score: float(np.mean([each[score] for each in found])) for score in found[0]}
-    return {**run._asdict(), **how._asdict(), "texts": len(judged.labels), **means,
+    return {**run._asdict(), **how._asdict(), **bench.machine._asdict(), "texts": len(judged.labels), **means,
             "seconds": round(time.perf_counter() - start, 1)}
 
 
@@ -178,7 +179,7 @@ def main(tasks: tuple[str, ...] = DOMAIN_TASKS, name: str = "classification", sa
     torch.set_num_threads(given.threads)
     deadline = Deadline(given.minutes)
     study = with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)
-    bench = Bench(study, given.scale, given.device, deadline)
+    bench = Bench(study, given.scale, Machine.of(given), deadline)
     go_on(given, study.folder / f"{name}.jsonl", deadline,
           lambda run, how: carry_out(bench, study, given.data, run, how))
 

@@ -35,6 +35,7 @@ from data import Study, lay_out, lines, texts
 from deadline import Deadline
 from domain import model_of, run
 from intervals import Interval, interval, shown
+from machine import Machine
 from results import add_all, lines_of, whole
 from rules import Rule
 from towards_and_away import ranked_between
@@ -98,9 +99,10 @@ class Desk:
     labelled_harmful : bool (n,), of each text of the pool; no rule sees it
     """
 
-    def __init__(self, study: Study, web: Study, scale: str, device: str, deadline: Deadline, how: Sampling) -> None:
-        start = Bench(study, scale, device, deadline)
-        self.web, self.how, self.bench = web, how, Bench(web, scale, device, deadline, start)
+    def __init__(self, study: Study, web: Study, scale: str, machine: Machine, deadline: Deadline,
+                 how: Sampling) -> None:
+        start = Bench(study, scale, machine, deadline)
+        self.web, self.how, self.bench = web, how, Bench(web, scale, machine, deadline, start)
         self._pool = self.bench.tokens(web.pool)
         self.tokens_a_chunk = float(start.tokens(study.source).lengths.mean())
         self.judge = Judge(web)
@@ -135,7 +137,8 @@ class Desk:
             costs = self.bench.costs(model, tokens)
             _keep(run.file(self.web, f"costs/{task}"), costs)
             said[f"nats_per_token_{name}"] = float(costs.sum() / tokens.lengths.sum())
-        return {**said, "prompts": len(self.prompts), "prompt_tokens": _PROMPT_TOKENS, **self.how._asdict(),
+        return {**said, **self.bench.machine._asdict(), **self.how._asdict(), "prompts": len(self.prompts),
+                "prompt_tokens": _PROMPT_TOKENS,
                 "judge_f1": self.judge.f1, "judge_macro_f1": self.judge.macro_f1,
                 "seconds": round(time.perf_counter() - start, 1)}
 
@@ -212,7 +215,7 @@ def main() -> None:
     web = lay_out_web(given.data, study)
     for name in given.vectors.split("+"):
         embed(web, name, model_of(name, study, given.work, given.encoder))
-    desk = Desk(study, web, given.scale, given.device, deadline, Sampling())
+    desk = Desk(study, web, given.scale, Machine.of(given), deadline, Sampling())
     results = study.folder / "detoxification.jsonl"
     before = {Run(*(line[name] for name in Run._fields)) for line in lines_of(results)}
     every = part_of(list(wanted(given.budgets, given.rates, given.seeds, given.vectors)), given.part)

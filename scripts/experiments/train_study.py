@@ -20,6 +20,7 @@ from arguments import add_training, part_of
 from base import Bench
 from data import SCALES, TARGETS, Study
 from deadline import Deadline
+from machine import Machine
 from probe_study import BUDGETS, read_rules
 from results import add_all, lines_of, whole
 from rules import Rule, ranked
@@ -88,7 +89,7 @@ def carry_out(bench: Bench, study: Study, run: Run) -> dict[str, object]:
     total = int(held_out.lengths.sum())
     return {**run._asdict(), "tokens": budget, "held_out_tokens": total, "nats_per_token": float(costs.sum() / total),
             "base_nats_per_token": float(base.sum() / total), "rate": bench.shape.light_rate,
-            "seconds": round(time.perf_counter() - start, 1)}
+            **bench.machine._asdict(), "seconds": round(time.perf_counter() - start, 1)}
 
 
 def main() -> None:
@@ -104,7 +105,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     study, deadline = Study(given.work / given.scale), Deadline(given.minutes)
     results = study.folder / "train.jsonl"
-    bench, before = Bench(study, given.scale, given.device, deadline), done(results)
+    bench, before = Bench(study, given.scale, Machine.of(given), deadline), done(results)
     every = list(wanted(read_rules(given.rules), given.tasks, given.budgets, given.seeds))
     add_all(results, (carry_out(bench, study, run) for run in part_of(every, given.part) if run not in before),
             lambda run: f"{run['task']:20} {run['chunks']:6} {run['seed']} {run['nats_per_token']:.4f} {run['rule']}",

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from machine import Machine
 from scipy.stats import spearmanr
 from sklearn.metrics import f1_score
 from torch.nn.functional import cross_entropy, mse_loss
@@ -64,7 +65,7 @@ class Classifier(torch.nn.Module):
         return self.head(sums / lengths.view(len(windows), -1).sum(dim=1, keepdim=True))
 
 
-def tune(model: Classifier, data: Labelled, how: Tuning, seed: int, device: str) -> None:
+def tune(model: Classifier, data: Labelled, how: Tuning, seed: int, machine: Machine) -> None:
     """All weights, the rate falling to zero."""
     order = np.random.default_rng([seed])
     steps = how.epochs * -(-len(data.labels) // _BATCH)
@@ -75,8 +76,8 @@ def tune(model: Classifier, data: Labelled, how: Tuning, seed: int, device: str)
         rows = order.permutation(len(data.labels))
         for start in range(0, len(rows), _BATCH):
             some = rows[start : start + _BATCH]
-            wanted = torch.from_numpy(data.labels[some]).to(device)
-            outputs = _outputs(model, data, some, device)
+            wanted = torch.from_numpy(data.labels[some]).to(machine.device)
+            outputs = _outputs(model, data, some, machine)
             loss = mse_loss(outputs[:, 0], wanted) if wanted.is_floating_point() else cross_entropy(outputs, wanted)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -85,12 +86,12 @@ def tune(model: Classifier, data: Labelled, how: Tuning, seed: int, device: str)
             optimizer.zero_grad(set_to_none=True)
 
 
-def guesses(model: Classifier, data: Labelled, device: str) -> np.ndarray:
+def guesses(model: Classifier, data: Labelled, machine: Machine) -> np.ndarray:
     """The likeliest label of each text, or its grade. Shapes: -> int64 or float32 (n,)."""
     model.eval()
     rows = np.arange(len(data.labels))
     with torch.inference_mode():
-        outputs = torch.cat([_outputs(model, data, rows[start : start + 4 * _BATCH], device)
+        outputs = torch.cat([_outputs(model, data, rows[start : start + 4 * _BATCH], machine)
                              for start in range(0, len(rows), 4 * _BATCH)])
     return np.asarray((outputs[:, 0] if outputs.shape[1] == 1 else outputs.argmax(1)).cpu().numpy())
 
@@ -102,10 +103,10 @@ def scores(labels: np.ndarray, found: np.ndarray) -> dict[str, float]:
     return {f"{kind}_f1": float(f1_score(labels, found, average=kind, zero_division=0)) for kind in ("macro", "micro")}
 
 
-def _outputs(model: Classifier, data: Labelled, rows: np.ndarray, device: str) -> torch.Tensor:
+def _outputs(model: Classifier, data: Labelled, rows: np.ndarray, machine: Machine) -> torch.Tensor:
     """Shapes: int (b,) -> float32 (b, labels)."""
-    with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device == "cuda"):
-        return model(_windows(data, rows, device)).float()
+    with machine.products():
+        return model(_windows(data, rows, machine.device)).float()
 
 
 def _windows(data: Labelled, rows: np.ndarray, device: str) -> torch.Tensor:

@@ -28,6 +28,7 @@ from data import Study, lay_out, lines, texts
 from deadline import Deadline
 from domain import embed, model_of
 from intervals import Interval, interval, shown
+from machine import Machine
 from results import add_all, lines_of, whole
 from train_study import Run, done, light_pass
 
@@ -96,7 +97,8 @@ def carry_out(bench: Bench, study: Study, question: Question, run: Run) -> dict[
     is_right = question.is_right(model)
     with whole(answers_file(study, run)) as draft:
         np.save(draft, np.stack([is_right[way] for way in WAYS]))
-    return {**run._asdict(), "tokens": tokens, "rate": bench.shape.light_rate if tokens else 0.0, "cue": CUE,
+    rate = bench.shape.light_rate if tokens else 0.0
+    return {**run._asdict(), **bench.machine._asdict(), "tokens": tokens, "rate": rate, "cue": CUE,
             "texts": len(question.right), **{f"accuracy_{way}": float(is_right[way].mean()) for way in WAYS},
             "seconds": round(time.perf_counter() - start, 1)}
 
@@ -134,7 +136,7 @@ def main() -> None:
     study, deadline = lay_out(given.data, given.work, given.scale), Deadline(given.minutes)
     for name in given.vectors.split("+"):
         embed(study, name, model_of(name, study, given.work, given.encoder))
-    bench, results = Bench(study, given.scale, given.device, deadline), study.folder / "zero_shot.jsonl"
+    bench, results = Bench(study, given.scale, Machine.of(given), deadline), study.folder / "zero_shot.jsonl"
     question, before = Question(bench, study), done(results)
     every = part_of(list(wanted(given.budgets, given.seeds, given.vectors)), given.part)
     add_all(results, (carry_out(bench, study, question, run) for run in every if run not in before),

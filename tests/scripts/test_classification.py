@@ -62,8 +62,8 @@ def test_it_learns_which_word_a_text_holds(study: ModuleType) -> None:
     texts = [[*rng.integers(10, 40, rng.integers(3, 20)).tolist(), 1 + label] for label in labels.tolist()]
     data = study.Labelled(windows(*texts), labels)
     model = classifier(study)
-    study.tune(model, data, study.Tuning(1500, 1, 10, 1e-3, "test"), 0, "cpu")
-    assert (study.guesses(model, data, "cpu") == labels).mean() > 0.95
+    study.tune(model, data, study.Tuning(1500, 1, 10, 1e-3, "test"), 0, study.Machine())
+    assert (study.guesses(model, data, study.Machine()) == labels).mean() > 0.95
 
 
 def test_the_table_compares_what_all_rules_have_with_no_warm_up(study: ModuleType) -> None:
@@ -90,8 +90,8 @@ def test_grades_are_learnt_and_judged_by_their_order(study: ModuleType) -> None:
     texts = [[10 + grade, *rng.integers(20, 40, 3).tolist()] for grade in grades.tolist()]
     data = study.Labelled(windows(*texts), (grades / 5).astype(np.float32))
     model = classifier(study, labels=1)
-    study.tune(model, data, study.Tuning(1500, 1, 10, 3e-3, "test"), 0, "cpu")
-    assert study.scores(data.labels, study.guesses(model, data, "cpu"))["spearman"] > 0.95
+    study.tune(model, data, study.Tuning(1500, 1, 10, 3e-3, "test"), 0, study.Machine())
+    assert study.scores(data.labels, study.guesses(model, data, study.Machine()))["spearman"] > 0.95
     assert study.scores(data.labels, -data.labels) == {"spearman": pytest.approx(-1.0)}
 
 
