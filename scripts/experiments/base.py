@@ -117,7 +117,7 @@ class Bench:
         shape, end = self.shape, self.tokenizer.eos_token_id
         config = GPT2Config(vocab_size=len(self.tokenizer), n_positions=shape.length, n_embd=shape.width,
                             n_layer=shape.layers, n_head=shape.heads, embd_pdrop=0.0, attn_pdrop=0.0, resid_pdrop=0.0,
-                            bos_token_id=end, eos_token_id=end)
+                            bos_token_id=end, eos_token_id=end, attn_implementation=self.machine.attention)
         return GPT2LMHeadModel(config).to(self.machine.device)
 
     def base(self) -> Any:
@@ -132,7 +132,9 @@ class Bench:
             model.save_pretrained(self._base)
             checkpoint.remove()
             self.tokenizer.save_pretrained(self._base)
-        return GPT2LMHeadModel.from_pretrained(self._base, local_files_only=True).to(self.machine.device)
+        model = GPT2LMHeadModel.from_pretrained(self._base, local_files_only=True,
+                                                attn_implementation=self.machine.attention)
+        return model.to(self.machine.device)
 
     def train(self, model: Any, flat: np.ndarray, rate: float, seed: int, checkpoint: Checkpoint | None = None) -> None:
         """One pass over the tokens in blocks; AdamW, the rate warmed up for 5 % of the steps and then linear to 0."""

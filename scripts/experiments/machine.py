@@ -17,6 +17,11 @@ class Machine(NamedTuple):
         """What was asked for by `add_machine`'s arguments."""
         return cls(given.device, given.precision or ("bfloat16" if given.device == "cuda" else "float32"))
 
+    @property
+    def attention(self) -> str:
+        """What transformers calls it. On a CPU the fused kernel makes a step in bfloat16 last 1.4 times as long."""
+        return "eager" if self.device == "cpu" else "sdpa"
+
     def products(self) -> torch.autocast:
         """A block in which matrices are multiplied so."""
         return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")

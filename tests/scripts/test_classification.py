@@ -112,3 +112,16 @@ def test_each_draw_has_texts_and_an_order_of_its_own(study: ModuleType, tmp_path
     assert drawn[0] == drawn[1]
     assert all(len(set(each)) == 250 for each in drawn)
     assert len(set(drawn[0]) & set(drawn[2])) < 100 and len(set(drawn[2]) & set(drawn[3])) < 100
+
+
+@pytest.mark.parametrize(("asked", "said", "made"), [
+    ({"device": "cpu", "precision": None}, "float32", torch.float32),
+    ({"device": "cpu", "precision": "bfloat16"}, "bfloat16", torch.bfloat16),
+])
+def test_products_are_made_as_precisely_as_asked(study: ModuleType, asked: dict[str, Any], said: str,
+                                                 made: torch.dtype) -> None:
+    machine = study.Machine.of(SimpleNamespace(**asked))
+    with machine.products():
+        product = torch.eye(2) @ torch.eye(2)
+    assert (machine.precision, product.dtype) == (said, made)
+    assert study.Machine.of(SimpleNamespace(device="cuda", precision=None)).precision == "bfloat16"
