@@ -25,8 +25,9 @@ real: $(VENV)/.installed ## choose K from DATA/pool for DATA/tasks/TASK with MOD
 	    NAME=$(TASK) K=$(K) MODEL=$(MODEL) WORK=$(WORK)
 SCALE ?= tiny
 STUDY ?= domain
-experiments: $(VENV)/.test-installed ## a STUDY of scripts/experiments on DATA, at a SCALE, in build/experiments
-	$(VENV)/bin/python scripts/experiments/$(STUDY).py $(DATA) build/experiments --scale $(SCALE)
+ARGS  ?=
+experiments: $(VENV)/.test-installed ## a STUDY of scripts/experiments on DATA, at a SCALE, in build/experiments, with ARGS
+	$(VENV)/bin/python scripts/experiments/$(STUDY).py $(DATA) build/experiments --scale $(SCALE) $(ARGS)
 # One worker more than CPUs: some tests wait for a scheduler, a signal or a server.
 PYTEST = $(VENV)/bin/python -m pytest -q -n $$(($$(nproc) + 1)) --dist loadgroup
 test: $(VENV)/.test-installed ## the tests, without the slow ones

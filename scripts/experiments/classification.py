@@ -1,7 +1,7 @@
 """Does a warm-up on the choice make a better classifier? Scores after fine-tuning, with and without.
 
     python classification.py DATA WORK [--scale tiny] [--rules FILE] [--budgets 2000] [--seeds 3]
-                             [--labelled 250 --draws 1 --epochs 20 --rate 3e-3] [--part 0/2]
+                             [--labelled 250 --draws 1 --epochs 20 --rate 3e-3] [--precision bfloat16] [--part 0/2]
 
 The base model makes a light pass on each rule's choice for the task, as in the domain study, or none; then it is given
 a linear layer over the mean of its hidden states, and all of it is tuned on LABELLED texts of the task's training
@@ -10,7 +10,8 @@ Texts longer than the model's positions are read in windows. For every (task, ru
 seed) one JSON line: macro and micro F1 on the first held-out texts of the test split, the mean over the draws. Lines
 that are there already are not made again. In the end a table: the mean over tasks and seeds, and the difference from no
 warm-up with its spread over seeds. The tasks are those of the domain study; glue.py is the same for GLUE, where stsb is
-graded and its score is Spearman's correlation.
+graded and its score is Spearman's correlation. Several processes (--part I/N) may share the runs out once base.py has
+made the base.
 """
 
 import argparse
@@ -47,11 +48,11 @@ GRADED, _HIGHEST_GRADE = frozenset({"stsb"}), 5.0
 #: By scale, of the studies' own models. Rates are those that did best on dev without a warm-up.
 TUNINGS = {
     "tiny": Tuning(labelled=250, draws=1, epochs=20, rate=3e-3, split="test"),
-    "mini": Tuning(labelled=250, draws=2, epochs=10, rate=1e-3, split="test"),
+    "mini": Tuning(labelled=250, draws=4, epochs=10, rate=1e-3, split="test"),
     "small": Tuning(labelled=250, draws=1, epochs=20, rate=1e-4, split="test"),
 }
 #: Chunks that a model of the scale is warmed up on.
-BUDGETS = {"tiny": 2000, "mini": 5000, "small": 10000}
+BUDGETS = {"tiny": 2000, "mini": 20000, "small": 10000}
 
 
 def drawn(file: Path, draw: int) -> list[bytes]:
