@@ -19,7 +19,7 @@ class Machine(NamedTuple):
 
     @property
     def attention(self) -> str:
-        """What transformers calls it. On a CPU the fused kernel makes a step in bfloat16 last 1.4 times as long."""
+        """What transformers calls it. On a CPU the fused one makes a step of `mini` in bfloat16 1.4 times as long."""
         return "eager" if self.device == "cpu" else "sdpa"
 
     def products(self) -> torch.autocast:
@@ -32,4 +32,4 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["float32", "bfloat16"],
                         help="of products of matrices; by default bfloat16 on cuda and float32 on cpu, where bfloat16 "
-                             "is twice as fast if the processor has it and far slower if not")
+                             "is for processors that have it: twice as fast there, not measured elsewhere")
