@@ -58,7 +58,7 @@ def hold(rows: np.ndarray, masses: np.ndarray, cost: Cost, target: Target, worke
         if products is not None:
             products[block] = (x @ points.T)[:count]
 
-    for _ in workers.map(work, _blocks(len(rows), device)):
+    for _ in workers.map(work, sample_blocks(len(rows), device)):
         pass
     return Sample(rows, masses, alpha, products)
 
@@ -69,11 +69,11 @@ def sample_check(sample: Sample, kernel: Transform, workers: Workers) -> Check:
     masses = torch.from_numpy(np.ascontiguousarray(sample.masses)).to(device)
 
     def work(block: slice) -> tuple[Tensor, float]:
-        return block_check(kernel, _logits(sample, kernel, block), sample.alpha[block], masses[block])
+        return block_check(kernel, sample_logits(sample, kernel, block), sample.alpha[block], masses[block])
 
     marginal = torch.zeros(len(kernel.points), dtype=torch.float64)
     mean = 0.0
-    for block_marginal, block_mean in workers.map(work, _blocks(sample.size, device)):
+    for block_marginal, block_mean in workers.map(work, sample_blocks(sample.size, device)):
         marginal += block_marginal
         mean += block_mean
     return Check(marginal.to(device), mean)
@@ -83,10 +83,10 @@ def sample_potentials(sample: Sample, kernel: Transform, workers: Workers) -> np
     """f at each row of the sample. Shapes: -> float32 (n,)."""
 
     def work(block: slice) -> np.ndarray:
-        potential = kernel.reduced(_logits(sample, kernel, block), sample.alpha[block])
+        potential = kernel.reduced(sample_logits(sample, kernel, block), sample.alpha[block])
         return np.asarray(potential.cpu().numpy())
 
-    return np.concatenate(list(workers.map(work, _blocks(sample.size, kernel.points.device))))
+    return np.concatenate(list(workers.map(work, sample_blocks(sample.size, kernel.points.device))))
 
 
 def sample_mean_costs(sample: Sample, cost: Cost, target: Target, workers: Workers) -> np.ndarray:
@@ -97,10 +97,10 @@ def sample_mean_costs(sample: Sample, cost: Cost, target: Target, workers: Worke
     weights[: len(target.weights)] = target.weights.float()
 
     def work(block: slice) -> np.ndarray:
-        means = torch.mv(_logits(sample, kernel, block), weights)
+        means = torch.mv(sample_logits(sample, kernel, block), weights)
         return np.asarray((sample.alpha[block] - means).cpu().numpy())
 
-    return np.concatenate(list(workers.map(work, _blocks(sample.size, kernel.points.device))))
+    return np.concatenate(list(workers.map(work, sample_blocks(sample.size, kernel.points.device))))
 
 
 def sample_plan(sample: Sample, kernel: Transform) -> tuple[Tensor, Tensor]:
@@ -109,14 +109,14 @@ def sample_plan(sample: Sample, kernel: Transform) -> tuple[Tensor, Tensor]:
     Shapes: -> float32 (n, m'), float32 (n,).
     """
     plan = torch.empty((sample.size, len(kernel.points)), device=kernel.points.device)
-    for block in _blocks(sample.size, kernel.points.device):
-        logits = _logits(sample, kernel, block)
+    for block in sample_blocks(sample.size, kernel.points.device):
+        logits = sample_logits(sample, kernel, block)
         _, total = exponentials_(logits)
         torch.div(logits, total[:, None], out=plan[block])
     return plan, torch.from_numpy(np.ascontiguousarray(sample.masses)).float().to(plan.device)
 
 
-def _logits(sample: Sample, kernel: Transform, block: slice) -> Tensor:
+def sample_logits(sample: Sample, kernel: Transform, block: slice) -> Tensor:
     """The block's logits, from the kept products where there are any. Shapes: -> float32 (n, m')."""
     if sample.products is not None:
         return torch.add(kernel.bias, sample.products[block], alpha=1.0 / kernel.unit)
@@ -125,6 +125,15 @@ def _logits(sample: Sample, kernel: Transform, block: slice) -> Tensor:
     return kernel.logits(x)[: block.stop - block.start]
 
 
-def _blocks(size: int, device: torch.device) -> list[slice]:
+def sample_products(sample: Sample, kernel: Transform, block: slice) -> Tensor:
+    """The block's logits less the bias: what does not change with the potentials. Shapes: -> float32 (n, m')."""
+    if sample.products is not None:
+        return sample.products[block] * (1.0 / kernel.unit)
+    device = kernel.points.device
+    x = kernel.cost.points(padded(sample.rows[block], block_rows(device), device))
+    return torch.mm(x, kernel.points.T)[: block.stop - block.start]
+
+
+def sample_blocks(size: int, device: torch.device) -> list[slice]:
     rows = block_rows(device)
     return [slice(start, min(start + rows, size)) for start in range(0, size, rows)]

@@ -89,13 +89,16 @@ def transform(cost: Cost, target: Target, epsilon: float, potentials: Tensor) ->
 
 def with_potentials(kernel: Transform, target: Target, potentials: Tensor) -> Transform:
     """The same transform at other potentials. Shapes: potentials float64 (m,)."""
+    return kernel._replace(bias=exact_bias(kernel, target, potentials).float())
+
+
+def exact_bias(kernel: Transform, target: Target, potentials: Tensor) -> Tensor:
+    """bias_j before it is rounded to float32. Shapes: potentials float64 (m,) -> float64 (m',)."""
     bias = (potentials - kernel.cost.beta(target.points)) / kernel.unit
     if kernel.epsilon > 0.0:
         bias = bias + target.weights.log()
     bias = torch.where(target.weights > 0.0, bias, -torch.inf)
-    whole = torch.full_like(kernel.bias, -torch.inf)
-    whole[: len(bias)] = bias.float()
-    return kernel._replace(bias=whole)
+    return torch.nn.functional.pad(bias, (0, len(kernel.bias) - len(bias)), value=-torch.inf)
 
 
 @cache
