@@ -116,7 +116,7 @@ def test_what_was_lost_is_counted_at_the_end_and_in_the_seal(work: Workdir, tiny
     assert told["tokens"] == 64 * 3 + 3
     assert told["truncated_tokens"] > 38
     assert told["precision"] in ("float32", "bfloat16")
-    for part in ("1 empty texts", "2 texts truncated", f"{told['truncated_tokens']:,} tokens cut off", "tokens/s",
+    for part in ("1 texts without content", "2 texts truncated", f"{told['truncated_tokens']:,} tokens cut off", "tokens/s",
                  f"{told['unread_characters']:,} characters not even tokenised"):
         assert part in last
     assert re.search(r"; \d+\.\d% padding", last)
@@ -128,7 +128,7 @@ def test_counts_are_each_outputs_own(work: Workdir) -> None:
     done = work.ok("ds-embed a.jsonl b.jsonl -o emb/")
     assert [notes(work.path / f"emb/{name}.npy")["tokens"] for name in "ab"] == [3, 1]
     assert notes(work.path / "emb/a.npy")["empty"] == 1
-    assert "1 empty texts" in done.err
+    assert "1 texts without content" in done.err
 
 
 def test_what_was_complete_before_a_bad_record_is_kept(work: Workdir) -> None:

@@ -30,7 +30,7 @@ class Given(Embedder):
         self.dimension = self._vectors.shape[1]
         self.identity: dict[str, JSON] = {"name": "given"}
 
-    def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
+    def _begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
         return lambda: Embedded(self._vectors[: len(texts)], Counts(truncated=1))
 
 

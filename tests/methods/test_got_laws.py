@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gotd.methods.protocol import Fitted
+from gotd.methods.protocol import LOWEST, Fitted
 from gotd.methods.settings import Settings
 
 Fit = Callable[..., Fitted]
@@ -31,7 +31,7 @@ def same(scores: np.ndarray, others: np.ndarray, parts: float = 1e-4) -> bool:
 @seeds
 @pytest.mark.parametrize("epsilon", [0.0, 0.05])
 def test_moving_pool_and_target_together_changes_nothing(epsilon: float, fitted: Fit, score: Score, seed: int) -> None:
-    x, y = problem(seed)
+    x, y = problem(seed, n=79)  # no divisor in common with the target's 15: the exact potentials are unique
     move = np.float32(64.0) * np.random.default_rng(seed).integers(-4, 5, 5).astype("f4")
     x, y = (np.round(z * 1024) / 1024 for z in (x, y))  # so that moving rounds nothing
     how = SETTINGS._replace(epsilon=epsilon)
@@ -95,14 +95,33 @@ def test_a_target_text_given_twice_weighs_twice(fitted: Fit, score: Score, seed:
 @few
 @seeds
 @pytest.mark.parametrize("epsilon", [0.0, 0.05])
-def test_a_source_split_in_duplicates_is_the_same_source(epsilon: float, fitted: Fit, score: Score, seed: int) -> None:
+@pytest.mark.parametrize("weights", [None, np.r_[np.full(20, 2.0), np.ones(60)]])
+def test_copies_and_order_of_the_source_change_nothing(
+    epsilon: float, weights: np.ndarray | None, fitted: Fit, seed: int
+) -> None:
     x, y = problem(seed)
-    how = SETTINGS._replace(epsilon=epsilon)
-    whole = fitted(y, x, how, weights=np.r_[np.full(20, 2.0), np.ones(60)])
-    split = fitted(y, np.concatenate([x, x[:20]]), how, weights=np.ones(100))
-    # The exact potentials need not be unique where masses are whole numbers: their distance is.
-    assert split.summary["distance"] == pytest.approx(whole.summary["distance"], rel=1e-5)
-    assert epsilon == 0.0 or same(score(split, x), score(whole, x))
+    how, random = SETTINGS._replace(epsilon=epsilon), np.random.default_rng(seed)
+    order = random.permutation(np.concatenate([np.arange(80), random.integers(0, 80, 150)]))
+    one = fitted(y, x, how, weights=weights)
+    other = fitted(y, x[order], how, weights=None if weights is None else weights[order], cut=7)
+    assert other.summary == one.summary
+    assert all(array.tobytes() == one.arrays[name].tobytes() for name, array in other.arrays.items())
+    assert other.read.source.copies == 150
+
+
+@few
+@seeds
+def test_rows_without_content_change_nothing_but_the_counts(fitted: Fit, score: Score, seed: int) -> None:
+    x, y = problem(seed)
+    places = np.random.default_rng(seed).integers(0, 80, 30)
+    dirty = np.insert(x, places, -0.0, axis=0)
+    one, other = fitted(y, x, SETTINGS, cut=7), fitted(y, dirty, SETTINGS, cut=7)
+    assert other.summary == one.summary
+    assert all(array.tobytes() == one.arrays[name].tobytes() for name, array in other.arrays.items())
+    assert (other.read.source.rows, other.read.source.blank) == (110, 30)
+    scores, blank = score(other, dirty), ~dirty.any(axis=1)
+    assert (scores[blank] == LOWEST).all()
+    assert scores[~blank].tobytes() == score(one, x).tobytes()
 
 
 @few

@@ -40,10 +40,11 @@ def test_a_domain_alone_has_the_distance_it_has_among_others_of_its_kind(workers
 
 
 def test_the_sample_is_shared_out_evenly_and_the_centre_is_that_of_all_rows(workers: Workers) -> None:
-    """Rows are alike within a domain, so that which of them are looked at changes nothing."""
+    """Rows are nearly alike within a domain, so that which of them are looked at changes nothing."""
     random = np.random.default_rng(2)
     (large, small), target = random.normal(size=(2, 6)).astype("f4"), random.normal(size=(20, 6)).astype("f4")
-    domains = {"large": np.tile(large, (300, 1)), "small": np.tile(small, (100, 1))}
+    near = random.uniform(-1e-3, 1e-3, (300, 6)).astype("f4")
+    domains = {"large": large + near, "small": small + near[:100]}
     parts = [Part(name, 1.0, lambda rows=rows: iter([rows])) for name, rows in domains.items()]  # type: ignore[misc]
     found = {each.name: each for each in screen(target, np.ones(20), parts, Settings(sample=40, center=True), workers,
                                                 CPU)}
@@ -53,7 +54,7 @@ def test_the_sample_is_shared_out_evenly_and_the_centre_is_that_of_all_rows(work
     points = target - centre
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     for name in domains:  # one source point has one plan
-        assert found[name].distance == pytest.approx(np.square(unit[name] - points).sum(axis=1).mean(), rel=1e-4)
+        assert found[name].distance == pytest.approx(np.square(unit[name] - points).sum(axis=1).mean(), rel=1e-2)
 
 
 def test_no_entropy_no_comparison(workers: Workers) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gotd.errors import GotdError
-from gotd.ot.source import Part, shares, weighted_blocks
+from gotd.ot.source import Part, RowCounts, shares, weighted_blocks
 
 
 def stream(array: np.ndarray, cut: int) -> Callable[[], Iterator[np.ndarray]]:
@@ -15,7 +15,7 @@ def stream(array: np.ndarray, cut: int) -> Callable[[], Iterator[np.ndarray]]:
 
 def part(weights: np.ndarray | None = None, mass: float = 1.0) -> Part:
     """Ten rows."""
-    rows = stream(np.arange(10, dtype="f4")[:, None], 4)
+    rows = stream(np.arange(1, 11, dtype="f4")[:, None], 4)
     return Part("a.npy", mass, rows, None if weights is None else stream(weights, 3))
 
 
@@ -23,12 +23,30 @@ def part(weights: np.ndarray | None = None, mass: float = 1.0) -> Part:
 def test_each_row_keeps_its_weight_however_both_were_cut(rows: int) -> None:
     blocks = list(weighted_blocks(part(np.arange(10) / 2), rows))
     assert [len(block) for block, _ in blocks[:-1]] == [rows] * (len(blocks) - 1)
-    assert np.concatenate([block for block, _ in blocks]).ravel().tolist() == list(range(10))
+    assert np.concatenate([block for block, _ in blocks]).ravel().tolist() == list(range(1, 11))
     assert np.concatenate([weights for _, weights in blocks]).tolist() == (np.arange(10) / 2).tolist()
 
 
 def test_without_weights_all_rows_weigh_alike() -> None:
     assert np.concatenate([weights for _, weights in weighted_blocks(part(), 4)]).tolist() == [1.0] * 10
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+@pytest.mark.parametrize("dtype", ["f2", "f4"])
+@pytest.mark.parametrize("weights", [None, np.arange(10.0)])
+def test_rows_without_content_are_left_out_and_change_no_block(weights: np.ndarray | None, dtype: str,
+                                                                zero: float) -> None:
+    rows = np.full((10, 3), zero, dtype)
+    kept = [1, 4, 5, 9]
+    rows[kept, 1] = 6e-8, 1.0, -2.0, 3.0  # the first is float16's smallest
+    counts = RowCounts()
+    given = Part("a.npy", 1.0, stream(rows, 3), None if weights is None else stream(weights, 4))
+    blocks = list(weighted_blocks(given, 3, counts))
+    assert [len(block) for block, _ in blocks] == [3, 1]
+    assert np.array_equal(np.concatenate([block for block, _ in blocks]), rows[kept])
+    kept_weights = np.concatenate([each for _, each in blocks])
+    assert kept_weights.tolist() == (np.ones(10) if weights is None else weights)[kept].tolist()
+    assert (counts.rows, counts.blank) == (10, 6)
 
 
 @pytest.mark.parametrize("count", [0, 9, 11, 12, 20])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gotd.ot.cost import Cost, moments
-from gotd.ot.whitening import RIDGE, whitening
+from gotd.ot.whitening import ridge, whitening
 
 
 def spread(d: int = 7, n: int = 400, seed: int = 0) -> np.ndarray:
@@ -16,8 +16,8 @@ def spread(d: int = 7, n: int = 400, seed: int = 0) -> np.ndarray:
 
 def test_it_turns_the_covariance_and_its_ridge_into_a_multiple_of_the_identity() -> None:
     covariance = np.cov(spread().T, bias=True)
-    ridged = covariance + RIDGE * np.trace(covariance) / 7 * np.eye(7)
-    found = whitening(torch.from_numpy(covariance)).double().numpy()
+    ridged = covariance + ridge(400, 7) * np.trace(covariance) / 7 * np.eye(7)
+    found = whitening(torch.from_numpy(covariance), 400).double().numpy()
     assert found == pytest.approx(found.T, abs=1e-6)
     assert found @ ridged @ found == pytest.approx(np.linalg.eigvalsh(ridged)[0] * np.eye(7), rel=1e-4, abs=1e-6)
     assert np.linalg.eigvalsh(found)[-1] == pytest.approx(1.0, rel=1e-5)
@@ -25,20 +25,20 @@ def test_it_turns_the_covariance_and_its_ridge_into_a_multiple_of_the_identity()
 
 def test_axes_that_vary_apart_are_each_divided_by_their_own_deviation() -> None:
     variances = np.array([1.0, 4.0, 9.0, 2.0])
-    found = whitening(torch.from_numpy(np.diag(variances))).numpy()
-    ridged = variances + RIDGE * 4.0
+    found = whitening(torch.from_numpy(np.diag(variances)), 50).numpy()
+    ridged = variances + ridge(50, 4) * 4.0
     assert found == pytest.approx(np.diag(np.sqrt(ridged[0] / ridged)), abs=1e-6)
 
 
 def test_where_nothing_varies_nothing_is_changed() -> None:
-    assert (whitening(torch.zeros(3, 3, dtype=torch.float64)).numpy() == np.eye(3)).all()
+    assert (whitening(torch.zeros(3, 3, dtype=torch.float64), 10).numpy() == np.eye(3)).all()
 
 
 def test_squared_distances_are_those_of_mahalanobis_with_the_ridge() -> None:
     rows = spread()
     covariance = moments(Cost("sqeuclidean"), torch.from_numpy(rows), torch.full((400,), 1 / 400).double()).covariance
-    points = Cost("sqeuclidean", None, False, whitening(covariance)).points(torch.from_numpy(rows)).numpy()
-    ridged = covariance.numpy() + RIDGE * np.trace(covariance.numpy()) / 7 * np.eye(7)
+    points = Cost("sqeuclidean", None, False, whitening(covariance, 400)).points(torch.from_numpy(rows)).numpy()
+    ridged = covariance.numpy() + ridge(400, 7) * np.trace(covariance.numpy()) / 7 * np.eye(7)
     offset = (rows[1:] - rows[0]).astype("f8")
     expected = (offset @ np.linalg.inv(ridged) * offset).sum(axis=1)
     found = np.square(points[1:] - points[0]).sum(axis=1)

@@ -83,7 +83,7 @@ def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choice
     """
     import torch
 
-    from gotd.methods.draw import draw
+    from gotd.methods.draw import Wanted, draw
     from gotd.methods.ruler import Ruler
     from gotd.methods.settings import Settings as TransportSettings
     from gotd.ot.blocks import Workers
@@ -97,14 +97,16 @@ def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choice
     p = VectorFiles(how["source_vectors"], embedders, rows.shape[1])
     base = Part(", ".join(p.names), 1.0 - how["share"], p.blocks)
     files = [VectorFiles([name], embedders, rows.shape[1]) for name in how["vectors"]]
-    before = draw([base._replace(mass=1.0)], TransportSettings().sample, how["seed"])
+    wanted = Wanted(TransportSettings().sample, how["seed"])
+    workers, device = Workers(threads), torch.device("cpu")
+    before = draw([base._replace(mass=1.0)], wanted, workers, device)
     settings = TransportSettings(center=(embedders.identity or {}).get("name") == "hash", seed=how["seed"])
-    ruler = Ruler(rows, np.ones(len(rows)), before, settings, Workers(threads), torch.device("cpu"))
+    ruler = Ruler(rows, np.ones(len(rows)), before, settings, workers, device)
     _require_same_records(p, source)
 
     def after(part: Part) -> float | None:
         parts = [base, part] if how["share"] < 1.0 else [part]
-        return ruler.distance(part.name, draw(parts, settings.sample, settings.seed))
+        return ruler.distance(part.name, draw(parts, wanted, workers, device))
 
     distances: list[float | None] = [ruler.distance(base.name, before)]
     waiting = iter(zip(files, choices, strict=True))

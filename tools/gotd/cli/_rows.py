@@ -5,44 +5,47 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gotd.cli._frame import Run
+from gotd.cli._target import read_target
 from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
-from gotd.errors import DataError, UsageError
+from gotd.errors import UsageError
 from gotd.methods.registry import Rule, module
 from gotd.methods.settings import DEFAULT_EPSILON, Settings
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from gotd.methods.protocol import Fitted
     from gotd.ot.source import Part
 
 #: What --screen listens to.
 SCREEN_OPTIONS = frozenset({
     "epsilon", "metric", "center", "whiten", "device", "pool_sample", "tol", "max_iterations", "max_target", "seed",
-    "target_weights",
+    "target_mass", "target_texts",
 })
 #: Decimals that sum to 1 may be off by this much.
 _ROUNDING = 1e-9
 
 
 def fit_rows(rule: Rule, target: str, names: Sequence[str], ranked: Sequence[str], embedders: Embedders, threads: int,
-             how: Mapping[str, Any]) -> "Fitted":
-    """Fits a rule that reads vectors to the rows of the files `names`.
+             how: Mapping[str, Any]) -> "tuple[Fitted, dict[str, Any]]":
+    """Fit a rule that reads vectors to the rows of the files `names`; return it, and what was met in the inputs.
 
     ranked : files of what will be scored, where that is something else and gives the space; else none.
     """
     from gotd.devices import find_device
+    from gotd.methods.input_warnings import counted, input_warnings, misplaced
     from gotd.ot.blocks import Workers
     from gotd.ot.source import Part
 
     device = find_device(how["device"])
-    rows, weights = _target(target, embedders, how)
+    rows, masses, blank = read_target(target, embedders, how)
     parts = _parts(names, embedders, rows.shape[1], how)
     settings = _settings(embedders, how, rule.whitens)
     pool = Part(", ".join(ranked), 1.0, VectorFiles(ranked, embedders, rows.shape[1]).blocks) if ranked else None
     workers, source_is_pool = Workers(threads, device), not how["source"]
-    found: Fitted = module(rule).fit(rows, weights, parts, source_is_pool, settings, workers, device, pool)
-    return found
+    fitted: Fitted = module(rule).fit(rows, masses, parts, source_is_pool, settings, workers, device, pool)
+    if fitted.read is None:
+        return fitted, {"target_blank": blank}
+    warnings = [*misplaced(target, [*names, *ranked]), *input_warnings(len(rows), blank, fitted.read)]
+    return fitted, counted(blank, fitted.read) | {"warnings": [*fitted.summary["warnings"], *warnings]}
 
 
 def screened_table(target: str, pool: Sequence[str], threads: int, how: Mapping[str, Any], run: Run) -> str:
@@ -56,24 +59,13 @@ def screened_table(target: str, pool: Sequence[str], threads: int, how: Mapping[
         raise UsageError("--screen compares files: name them")
     device = find_device(how["device"])
     embedders = Embedders()
-    rows, weights = _target(target, embedders, how)
+    rows, weights, blank = read_target(target, embedders, how)
+    run.note(blank, "rows of the target without content left out")
     parts = [Part(name, 1.0, VectorFiles([name], embedders, rows.shape[1]).blocks) for name in pool]
     found = screen(rows, weights, parts, _settings(embedders, how, whiten=False), Workers(threads, device), device)
     run.advance(sum(each.rows for each in found))
     lines = [f"{each.distance:.6g}\t{each.rows}\t{each.sampled}\t{each.name}" for each in found]
     return "\n".join(["distance\trows\tsampled\tfile", *lines])
-
-
-def _target(target: str, embedders: Embedders, how: Mapping[str, Any]) -> "tuple[np.ndarray, np.ndarray]":
-    """Rows and weights. Shapes: float32 (m, d), float64 (m,)."""
-    import numpy as np
-
-    rows = VectorFiles([target], embedders).all_rows()
-    weights = np.ones(len(rows))
-    if how["target_weights"]:
-        weights = np.concatenate(list(WeightFiles(how["target_weights"]).blocks())).astype(np.float64)
-    _require_weights(weights, len(rows), ", ".join([target, *how["target_weights"]]))
-    return rows, weights
 
 
 def _settings(embedders: Embedders, how: Mapping[str, Any], whiten: bool) -> Settings:
@@ -91,13 +83,6 @@ def _settings(embedders: Embedders, how: Mapping[str, Any], whiten: bool) -> Set
         passes=how["passes"], tolerance=how["tol"], max_iterations=how["max_iterations"],
         max_target=how["max_target"], seed=how["seed"], rounds=how["rounds"] or 0,
     )
-
-
-def _require_weights(weights: Any, rows: int, target: str) -> None:
-    if len(weights) != rows:
-        raise DataError(target, f"{rows} rows and {len(weights)} weights", "give one weight for each row")
-    if weights.min() < 0.0 or weights.sum() <= 0.0:
-        raise DataError(target, "a weight below 0, or none above it", "weights are at least 0, and some are more")
 
 
 def _parts(names: Sequence[str], embedders: Embedders, width: int, how: Mapping[str, Any]) -> "list[Part]":

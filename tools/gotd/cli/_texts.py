@@ -33,8 +33,10 @@ Windows = Iterator[list[Record]]
 
 
 def fit_texts(found: Rule, target: str, names: Sequence[str], threads: int, how: dict[str, Any],
-              run: Run) -> "Fitted":
-    """The rule fitted to the texts of the target and of the source."""
+              run: Run) -> "tuple[Fitted, dict[str, Any]]":
+    """Fit a rule to the texts of the target and of the source; return it, and what was met in the inputs."""
+    from gotd.methods.input_warnings import counted, input_warnings
+
     keep_freed_memory()
     skipping = Skipping(how["skip_invalid"])
 
@@ -44,7 +46,12 @@ def fit_texts(found: Rule, target: str, names: Sequence[str], threads: int, how:
     settings = Settings(min_words=how["min_words"], gumbel=how["gumbel"], seed=how["seed"])
     fitted: Fitted = module(found).fit(texts([target]), texts(names), settings, threads)
     run.note(skipping.skipped, "bad records skipped")
-    return fitted._replace(summary=fitted.summary | {"text_key": how["text_key"]})
+    fitted = fitted._replace(summary=fitted.summary | {"text_key": how["text_key"]})
+    if fitted.read is None:
+        return fitted, {}
+    warnings = input_warnings(fitted.summary["target_rows"], fitted.read.target_blank, fitted.read)
+    warnings = [*fitted.summary["warnings"], *warnings]
+    return fitted, counted(fitted.read.target_blank, fitted.read) | {"warnings": warnings}
 
 
 def text_batches(files: Sequence[str], text_key: str, skipping: Skipping, long_window: bool,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
-from gotd.streams.seal import RecordRun, Seal, require_same_embedder
+from gotd.streams.seal import Digest, RecordRun, Seal, require_same_embedder
 from gotd.streams.sources import open_input
 
 if TYPE_CHECKING:
@@ -63,6 +63,15 @@ class VectorFiles:
         if not rows:
             raise GotdError(f"{self.names[0]}: no rows; give vectors made by ds-embed")
         self.rows, self.runs = rows, runs
+
+    def require_records(self, digest: Digest, records: str) -> None:
+        """Hold what was read against records. Raises: DataError where they are not those the vectors were made from."""
+        name = ", ".join(self.names)
+        if self.rows != digest.rows:
+            what = f"{self.rows} rows for the {digest.rows} records of {records}"
+            raise DataError(name, what, "embed those records")
+        if len(self.runs) == 1 and self.runs[0].digest not in (None, digest.hexdigest()):
+            raise DataError(name, f"made of other records than {records}, or in another order", "embed those records")
 
     def all_rows(self) -> "np.ndarray":
         """All rows at once, float32 (n, d)."""

@@ -88,7 +88,7 @@ def command(context: click.Context, files: tuple[str, ...], output: str, models:
         complete, counts = embed_all(found, maker, embedder, reading, written, run)
     run.note(complete, "outputs were already complete")
     run.note(reading.skipping.skipped, "bad records skipped")
-    run.note(counts.empty, "empty texts")
+    run.note(counts.empty, "texts without content, whose vectors are zero")
     run.note(counts.truncated, "texts truncated")
     run.note(counts.truncated_tokens, "tokens cut off")
     run.note(counts.unread_characters, "characters not even tokenised")

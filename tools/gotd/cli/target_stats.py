@@ -9,6 +9,7 @@ from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point, print_text
 from gotd.cli._outputs import require_apart
 from gotd.cli._rows import SCREEN_OPTIONS, fit_rows, mixed, screened_table
+from gotd.cli._target import ROOT_WORDS, TEXT, WORDS
 from gotd.cli._texts import fit_texts
 from gotd.cli._vectors import Embedders
 from gotd.errors import GotdError, UsageError
@@ -42,7 +43,11 @@ _MOST_SEED = 2**64 - 1
               help="Give these rows this share of the source's mass, as what was chosen before; may be given again.")
 @click.option("--weights", multiple=True, metavar="FILE.npy",
               help="One weight for each row of the source (or pool), float32 or float64; default: all alike.")
-@click.option("--target-weights", multiple=True, metavar="FILE.npy", help="One weight for each row of the target.")
+@click.option("--target-mass", default=TEXT, show_default=True, metavar="text|words|sqrt-words|FILE.npy",
+              help="Mass of each target text: all alike, its words, their square root, or as the file says. Where long "
+                   "and short texts are judged by the word, words or sqrt-words asks the same question.")
+@click.option("--target-texts", default=None, metavar="FILE",
+              help="The records that --target was embedded from, whose words --target-mass counts.")
 @click.option("--epsilon", type=options.FiniteRange(0), default=None,
               help="Regularisation, in standard deviations of the cost; 0 is exact. Default: "
                    f"{DEFAULT_EPSILON[True]:g} where vectors are whitened, else {DEFAULT_EPSILON[False]:g}.")
@@ -104,7 +109,9 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     names = list(how["source"] or pool) or [STANDARD]
     ranked = pool if how["source"] else ()
     mixes = [mixed(item)[0] for item in how["mix"]]
-    beside = [*how["weights"], *how["target_weights"], *mixes]
+    beside = [*how["weights"], *mixes, *([how["target_texts"]] if how["target_texts"] else [])]
+    if how["target_mass"] not in (TEXT, WORDS, ROOT_WORDS):
+        beside.append(how["target_mass"])
     if [target, *names, *ranked, *beside].count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
     if how["passes"] and STANDARD in mixes:
@@ -123,17 +130,26 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
             how["weights"] = stack.enter_context(rereadable(list(how["weights"])))
         cpus = options.thread_count(threads)
         if rule.reads == "texts":
-            fitted = fit_texts(rule, target, names, cpus, how, run)
+            fitted, inputs = fit_texts(rule, target, names, cpus, how, run)
         else:
-            fitted = fit_rows(rule, target, names, ranked, embedders, cpus, how)
-    run.advance(fitted.summary["source_rows"])
+            fitted, inputs = fit_rows(rule, target, names, ranked, embedders, cpus, how)
+    _count(inputs, run)
+    printed = fitted.summary | inputs
     if ranked:
         use = "gives the space" if "whiten" in rule.options and fitted.summary["center"] else "is not read"
         run.say(f"the pool {use}; --source is what the rule is fitted at")
-    _judge(fitted.summary, how["tol"], allow_unconverged, run)
+    _judge(printed, how["tol"], allow_unconverged, run)
     _write(output, method, fitted._replace(summary=fitted.summary | {"embedder": embedders.identity}))
-    _print(fitted.summary)
+    _print(printed)
     run.close()
+
+
+def _count(inputs: dict[str, Any], run: Run) -> None:
+    """Say what the inputs held beside what the rule was fitted to."""
+    run.advance(inputs.get("source_read", 0))
+    run.note(inputs.get("source_blank", 0), "rows without content left out")
+    run.note(inputs.get("pool_blank", 0), "rows of the pool without content left out")
+    run.note(inputs.get("target_blank", 0), "rows of the target without content left out")
 
 
 def _require_heard(context: click.Context, method: str, rule: Rule) -> None:

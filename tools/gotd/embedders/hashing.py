@@ -59,7 +59,7 @@ class HashEmbedder(Embedder):
         self._dtype = np.float16 if half else np.float32
         self._pool = ThreadPoolExecutor(threads, "hash")
 
-    def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
+    def _begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
         """Vectors of unit length; zero for a text without a word."""
         vectors: Vectors = np.empty((len(texts), self.dimension), dtype=self._dtype)
         # The results go straight into `vectors`, only counts come back.

@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from gotd.content import with_content
 
 JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
 Vectors: TypeAlias = npt.NDArray[np.float32 | np.float16]
@@ -17,7 +19,7 @@ class Counts:
     """What an embedder has seen.
 
     documents : texts embedded
-    empty : texts without a single token; their vectors are zero
+    empty : texts without a letter or digit of any script, or without a token; their vectors are zero
     truncated : texts longer than the model reads
     tokens : tokens (words for `hash`) that entered the vectors
     truncated_tokens : tokens of the truncated texts that were left out
@@ -40,7 +42,7 @@ class Counts:
 class Embedded(NamedTuple):
     """Texts as vectors.
 
-    vectors : float32, or float16 where asked for, (n, dimension), never NaN; zero for a text without tokens
+    vectors : float32, or float16 where asked for, (n, dimension), never NaN; zero for a text without content
     counts : of these n texts
     """
 
@@ -69,15 +71,29 @@ class Embedder(ABC):
     def __init__(self) -> None:
         self.counts = Counts()
 
-    @abstractmethod
     def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
-        """Starts on the texts and returns at once; what it returns waits for the vectors.
+        """Start on the texts and return at once; what is returned waits for the vectors.
 
         The caller reads the next texts meanwhile, and may begin on them, too: they are worked on in order.
         """
+        blank, wait = np.flatnonzero(~with_content(texts)), self._begin(texts)
+
+        def finish() -> Embedded:
+            embedded = wait()
+            if not len(blank):
+                return embedded
+            empty = embedded.counts.empty + int(np.count_nonzero(embedded.vectors[blank].any(axis=1)))
+            embedded.vectors[blank] = 0
+            return Embedded(embedded.vectors, replace(embedded.counts, empty=empty))
+
+        return finish
+
+    @abstractmethod
+    def _begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
+        """Start on the texts as `begin` does; what comes of a text without content is made zero."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """float32 (n, dimension), never NaN; zero for a text without tokens."""
+        """Return vectors float32 (n, dimension), never NaN; zero for a text without content."""
         embedded = self.begin(texts)()
         self.counts += embedded.counts
         return embedded.vectors

@@ -29,7 +29,7 @@ class SideBySide(Embedder):
             "dimension": self.dimension,
         }
 
-    def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
+    def _begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
         """Vectors of unit length; zero for a text that is empty for every model.
 
         Texts are counted once, and empty where they are so for all; the other counts are sums over the models.

@@ -72,7 +72,7 @@ class StaticEmbedder(Embedder):
             "dimension": self.dimension,
         }
 
-    def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
+    def _begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
         """Vectors of the texts; zero for one without tokens that the model knows."""
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         # The results go straight into `vectors`, only counts come back.

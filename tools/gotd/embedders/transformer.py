@@ -101,7 +101,7 @@ class TransformerEmbedder(Embedder):
             "dimension": self.dimension,
         }
 
-    def begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
+    def _begin(self, texts: Sequence[str]) -> Callable[[], Embedded]:
         """Vectors of the texts; zero for one without tokens of its own.
 
         A thread tokenises all n texts, sorts them by length and hands on batches: n is the caller's window.

@@ -6,23 +6,31 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
-from gotd.ot.blocks import Workers, block_rows, rechunked
+from gotd.methods.protocol import LOWEST
+from gotd.ot.blocks import Workers, block_rows, has_content, rechunked
 
 
 class BlockScorer(ABC):
-    """Scores any rows, a block at a time; the same bits for a row wherever it stands."""
+    """Scores any rows, a block at a time; the same bits for a row wherever it stands.
+
+    A row without content, all zero, has no place in the space; it ranks last.
+    """
 
     def __init__(self, workers: Workers, device: torch.device) -> None:
         self._workers, self._device, self._rows = workers, device, block_rows(device)
 
     def stream(self, arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Scores of rows in order, float32, however they are cut; reads a few blocks ahead, so that no worker waits."""
-        return self._workers.map(self._block, rechunked(arrays, self._rows))
+        return self._workers.map(self._scored, rechunked(arrays, self._rows))
 
     def scores(self, rows: np.ndarray) -> np.ndarray:
         """Shapes: rows float16 or float32 (n, d) -> float32 (n,)."""
         pieces = list(self.stream([rows]))
         return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.float32)
+
+    def _scored(self, rows: np.ndarray) -> np.ndarray:
+        """Shapes: rows (n, d), n at most a block's -> float32 (n,), LOWEST for a row without content."""
+        return np.where(has_content(rows), self._block(rows), LOWEST)
 
     @abstractmethod
     def _block(self, rows: np.ndarray) -> np.ndarray:

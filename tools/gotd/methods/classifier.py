@@ -15,10 +15,9 @@ from torch import Tensor
 
 from gotd.errors import GotdError
 from gotd.methods.block_scorer import BlockScorer
-from gotd.methods.draw import draw
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
-from gotd.methods.space import cost_from, space_arrays
+from gotd.methods.space import cost_from, space_arrays, space_of
 from gotd.ot.blocks import Workers, padded
 from gotd.ot.cost import Cost
 from gotd.ot.source import Part
@@ -35,18 +34,19 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     the rows are centred.
     Raises: GotdError where scikit-learn is missing, or does not converge.
     """
-    drawn = draw(parts, settings.sample, settings.seed)
-    cost = Cost("sqeuclidean", torch.from_numpy(drawn.mean) if settings.center else None, settings.center)
+    space = space_of(target, parts, settings, workers, torch.device("cpu"))
+    drawn, cost = space.drawn, Cost("sqeuclidean", space.cost.centre if settings.center else None, settings.center)
     points = [cost.points(torch.from_numpy(rows)).numpy() for rows in (target, drawn.rows)]
     half = (len(target) + len(drawn.rows)) / 2
     masses = np.concatenate([half * weights / weights.sum(), half * drawn.masses])
     normal, offset, steps = _logistic(points, masses)
     summary = {
         "method": "classifier", "converged": True, "warnings": [], "iterations": steps, "center": settings.center,
-        "source_rows": drawn.source_rows, "sample_rows": len(drawn.rows), "target_rows": len(target),
+        "source_rows": drawn.counts.distinct, "sample_rows": len(drawn.rows), "target_rows": len(target),
         "seed": settings.seed,
     }
-    return Fitted({"normal": normal.astype(np.float32), "offset": np.array([offset])} | space_arrays(cost), summary)
+    arrays = {"normal": normal.astype(np.float32), "offset": np.array([offset])} | space_arrays(cost)
+    return Fitted(arrays, summary, space.read)
 
 
 def _logistic(points: Sequence[np.ndarray], masses: np.ndarray) -> tuple[np.ndarray, float, int]:

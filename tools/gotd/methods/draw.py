@@ -1,73 +1,192 @@
-"""One reading of the source: a seeded sample of it, its mean and its size."""
+"""One reading of the source: a seeded sample of its distinct rows, its mean and covariance, and what was met in it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gotd.errors import GotdError
-from gotd.methods.sampling import RowSample
-from gotd.ot.source import Part, shares, weighted_blocks, without_mass
+from gotd.methods.content_keys import content_keys
+from gotd.methods.distinct_sample import Distinct, DistinctSample
+from gotd.methods.outside_moments import OutsideMoments, RowSums, row_sums
+from gotd.methods.protocol import SourceCounts
+from gotd.ot.blocks import Workers
+from gotd.ot.cost import Cost, moments
+from gotd.ot.source import Part, RowCounts, shares, weighted_blocks, without_mass
 
-#: Rows are summed in groups of this many, wherever the files end, so that the mean has the same bits; and within a
-#: group by so few at a time that float32 loses nothing that shows.
-_MEAN_ROWS, _ROWS_AT_ONCE = 4096, 128
+#: Rows are taken in groups of this many, wherever the files end; and weighted ones summed by so few at a time that
+#: float32 loses nothing that shows.
+_BLOCK_ROWS, _ROWS_AT_ONCE = 4096, 128
 
 
 class Drawn(NamedTuple):
-    """A sample that stands for the source.
+    """A sample that stands for the source, and what was learned from the whole of it.
 
-    rows   : float16 or float32 (n, d), in the order of the source.
+    rows   : float16 or float32 (n, d), distinct, in the order of their keys.
     masses : float64 (n,), summing to 1; each part has its share of them.
-    mean   : float32 (d,), of the whole source.
-    source_rows : number of rows of the whole source.
+    mean   : float32 (d,); covariance : float64 (d, d), or None where it was not asked for.
+    moment_rows : how many rows those were learned from.
+    counts : rows of the source by kind.
     """
 
     rows: np.ndarray
     masses: np.ndarray
     mean: np.ndarray
-    source_rows: int
+    covariance: Tensor | None
+    moment_rows: int
+    counts: SourceCounts
 
 
-def draw(parts: Sequence[Part], size: int, seed: int) -> Drawn:
-    """About `size` rows of the source, from each part in proportion to its share of the mass; small parts whole.
+class Wanted(NamedTuple):
+    """What is to be drawn.
+
+    size : rows of the sample, about. covariance : whether it is wanted. watched : rows to look out for, (m, d).
+    """
+
+    size: int
+    seed: int
+    covariance: bool = False
+    watched: np.ndarray | None = None
+
+
+def draw(parts: Sequence[Part], wanted: Wanted, workers: Workers, device: torch.device) -> Drawn:
+    """Return about `wanted.size` distinct rows of the source, of each part by its share of the mass, small ones whole.
 
     Raises: GotdError where a part that should have mass has none.
     """
-    taken = [_draw_part(part, max(1, math.ceil(size * share)), seed) for part, share in _present(parts)]
+    present = [(part, share) for part, share in zip(parts, shares(parts), strict=True) if share > 0.0]
+    taken = [_PartReading(part, max(1, math.ceil(wanted.size * share)), wanted, device).drawn(workers)
+             for part, share in present]
+    if len(taken) == 1:
+        return taken[0]
+    weights = [share for _, share in present]
     dtype = np.result_type(*(drawn.rows.dtype for drawn in taken))
-    shared = [(share, drawn) for (_, share), drawn in zip(_present(parts), taken, strict=True)]
-    mean = np.stack([share * drawn.mean for share, drawn in shared]).sum(axis=0)
+    means = np.stack([drawn.mean for drawn in taken]).astype(np.float64)
+    mean = np.asarray(weights) @ means
     return Drawn(
-        np.concatenate([drawn.rows.astype(dtype, copy=False) for drawn in taken]) if len(taken) > 1 else taken[0].rows,
-        np.concatenate([share * drawn.masses for share, drawn in shared]),
+        np.concatenate([drawn.rows.astype(dtype, copy=False) for drawn in taken]),
+        np.concatenate([share * drawn.masses for share, drawn in zip(weights, taken, strict=True)]),
         mean.astype(np.float32),
-        sum(drawn.source_rows for drawn in taken),
+        mixed_covariance(weights, taken, torch.from_numpy(means - mean)) if wanted.covariance else None,
+        sum(drawn.moment_rows for drawn in taken),
+        SourceCounts(*(sum(column) for column in zip(*(drawn.counts for drawn in taken), strict=True))),
     )
 
 
-def _present(parts: Sequence[Part]) -> list[tuple[Part, float]]:
-    return [(part, share) for part, share in zip(parts, shares(parts), strict=True) if share > 0.0]
+def mixed_covariance(weights: Sequence[float], taken: Sequence[Drawn], offsets: Tensor) -> Tensor:
+    """Return sum_k w_k (S_k + o_k o_k^T), o_k the offset of a part's mean from that of all."""
+    every = [share * (drawn.covariance.cpu() + torch.outer(offset, offset))
+             for share, drawn, offset in zip(weights, taken, offsets, strict=True) if drawn.covariance is not None]
+    return torch.stack(every).sum(dim=0)
 
 
-def _draw_part(part: Part, size: int, seed: int) -> Drawn:
-    sample, total, weight, count = RowSample(size, seed), np.zeros(1), 0.0, 0
-    for rows, weights in weighted_blocks(part, _MEAN_ROWS):
-        sample.add(rows, weights)
-        total = total + _weighted_sum(rows, weights)
-        weight += float(weights.sum())
-        count += len(rows)
-    if not weight:
-        raise without_mass(part)
-    if not (np.isfinite(weight) and np.isfinite(total).all()):
-        raise GotdError(f"{part.name}: rows times weights sum to infinity; divide rows or weights by some number")
-    return Drawn(*sample.take(), total / weight, count)
+class _PartReading:
+    """One reading of a part of the source."""
+
+    def __init__(self, part: Part, size: int, wanted: Wanted, device: torch.device) -> None:
+        self._part, self._wanted, self._device = part, wanted, device
+        self._sample = DistinctSample(size)
+        self._outside = OutsideMoments(size)
+        self._counts = RowCounts()
+        self._weight, self._shift = 0.0, torch.empty(0)
+        self._weighted_sum = np.zeros(1)
+        keys = np.empty(0, dtype=np.uint64) if wanted.watched is None else content_keys(wanted.watched, wanted.seed)
+        self._watched = np.unique(keys)
+        self._met = np.zeros(len(self._watched), dtype=bool)
+
+    def drawn(self, workers: Workers) -> Drawn:
+        """Read the part."""
+        for sums in workers.map(self._sums, self._left_outside()):
+            self._outside.add(sums)
+        if not self._weight:
+            raise self._nothing()
+        if not (np.isfinite(self._weight) and np.isfinite(self._weighted_sum).all()):
+            raise GotdError(f"{self._part.name}: rows times weights sum to infinity; divide rows or weights by some "
+                            "number")
+        found, late = self._sample.take()
+        for level, rows in self._outside.select(late) if self._part.weights is None else ():
+            self._outside.add(row_sums(level, rows, self._shift, self._wanted.covariance))
+        mean, covariance, moment_rows = self._moments(found, workers)
+        distinct = self._sample.distinct() if self._part.weights is None else self._counts.rows - self._counts.blank
+        counts = SourceCounts(self._counts.rows, self._counts.blank, distinct, int(found.copies.sum()),
+                              int((found.copies - 1).sum()), int(self._met.sum()))
+        return Drawn(found.rows, found.masses, mean, covariance, moment_rows, counts)
+
+    def _nothing(self) -> GotdError:
+        if self._counts.blank and self._counts.blank == self._counts.rows:
+            return GotdError(f"{self._part.name}: none of the {self._counts.rows:,} rows has content, all are zero; "
+                             "check the texts they were embedded from, and --text-key")
+        return without_mass(self._part)
+
+    def _left_outside(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield rows that are not in the sample and count for mean and covariance, by level."""
+        for rows, weights in weighted_blocks(self._part, _BLOCK_ROWS, self._counts):
+            if not len(self._shift):
+                self._shift = torch.tensor(rows).float().mean(dim=0).to(self._device)
+            self._weight += float(weights.sum())
+            if not (weights > 0.0).all():
+                rows, weights = rows[weights > 0.0], weights[weights > 0.0]
+            keys = content_keys(rows, self._wanted.seed)
+            self._watch(keys)
+            outside = self._sample.add(rows, keys, weights)
+            if self._part.weights is None:
+                for each in outside:
+                    yield from self._outside.select(each)
+            elif len(rows):
+                self._weighted_sum = self._weighted_sum + _weighted_sum(rows, weights)
+
+    def _watch(self, keys: np.ndarray) -> None:
+        if len(self._watched):
+            place = np.searchsorted(self._watched, keys) % len(self._watched)
+            self._met[place[self._watched[place] == keys]] = True
+
+    def _sums(self, item: tuple[int, np.ndarray]) -> RowSums:
+        return row_sums(*item, self._shift, self._wanted.covariance)
+
+    def _moments(self, found: Distinct, workers: Workers) -> tuple[np.ndarray, Tensor | None, int]:
+        """Return mean, covariance and the number of rows they are of.
+
+        While the sample holds every distinct row they are the sample's: the same bits in whatever order rows came.
+        """
+        rows, masses = torch.from_numpy(found.rows).to(self._device), torch.from_numpy(found.masses).to(self._device)
+        outside = self._outside.total()
+        if self._wanted.covariance:
+            held = moments(Cost("sqeuclidean"), rows, masses, workers.map)
+            mean, covariance = held.mean, held.covariance
+        else:
+            mean, covariance = _mean(rows, masses), None
+        if self._part.weights is not None and not self._sample.is_whole:
+            mean = torch.from_numpy(self._weighted_sum / self._weight)
+        elif outside is not None:
+            mean, covariance = _together(len(found.rows), mean, covariance, outside, self._shift.double())
+        count = round(1.0 / float(np.square(found.masses).sum())) + (0 if outside is None else outside.rows)
+        return mean.cpu().numpy().astype(np.float32), covariance, count
+
+
+def _together(held: int, mean: Tensor, covariance: Tensor | None, outside: RowSums,
+              shift: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return mean and covariance of the sample's rows and of those outside, every row alike."""
+    first = outside.first.to(mean.device)
+    whole = held + outside.rows
+    offset = mean - shift
+    middle = (held * offset + first) / whole
+    if covariance is None or outside.second is None:
+        return shift + middle, None
+    second = held * (covariance + torch.outer(offset, offset)) + outside.second.to(mean.device)
+    return shift + middle, second / whole - torch.outer(middle, middle)
+
+
+def _mean(rows: Tensor, masses: Tensor) -> Tensor:
+    """Return sum_i a_i x_i, in blocks. Shapes: (n, d), float64 (n,) -> float64 (d,)."""
+    pieces = zip(torch.split(rows, _BLOCK_ROWS), torch.split(masses, _BLOCK_ROWS), strict=True)
+    return torch.stack([mass @ piece.double() for piece, mass in pieces]).sum(dim=0)
 
 
 def _weighted_sum(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """sum_i w_i x_i. Shapes: (n, d), float64 (n,) -> float64 (d,)."""
+    """Return sum_i w_i x_i. Shapes: (n, d), float64 (n,) -> float64 (d,)."""
     unit = max(float(weights.max()), float(np.finfo(np.float64).tiny))  # weights may be in any unit, float32 not
     # torch widens float16 eight times faster than numpy.
     weighted = torch.tensor(rows).float().mul_(torch.from_numpy(weights / unit).float()[:, None])

@@ -19,18 +19,17 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from gotd.content import has_content, with_content
 from gotd.errors import GotdError
 from gotd.methods.buckets import BucketCache
 from gotd.methods.content_keys import uniform
 from gotd.methods.ngrams import BUCKETS, Classes, find_words, text_blocks
 from gotd.methods.processes import Processes
-from gotd.methods.protocol import Fitted
+from gotd.methods.protocol import LOWEST, Fitted, Read, SourceCounts
 from gotd.methods.settings import Settings
 
 #: Added to every share, so that none is zero: the package's own number.
 _SMALLEST_SHARE = 1e-8
-#: Below every score of a text that is long enough.
-LOWEST = np.finfo(np.float32).min
 #: One process reads for all, and cannot feed more.
 _MOST_PROCESSES = 8
 _SEED_BYTES = 8
@@ -76,11 +75,15 @@ class Features(Generic[Made]):
 
 
 class _Counted(NamedTuple):
-    """What was counted in some texts: int64 (BUCKETS,), and how many texts there were, and short ones."""
+    """What was counted in some texts.
+
+    buckets : int64 (BUCKETS,). texts : those with content; short : of them the short ones; blank : those without.
+    """
 
     buckets: np.ndarray
     texts: int
     short: int
+    blank: int = 0
 
 
 def fit(target: Iterable[Sequence[str]], source: Iterable[Sequence[str]], settings: Settings, threads: int) -> Fitted:
@@ -102,7 +105,8 @@ def fit(target: Iterable[Sequence[str]], source: Iterable[Sequence[str]], settin
         "min_words": settings.min_words, "gumbel": settings.gumbel, "source_rows": p.texts, "source_short": p.short,
         "source_ngrams": found[0], "target_rows": q.texts, "target_ngrams": found[1], "seed": settings.seed,
     }
-    return Fitted({"log_ratio": ratio}, summary)
+    counts = SourceCounts(p.texts + p.blank, p.blank, p.texts, 0, 0, 0)
+    return Fitted({"log_ratio": ratio}, summary, Read(counts, None, q.blank))
 
 
 def _counted(found: _Found, min_words: int) -> _Counted:
@@ -113,14 +117,21 @@ def _counted(found: _Found, min_words: int) -> _Counted:
 def _count(what: str, batches: Iterable[Sequence[str]], features: Features[_Counted]) -> _Counted:
     """Everything in all texts. Raises: GotdError where there is nothing."""
     buckets = np.zeros(BUCKETS, dtype=np.int64)
-    texts = short = 0
-    for part in _ahead(features.of(batch) for batch in batches):
+    texts = short = blank = 0
+
+    def worded() -> Iterator[list[str]]:
+        nonlocal blank
+        for batch in batches:
+            yield [text for text in batch if has_content(text)]
+            blank += sum(not has_content(text) for text in batch)
+
+    for part in _ahead(features.of(batch) for batch in worded()):
         buckets += part.buckets
         texts += part.texts
         short += part.short
     if not buckets.any():
-        raise GotdError(f"{what}: no words in {texts} texts; check the files and --text-key")
-    return _Counted(buckets, texts, short)
+        raise GotdError(f"{what}: no words in {texts + blank} texts; check the files and --text-key")
+    return _Counted(buckets, texts, short, blank)
 
 
 def _ahead(begun: Iterable[Iterator[Made]]) -> Iterator[Made]:
@@ -147,9 +158,10 @@ class Scorer:
     def scores(self, texts: Sequence[str]) -> np.ndarray:
         """Shapes: n texts -> float32 (n,)."""
         sums = np.concatenate([np.empty((0, 2)), *self._features.of(texts)])
+        is_short = (sums[:, 1] < self._min_words) | ~with_content(texts)
         if self._gumbel:
             sums[:, 0] += gumbel(texts, self._seed)
-        return np.where(sums[:, 1] < self._min_words, LOWEST, sums[:, 0]).astype(np.float32)
+        return np.where(is_short, LOWEST, sums[:, 0]).astype(np.float32)
 
     def _sums(self, found: _Found) -> np.ndarray:
         """Log-ratio and number of words of each text. Shapes: -> float64 (n, 2)."""

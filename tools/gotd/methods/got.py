@@ -8,10 +8,10 @@ import torch
 
 from gotd.errors import GotdError
 from gotd.methods.block_scorer import BlockScorer
-from gotd.methods.draw import Drawn, draw
+from gotd.methods.draw import Drawn
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import DEFAULT_EPSILON, Settings
-from gotd.methods.space import cost_from, cost_of, space_arrays, space_summary
+from gotd.methods.space import cost_from, space_arrays, space_of, space_summary
 from gotd.ot.blocks import Workers, padded
 from gotd.ot.compress import Compressed, compress
 from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
@@ -58,9 +58,8 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     Arrays: points float32 (m', d), as Cost.points gives them; weights and potentials float64 (m',); centre float32 (d,)
     where the cost has one, whitening float32 (d, d) where rows are whitened.
     """
-    drawn = draw(parts, settings.sample, settings.seed)
-    cost = cost_of(settings, drawn, workers, device, ranked)
-    problem = _problem(target, weights, drawn, cost, settings, workers, device)
+    space = space_of(target, parts, settings, workers, device, ranked)
+    problem = _problem(target, weights, space.drawn, space.cost, settings, workers, device)
     found = _solve(problem, settings, workers)
     streamed = settings.passes > 0 and problem.epsilon > 0.0
     if streamed:
@@ -69,7 +68,7 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
             stream, problem.sample, problem.q, problem.cost, found, settings.tolerance, settings.passes, workers
         )
     uniform = source_is_pool and len(parts) == 1 and parts[0].weights is None
-    calibrated = calibration(found.mean_potential, problem.drawn.source_rows if uniform else None)
+    calibrated = calibration(found.mean_potential, problem.drawn.counts.distinct if uniform else None)
     summary = {
         "method": "got", "converged": found.converged, "warnings": [], "distance": found.distance,
         "distance_exact": _exact_distance(problem), "marginal_error": found.marginal_error,
@@ -78,12 +77,12 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
         "epsilon": problem.epsilon, "epsilon_relative": settings.epsilon, **space_summary(settings),
         "cost_mean": problem.mean, "cost_std": problem.std,
         "calibration_mean": calibrated.mean, "calibration_scale": calibrated.scale,
-        "source_rows": problem.drawn.source_rows, "sample_rows": len(problem.drawn.rows), "passes": settings.passes,
+        "source_rows": problem.drawn.counts.distinct, "sample_rows": len(problem.drawn.rows), "passes": settings.passes,
         "target_rows": len(target), "target_points": len(problem.packed.points), "target_error": problem.packed.error,
         "seed": settings.seed,
     }
     arrays = {"points": problem.packed.points, "weights": problem.packed.weights, "potentials": found.g.cpu().numpy()}
-    return Fitted(arrays | space_arrays(problem.cost), summary)
+    return Fitted(arrays | space_arrays(problem.cost), summary, space.read)
 
 
 def _problem(target: np.ndarray, weights: np.ndarray, drawn: Drawn, cost: Cost, settings: Settings, workers: Workers,

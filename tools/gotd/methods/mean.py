@@ -11,12 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from gotd.methods.draw import draw
 from gotd.methods.nearest import Scorer as Scorer  # nearest of one point
 from gotd.methods.nearest import to_nearest
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
-from gotd.methods.space import cost_of
+from gotd.methods.space import space_of
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 
@@ -27,11 +26,10 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
 
     Shapes: target float (m, d), weights float64 (m,). Arrays: as those of `got`, with one point.
     """
-    drawn = draw(parts, settings.sample, settings.seed)
-    cost = cost_of(settings, drawn, workers, device, ranked)
-    points = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
+    space = space_of(target, parts, settings, workers, device, ranked)
+    points = space.cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
     middle = (weights / weights.sum()) @ points.astype(np.float64)
     if settings.metric == "cosine":
         middle /= max(float(np.linalg.norm(middle)), np.finfo(np.float32).tiny)
     point = middle.astype(np.float32)[None]
-    return to_nearest("mean", point, len(target), drawn, cost, settings, workers, device)
+    return to_nearest("mean", point, len(target), space, settings, workers, device)

@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from gotd.methods.draw import Drawn, draw
 from gotd.methods.got import Scorer as Scorer  # the transform at eps = 0 and potentials 0 is min_j C(x, y_j)
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
-from gotd.methods.space import cost_of, space_arrays, space_summary
+from gotd.methods.space import Space, space_arrays, space_of, space_summary
 from gotd.ot.blocks import Workers
-from gotd.ot.cost import Cost
 from gotd.ot.source import Part
 
 
@@ -28,25 +26,24 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
 
     Shapes: target float (m, d), weights float64 (m,). Arrays: as those of `got`.
     """
-    drawn = draw(parts, settings.sample, settings.seed)
-    cost = cost_of(settings, drawn, workers, device, ranked)
-    points = cost.points(torch.from_numpy(target[weights > 0.0]).to(device)).cpu().numpy()
-    return to_nearest("nearest", points, len(target), drawn, cost, settings, workers, device)
+    space = space_of(target, parts, settings, workers, device, ranked)
+    points = space.cost.points(torch.from_numpy(target[weights > 0.0]).to(device)).cpu().numpy()
+    return to_nearest("nearest", points, len(target), space, settings, workers, device)
 
 
-def to_nearest(method: str, points: np.ndarray, target_rows: int, drawn: Drawn, cost: Cost, settings: Settings,
-               workers: Workers, device: torch.device) -> Fitted:
+def to_nearest(method: str, points: np.ndarray, target_rows: int, space: Space, settings: Settings, workers: Workers,
+               device: torch.device) -> Fitted:
     """The rule that scores by the nearest of some points, zero at the mean of the sample.
 
     Shapes: points float32 (m, d), as from Cost.points.
     """
     count = len(points)
     arrays = {"points": points, "weights": np.full(count, 1.0 / count), "potentials": np.zeros(count)}
-    arrays |= space_arrays(cost)
+    arrays |= space_arrays(space.cost)
     summary: dict[str, Any] = {
         "method": method, "converged": True, "warnings": [], **space_summary(settings),
-        "epsilon": 0.0, "calibration_mean": 0.0, "calibration_scale": 1.0, "source_rows": drawn.source_rows,
-        "sample_rows": len(drawn.rows), "target_rows": target_rows, "target_points": count, "seed": settings.seed,
+        "epsilon": 0.0, "calibration_mean": 0.0, "calibration_scale": 1.0, "source_rows": space.drawn.counts.distinct,
+        "sample_rows": len(space.drawn.rows), "target_rows": target_rows, "target_points": count, "seed": settings.seed,
     }
-    costs = -Scorer(arrays, summary, workers, device).scores(drawn.rows).astype(np.float64)
-    return Fitted(arrays, summary | {"calibration_mean": float(drawn.masses @ costs)})
+    costs = -Scorer(arrays, summary, workers, device).scores(space.drawn.rows).astype(np.float64)
+    return Fitted(arrays, summary | {"calibration_mean": float(space.drawn.masses @ costs)}, space.read)

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from gotd.methods.content_keys import content_keys, uniform
-from gotd.methods.protocol import Fitted
+from gotd.methods.protocol import LOWEST, Fitted
 from gotd.methods.settings import Settings
-from gotd.ot.blocks import Workers
+from gotd.ot.blocks import Workers, has_content
 from gotd.ot.source import Part
 
 
@@ -45,4 +45,5 @@ class Scorer:
 
     def scores(self, rows: np.ndarray) -> np.ndarray:
         """Shapes: rows float16 or float32 (n, d) -> float32 (n,)."""
-        return -uniform(content_keys(rows, self._seed)).astype(np.float32)
+        scores = -uniform(content_keys(rows, self._seed)).astype(np.float32)
+        return np.where(has_content(rows), scores, LOWEST)

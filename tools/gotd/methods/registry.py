@@ -42,7 +42,7 @@ class Rule(NamedTuple):
 _SAMPLE = frozenset({"seed", "pool_sample"})
 _SPACE = frozenset({"metric", "center", "whiten", "device"})
 _SOURCE = frozenset({"source", "mix", "weights"})
-_TARGET = frozenset({"target_weights"})
+_TARGET = frozenset({"target_mass", "target_texts"})
 _SOLVER = frozenset({"epsilon", "passes", "tol", "max_iterations", "max_target", "allow_unconverged"})
 _TEXTS = frozenset({"text_key", "skip_invalid", "long_window"})
 

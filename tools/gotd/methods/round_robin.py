@@ -26,11 +26,10 @@ import torch
 from gotd.errors import GotdError
 from gotd.methods.block_scorer import BlockScorer
 from gotd.methods.content_keys import content_keys
-from gotd.methods.draw import draw
 from gotd.methods.nearest_lists import Entries, NearestLists
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
-from gotd.methods.space import cost_from, cost_of, space_arrays, space_summary
+from gotd.methods.space import cost_from, space_arrays, space_of, space_summary
 from gotd.ot.blocks import Workers, block_rows, padded
 from gotd.ot.cost import Cost, Target
 from gotd.ot.source import Part, weighted_blocks
@@ -56,14 +55,14 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     rounds = settings.rounds or math.ceil(_DEFAULT_TURNS / len(target))
     if rounds * len(target) > _MOST_TURNS:
         raise GotdError(f"--rounds {rounds} of {len(target)} target rows: at most {_MOST_TURNS} turns can be counted")
-    # One reading for the mean; whitening wants a sample besides.
-    cost = cost_of(settings, draw(parts, settings.sample if settings.whiten else 1, settings.seed), workers, device)
+    space = space_of(target, parts, settings, workers, device)
+    cost = space.cost
     points = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
     depth = max(rounds * _DEPTH, _HELD // len(target))
     game = Turns(len(points), rounds)
-    readings, rows, over = 0, 0, False
+    readings, over = 0, False
     while not over and readings < MOST_READINGS:
-        lists, rows = _lists(points, cost, parts, depth, game.taken, workers, device)
+        lists = _lists(points, cost, parts, depth, game.taken, workers, device)
         over = game.play(lists, depth)
         readings += 1
     arrays = game.thresholds()
@@ -72,29 +71,28 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     summary = {
         "method": "round-robin", "converged": True, "warnings": [] if over else [warning], "rounds": done,
         "taken": int(np.isfinite(arrays["distances"]).sum()), "readings": readings,
-        **space_summary(settings), "source_rows": rows, "target_rows": len(target),
+        **space_summary(settings), "source_rows": space.drawn.counts.distinct, "target_rows": len(target),
     }
-    return Fitted({"points": points} | arrays | space_arrays(cost), summary)
+    return Fitted({"points": points} | arrays | space_arrays(cost), summary, space.read)
 
 
 def _lists(points: np.ndarray, cost: Cost, parts: Sequence[Part], depth: int, taken: set[int], workers: Workers,
-           device: torch.device) -> tuple[list[Entries], int]:
-    """The nearest documents of every target row that are not taken, and the number of all documents."""
-    nearest, count, read = NearestLists(len(points), depth), block_rows(device), 0
+           device: torch.device) -> list[Entries]:
+    """The nearest documents of every target row that are not taken."""
+    nearest, count = NearestLists(len(points), depth), block_rows(device)
     gone = np.fromiter(taken, dtype=np.uint64, count=len(taken))
     kernel = _kernel(points, cost, device)
 
-    def work(block: tuple[np.ndarray, np.ndarray]) -> tuple[Entries, int]:
+    def work(block: tuple[np.ndarray, np.ndarray]) -> Entries:
         distances = _distances(kernel, block[0], len(points), count, device)
         keys = content_keys(block[0], 0)
         row, j = np.nonzero((distances <= nearest.limits) & ~np.isin(keys, gone)[:, None])
-        return Entries(j.astype(np.int32), distances[row, j], keys[row]), len(block[0])
+        return Entries(j.astype(np.int32), distances[row, j], keys[row])
 
     for part in parts:
-        for found, rows in workers.map(work, weighted_blocks(part, count)):
+        for found in workers.map(work, weighted_blocks(part, count)):
             nearest.add(found)
-            read += rows
-    return nearest.lists(), read
+    return nearest.lists()
 
 
 def _kernel(points: np.ndarray, cost: Cost, device: torch.device) -> Transform:

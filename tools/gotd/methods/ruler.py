@@ -26,7 +26,7 @@ class Ruler:
         if settings.epsilon == 0.0:
             raise GotdError("entropic distances are compared: give an epsilon above 0")
         self._settings, self._workers = settings, workers
-        self._cost = cost_of(settings, reference, workers, device)
+        self._cost = cost_of(settings, reference, device)
         given = self._cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
         packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device,
                           self._cost.is_unit)

@@ -52,7 +52,7 @@ class RowSample:
         """
         index = np.flatnonzero(weights > 0.0)
         logs = np.log(weights[index])
-        keys = _log_uniform(row_keys(self._seed, self._seen, len(rows))[index]) - logs
+        keys = log_uniform(row_keys(self._seed, self._seen, len(rows))[index]) - logs
         if len(self._keys) == self._size:
             wanted = keys < self._keys.max()
             self._next_key = min(self._next_key, keys[~wanted].min(initial=np.inf))
@@ -104,6 +104,6 @@ class RowSample:
         return rows, masses / masses.sum()
 
 
-def _log_uniform(keys: np.ndarray) -> np.ndarray:
+def log_uniform(keys: np.ndarray) -> np.ndarray:
     """log u, u uniform between 0 and 1. Shapes: uint64 (n,) -> float64 (n,)."""
     return np.asarray(np.log((keys.astype(np.float64) + 0.5) / 2.0**64))

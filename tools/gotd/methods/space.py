@@ -1,37 +1,66 @@
 """Where a rule compares vectors: every rule alike, under the same options."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
-from gotd.methods.draw import Drawn, draw
+from gotd.methods.draw import Drawn, Wanted, draw
+from gotd.methods.protocol import Read
 from gotd.methods.settings import Settings
 from gotd.ot.blocks import Workers
-from gotd.ot.cost import Cost, moments
+from gotd.ot.cost import Cost
 from gotd.ot.source import Part
 from gotd.ot.whitening import whitening
 
 
-def cost_of(settings: Settings, drawn: Drawn, workers: Workers, device: torch.device,
-            ranked: Part | None = None) -> Cost:
-    """The cost that the settings ask for: where rows are centred or whitened, by the mean and covariance of a sample.
+class Space(NamedTuple):
+    """The source as a rule is fitted to it, and how rows are compared.
 
-    drawn  : of the source.
-    ranked : what will be ranked, where that is something else; it is then what the mean and covariance are of. A
-        source of fewer kinds of text leaves the others' common directions as they are, and costs more than it gives:
-        measured by scripts/experiments.
+    drawn : the sample of the source; read : counts.
+    """
+
+    drawn: Drawn
+    cost: Cost
+    read: Read
+
+
+def space_of(target: np.ndarray, parts: Sequence[Part], settings: Settings, workers: Workers, device: torch.device,
+             ranked: Part | None = None) -> Space:
+    """Read the source, and return its sample and the cost that the settings ask for.
+
+    ranked : what will be ranked, where that is something else; it is then what mean and covariance are of. A source of
+        fewer kinds of text leaves the others' common directions as they are, and costs more than it gives: measured by
+        scripts/experiments.
+    target : rows to look out for in what will be ranked. Shapes: (m, d).
+    """
+    wanted = Wanted(settings.sample, settings.seed)
+    of_pool = wanted._replace(covariance=settings.whiten, watched=target)
+    if ranked is None:
+        drawn = draw(parts, of_pool, workers, device)
+        return Space(drawn, cost_of(settings, drawn, device), Read(drawn.counts, drawn.counts))
+    drawn = draw(parts, wanted, workers, device)
+    if not (settings.center or settings.whiten):
+        return Space(drawn, cost_of(settings, drawn, device), Read(drawn.counts, None))
+    pool = draw([ranked], of_pool, workers, device)
+    return Space(drawn, cost_of(settings, pool, device), Read(drawn.counts, pool.counts))
+
+
+def cost_of(settings: Settings, drawn: Drawn, device: torch.device) -> Cost:
+    """Return the cost that the settings ask for, by the mean and covariance of what was drawn.
 
     The squared distance is the same wherever the origin is; at the mean float32 rounds it least.
+    Raises: ValueError where rows are to be whitened and `drawn` has no covariance.
     """
-    if ranked is not None and (settings.center or settings.whiten):
-        drawn = draw([ranked], settings.sample, settings.seed)
     centred = settings.center or settings.whiten or settings.metric == "sqeuclidean"
     centre = torch.from_numpy(drawn.mean).to(device) if centred else None
     cost = Cost(settings.metric, centre, settings.center or settings.whiten)
     if not settings.whiten:
         return cost
-    rows, masses = torch.from_numpy(drawn.rows).to(device), torch.from_numpy(drawn.masses).to(device)
-    moved = moments(Cost("sqeuclidean", centre), rows, masses, workers.map)
-    return cost._replace(whitening=whitening(moved.covariance))
+    if drawn.covariance is None:
+        raise ValueError("whitening needs the covariance")
+    return cost._replace(whitening=whitening(drawn.covariance.to(device), drawn.moment_rows))
 
 
 def space_arrays(cost: Cost) -> dict[str, np.ndarray]:

@@ -4,13 +4,17 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
 
 from gotd.errors import GotdError
-from gotd.ot.blocks import rechunked
+from gotd.ot.blocks import has_content, rechunked
+
+#: Rows and weights are brought together so many at a time.
+_PAIRED_ROWS = 4096
 
 
 class Part(NamedTuple):
@@ -47,18 +51,66 @@ def without_mass(part: Part) -> GotdError:
     return GotdError(f"{part.name}: no row has weight; at least one needs a positive one")
 
 
-def weighted_blocks(part: Part, rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The part's rows and weights in blocks of exactly `rows` rows but for the last, however they were cut.
+@dataclass
+class RowCounts:
+    """What a reading of a source met.
 
+    rows  : of all kinds; blank : those of nothing but zeros, which were left out.
+    """
+
+    rows: int = 0
+    blank: int = 0
+
+
+def weighted_blocks(part: Part, rows: int, counts: RowCounts | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the part's rows that have content, with weights, in blocks of exactly `rows` rows but for the last.
+
+    However the rows were cut, and whatever zero rows stood between them, the blocks are the same.
+    counts : told of every row that is read.
     Yields: (n, d) in the rows' own dtype, float64 (n,).
     Raises: GotdError where there is not one weight for each row, or a weight is negative or not finite.
     """
+    pairs = _with_content(_weighted(part), RowCounts() if counts is None else counts)
+    held, count = list[tuple[np.ndarray, np.ndarray]](), 0
+    for block, weight in pairs:
+        start = 0
+        while start < len(block):
+            piece = slice(start, start + rows - count)
+            held.append((block[piece], weight[piece]))
+            start += len(held[-1][0])
+            count += len(held[-1][0])
+            if count == rows:
+                yield _joined(held)
+                held, count = [], 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(held: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    if len(held) == 1:
+        return held[0]
+    return np.concatenate([block for block, _ in held]), np.concatenate([weight for _, weight in held])
+
+
+def _with_content(pairs: Iterator[tuple[np.ndarray, np.ndarray]],
+                  counts: RowCounts) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for block, weight in pairs:
+        kept = has_content(block)
+        blank = len(block) - int(np.count_nonzero(kept))
+        counts.rows += len(block)
+        counts.blank += blank
+        yield (block[kept], weight[kept]) if blank else (block, weight)
+
+
+def _weighted(part: Part) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield rows as they come, each with its weight."""
     if part.weights is None:
-        for block in rechunked(part.blocks(), rows):
+        for block in part.blocks():
             yield block, np.ones(len(block))
         return
-    weights = rechunked((np.asarray(w, dtype=np.float64) for w in part.weights()), rows)
-    for block, weight in zip_longest(rechunked(part.blocks(), rows), weights):
+    blocks = rechunked(part.blocks(), _PAIRED_ROWS)
+    weights = rechunked((np.asarray(w, dtype=np.float64) for w in part.weights()), _PAIRED_ROWS)
+    for block, weight in zip_longest(blocks, weights):
         if block is None or weight is None or len(block) != len(weight):
             raise GotdError(f"{part.name}: rows and weights differ in number; give one weight for each row")
         if not (np.isfinite(weight).all() and (weight >= 0.0).all()):

@@ -1,0 +1,86 @@
+"""The target as a rule is fitted to it: rows that have content, and the mass of each."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gotd.cli._texts import text_batches
+from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
+from gotd.errors import DataError, UsageError
+from gotd.streams.records import Skipping
+from gotd.streams.seal import Digest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Ways to weigh the target's texts; anything else that --target-mass names is a file.
+TEXT, WORDS, ROOT_WORDS = "text", "words", "sqrt-words"
+
+
+class TargetRows(NamedTuple):
+    """The target.
+
+    rows : float32 (m, d), none of them zero. masses : float64 (m,), at least 0, some above.
+    blank : how many more rows had no content, and were left out.
+    """
+
+    rows: "np.ndarray"
+    masses: "np.ndarray"
+    blank: int
+
+
+def read_target(name: str, embedders: Embedders, options: Mapping[str, Any]) -> TargetRows:
+    """Return the rows of the file with the masses that --target-mass asks for.
+
+    Raises: DataError where no row has content, or masses do not fit the rows.
+    """
+    import numpy as np
+
+    from gotd.ot.blocks import has_content
+
+    files = VectorFiles([name], embedders)
+    rows = files.all_rows()
+    masses = _masses(files, len(rows), options)
+    kept = has_content(rows)
+    if not kept.any():
+        raise DataError(name, f"none of the {len(rows):,} rows has content, all are zero",
+                        "check the texts they were embedded from, and --text-key")
+    if not (masses[kept] > 0.0).any():
+        raise DataError(name, "no row with content has a mass above 0", "check what --target-mass gives")
+    return TargetRows(rows[kept], masses[kept], int(np.count_nonzero(~kept)))
+
+
+def _masses(files: VectorFiles, rows: int, options: Mapping[str, Any]) -> "np.ndarray":
+    """Return the mass of each row, zero rows among them. Shapes: -> float64 (rows,)."""
+    import numpy as np
+
+    how, texts = options["target_mass"], options["target_texts"]
+    if how in (WORDS, ROOT_WORDS):
+        if texts is None:
+            raise UsageError(f"--target-mass {how} counts the words of the target's texts: give --target-texts FILE, "
+                             "the records that --target was embedded from")
+        words = _words(files, texts, options)
+        return words if how == WORDS else np.sqrt(words)
+    if texts is not None:
+        raise UsageError(f"--target-texts does nothing with --target-mass {how}; leave it out")
+    if how == TEXT:
+        return np.ones(rows)
+    masses = np.concatenate([np.empty(0), *WeightFiles([how]).blocks()]).astype(np.float64)
+    if len(masses) != rows:
+        raise DataError(how, f"{len(masses)} masses for the {rows} rows of {files.names[0]}", "give one for each row")
+    if masses.min() < 0.0 or masses.sum() <= 0.0:
+        raise DataError(how, "a mass below 0, or none above it", "masses are at least 0, and some are more")
+    return masses
+
+
+def _words(files: VectorFiles, texts: str, options: Mapping[str, Any]) -> "np.ndarray":
+    """Return the words of each text, as ds-probe counts them. Shapes: -> float64 (n,)."""
+    import numpy as np
+
+    from gotd.methods.ngrams import Classes, find_words, text_blocks
+
+    classes, digest, counts = Classes(), Digest(), [np.empty(0)]
+    for batch in text_batches([texts], options["text_key"], Skipping(options["skip_invalid"]), options["long_window"],
+                              digest):
+        counts += [np.diff(find_words(block, classes).offsets) for block in text_blocks(batch)]
+    files.require_records(digest, texts)
+    return np.concatenate(counts).astype(np.float64)
