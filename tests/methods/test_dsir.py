@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gotd.content import has_content, with_content
 from gotd.errors import GotdError
 from gotd.methods.buckets import BucketCache
 from gotd.methods.dsir import LOWEST, Scorer, fit, gumbel
@@ -80,11 +81,14 @@ def corpus(seed: int, count: int) -> list[str]:
 def test_scores_are_the_log_ratio() -> None:
     pool, target = corpus(0, 120) + ODD, corpus(1, 20)
     fitted = fit([target], [pool[:50], pool[50:]], EVERYTHING, 2)
-    table, q, p = counts(pool), counts(target).sum(axis=0), counts(pool).sum(axis=0)
+    worded = [text for text in pool if has_content(text)]
+    table, q, p = counts(worded), counts(target).sum(axis=0), counts(worded).sum(axis=0)
     ratio = np.log(q / q.sum() + 1e-8) - np.log(p / p.sum() + 1e-8)
     assert np.allclose(fitted.arrays["log_ratio"], ratio, rtol=0, atol=1e-12)
     scores = Scorer(fitted.arrays, fitted.summary, 2).scores(pool)
-    assert np.allclose(scores, table @ ratio, rtol=1e-6, atol=1e-5)
+    is_worded = with_content(pool)
+    assert np.allclose(scores[is_worded], table @ ratio, rtol=1e-6, atol=1e-5)
+    assert (scores[~is_worded] == LOWEST).all()
     assert scores.dtype == np.float32
     assert fitted.summary["source_ngrams"] == p.sum()
     assert fitted.summary["target_ngrams"] == q.sum()
@@ -110,7 +114,7 @@ def test_short_texts_score_lowest() -> None:
     scores = Scorer(fitted.arrays, fitted.summary, 1).scores(pool)
     assert (scores == LOWEST).tolist() == [False, True, False, True, False]
     assert np.isfinite(scores).all()
-    assert fitted.summary["source_short"] == 2
+    assert fitted.summary["source_short"] == 1  # one of the short ones has no content at all
     assert "3 of 3 texts" in fit([["a"]], [["a"] * 3], Settings(), 1).summary["warnings"][0]
 
 

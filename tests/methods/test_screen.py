@@ -54,7 +54,7 @@ def test_the_sample_is_shared_out_evenly_and_the_centre_is_that_of_all_rows(work
     points = target - centre
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     for name in domains:  # one source point has one plan
-        assert found[name].distance == pytest.approx(np.square(unit[name] - points).sum(axis=1).mean(), rel=1e-2)
+        assert found[name].distance == pytest.approx(np.square(unit[name] - points).sum(axis=1).mean(), rel=2e-2)
 
 
 def test_no_entropy_no_comparison(workers: Workers) -> None:

@@ -13,23 +13,36 @@ from gotd.streams.sinks import Sink
 if TYPE_CHECKING:
     import numpy as np
 
+#: What a seal calls the number of rows without content.
+NOTE = "lowest"
+
 
 def write_scored(found: "Iterable[tuple[list[Record], np.ndarray]]", digest: Digest, sink: Sink, arrays_wanted: bool,
-                 made_by: MadeBy, run: Run) -> None:
-    """Records with their scores, float32 (n,), window by window.
+                 made_by: MadeBy, run: Run) -> int:
+    """Write records with their scores, float32 (n,), window by window; return how many have the lowest there is.
 
     digest : has taken in all the records once `found` is at its end; an array is sealed with it
     """
-    if arrays_wanted:
-        scores = ArrayWriter(sink, "scores", "<f4", None, made_by)
-        for window, values in found:
-            scores.write(values)
-            run.advance(len(window))
-        scores.records.append(RecordRun(digest.rows, digest.hexdigest()))
-        scores.finish()
-    else:
-        records = RecordWriter(sink, made_by)
-        for window, values in found:
-            records.write(with_scores(window, values))
-            run.advance(len(window))
-        records.finish()
+    writer = ArrayWriter(sink, "scores", "<f4", None, made_by) if arrays_wanted else RecordWriter(sink, made_by)
+    lowest = 0
+    for window, values in found:
+        if isinstance(writer, ArrayWriter):
+            writer.write(values)
+        else:
+            writer.write(with_scores(window, values))
+        lowest += count_lowest(values)
+        run.advance(len(window))
+    if isinstance(writer, ArrayWriter):
+        writer.records.append(RecordRun(digest.rows, digest.hexdigest()))
+    writer.notes[NOTE] = lowest
+    writer.finish()
+    return lowest
+
+
+def count_lowest(scores: "np.ndarray") -> int:
+    """Return how many rows rank last because they have no content. Shapes: float32 (n,)."""
+    import numpy as np
+
+    from gotd.methods.protocol import LOWEST
+
+    return int(np.count_nonzero(scores == LOWEST))

@@ -92,11 +92,14 @@ class TextTarget:
 
 
 def score_texts(sources: Iterable[ByteSource], sink: Sink, arrays_wanted: bool, ours: TextTarget, made_by: MadeBy,
-                skipping: Skipping, long_window: bool, run: Run) -> None:
-    """Scores as an array, sealed with the records they belong to, or records with "score"."""
+                skipping: Skipping, long_window: bool, run: Run) -> int:
+    """Write scores as an array, sealed with the records they belong to, or records with "score".
+
+    Return how many have the lowest there is.
+    """
     digest = Digest()
     found = _scored(_windows(sources, ours.text_key, skipping, long_window, digest), ours)
-    write_scored(run.until_enough(found), digest, sink, arrays_wanted, made_by, run)
+    return write_scored(run.until_enough(found), digest, sink, arrays_wanted, made_by, run)
 
 
 def _scored(found: Windows, ours: TextTarget) -> "Iterator[tuple[list[Record], np.ndarray]]":

@@ -11,7 +11,7 @@ from gotd.cli import _options as options
 from gotd.cli._dry_run import report
 from gotd.cli._frame import Run, entry_point, print_text
 from gotd.cli._jobs import Job, has_nothing_to_do, jobs, run_jobs
-from gotd.cli._scored import write_scored
+from gotd.cli._scored import NOTE, count_lowest, write_scored
 from gotd.cli._texts import TextTarget, score_texts
 from gotd.errors import DataError, GotdError
 from gotd.methods.contents import check_contents
@@ -69,14 +69,15 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     texts = TextTarget(arrays, summary, cpus) if reads == "texts" else None
     maker = made_by("ds-score", {}, target=digest, embedder=summary["embedder"])
     skipping = Skipping(skip_invalid)
-    complete = 0
+    complete = lowest = 0
 
     def work(job: Job, sink: Sink, mine: MadeBy, run: Run) -> None:
+        nonlocal lowest
         sources, arrays_wanted = opened_in_turn(job.inputs), job.output.endswith(".npy")
         if texts:
-            score_texts(sources, sink, arrays_wanted, texts, mine, skipping, long_window, run)
+            lowest += score_texts(sources, sink, arrays_wanted, texts, mine, skipping, long_window, run)
         else:
-            _score(sources, sink, arrays_wanted, ours, mine, skipping, long_window, run)
+            lowest += _score(sources, sink, arrays_wanted, ours, mine, skipping, long_window, run)
 
     if dry_run:
         print_text(report(found, maker, work, len(files), run))
@@ -89,6 +90,8 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
             work(job, sink, mine, run)
     run.note(complete, "outputs were already complete")
     run.note(skipping.skipped, "bad records skipped")
+    run.note(lowest, "rows without content rank last" if reads == "vectors" else
+             "texts without content, or shorter than --min-words, rank last")
     run.close()
 
 
@@ -163,30 +166,33 @@ class _Target:
 
 
 def _score(sources: Iterator[ByteSource], sink: Sink, arrays_wanted: bool, ours: _Target, mine: MadeBy,
-           skipping: Skipping, long_window: bool, run: Run) -> None:
-    """Vectors, or records that carry them, by the first bytes of the first source."""
+           skipping: Skipping, long_window: bool, run: Run) -> int:
+    """Score vectors, or records that carry them, by the first bytes of the first source; return how many rank last."""
     first = next(sources)
     every = chain([first], sources)
     if first.peek(len(MAGIC)) == MAGIC:
-        _score_vectors(every, ArrayWriter(sink, "scores", "<f4", None, mine), ours, run)
-        return
+        return _score_vectors(every, ArrayWriter(sink, "scores", "<f4", None, mine), ours, run)
     digest = Digest()
     readers = (RecordReader(source, long_window) for source in every)
-    write_scored(_scored(readers, ours, skipping, digest, run), digest, sink, arrays_wanted, mine, run)
+    return write_scored(_scored(readers, ours, skipping, digest, run), digest, sink, arrays_wanted, mine, run)
 
 
-def _score_vectors(sources: Iterable[ByteSource], writer: ArrayWriter, ours: _Target, run: Run) -> None:
+def _score_vectors(sources: Iterable[ByteSource], writer: ArrayWriter, ours: _Target, run: Run) -> int:
+    lowest = 0
     for source in sources:
         reader = ArrayReader(source, "vectors")
         for scores in run.until_enough(ours.stream(_fitting(reader, ours), source.name)):
             writer.write(scores)
+            lowest += count_lowest(scores)
             run.advance(len(scores))
         ours.check(reader.verifier)
         for seal in reader.verifier.seals:
             writer.records += seal.records
         if reader.verifier.digest.rows:
             writer.records.append(RecordRun(reader.verifier.digest.rows, None))
+    writer.notes[NOTE] = lowest
     writer.finish()
+    return lowest
 
 
 def _fitting(reader: ArrayReader, ours: _Target) -> "Iterator[np.ndarray]":

@@ -110,10 +110,18 @@ class _PartReading:
         for level, rows in self._outside.select(late) if self._part.weights is None else ():
             self._outside.add(row_sums(level, rows, self._shift, self._wanted.covariance))
         mean, covariance, moment_rows = self._moments(found, workers)
-        distinct = self._sample.distinct() if self._part.weights is None else self._counts.rows - self._counts.blank
+        distinct = self._distinct(len(found.rows))
         counts = SourceCounts(self._counts.rows, self._counts.blank, distinct, int(found.copies.sum()),
                               int((found.copies - 1).sum()), int(self._met.sum()))
         return Drawn(found.rows, found.masses, mean, covariance, moment_rows, counts)
+
+    def _distinct(self, held: int) -> int:
+        """Return the number of distinct rows; of weighted ones that are not all held, of all."""
+        if self._sample.is_whole:
+            return held
+        if self._part.weights is not None:
+            return self._counts.rows - self._counts.blank
+        return self._outside.distinct(held) or self._sample.distinct()
 
     def _nothing(self) -> GotdError:
         if self._counts.blank and self._counts.blank == self._counts.rows:

@@ -70,6 +70,13 @@ class OutsideMoments:
         before = self._sums.get(sums.level)
         self._sums[sums.level] = sums if before is None else _added(before, sums)
 
+    def distinct(self, held: int) -> int | None:
+        """Return how many distinct rows there are with the `held` of the sample; None where none is counted here.
+
+        Those with the smallest keys are known one by one: all, or as large a part of all as of the range of keys.
+        """
+        return (held + len(self._seen)) << self._lowest if self._most else None
+
     def total(self) -> RowSums | None:
         """Return the sums of all levels; None where no row counted."""
         whole: RowSums | None = None
