@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from itertools import islice
 
+from gotd.cli._frame import run_script
 from gotd.streams.records import Record, RecordReader, Skipping, read_records
 from gotd.streams.sources import open_input
 
@@ -68,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

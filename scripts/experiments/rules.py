@@ -14,6 +14,7 @@ A rule is written RULE[:OPTION=VALUE]..., as got:vectors=hash+static:source=gene
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,12 +97,19 @@ class RowScores:
     """Scores of the pool by a rule that reads vectors."""
 
     def __init__(self, study: Study, task: str, rule: Rule, wanted: int) -> None:
-        self._rule, self._wanted, self._workers = rule, wanted, Workers(torch.get_num_threads())
+        self._rule, self._wanted = rule, wanted
         self._pool, self._target = vectors(study, rule["vectors"], "pool"), vectors(study, rule["vectors"], task)
         self._source = self._pool if rule["source"] == "pool" else vectors(study, rule["vectors"], "source")
 
     def given(self, chosen: np.ndarray, mass: float) -> np.ndarray:
-        """With `mass` of the source on the rows that were chosen before. Shapes: int64 (k,) -> float32 (n,)."""
+        """With `mass` of the source on the rows that were chosen before. Shapes: int64 (k,) -> float64 (n,).
+
+        On as many threads as torch has here; it has as many afterwards, for the training that may follow.
+        """
+        with closing(Workers(torch.get_num_threads())) as workers:
+            return self._given(chosen, mass, workers)
+
+    def _given(self, chosen: np.ndarray, mass: float, workers: Workers) -> np.ndarray:
         rule, rows = self._rule, self._target.astype(np.float32)
         turns = -(-self._wanted // len(rows)) if rule.name == "round-robin" else 0
         whiten = rule["whiten"] == "1" if rule["whiten"] else RULES[rule.name].whitens
@@ -113,10 +121,10 @@ class RowScores:
             parts.append(Part("chosen", mass, lambda: iter([before])))
         of_rule, is_pool = module(RULES[rule.name]), rule["source"] == "pool"
         ranked = None if is_pool else Part("pool", 1.0, lambda: iter([self._pool]))
-        fitted = of_rule.fit(rows, np.ones(len(rows)), parts, is_pool, settings, self._workers, _CPU, ranked)
+        fitted = of_rule.fit(rows, np.ones(len(rows)), parts, is_pool, settings, workers, _CPU, ranked)
         if not fitted.summary["converged"]:
             raise SystemExit(f"rules: error: {rule.written} did not converge")
-        scorer = of_rule.Scorer(fitted.arrays, fitted.summary, self._workers, _CPU)
+        scorer = of_rule.Scorer(fitted.arrays, fitted.summary, workers, _CPU)
         return np.asarray(scorer.scores(self._pool), dtype=np.float64)
 
 

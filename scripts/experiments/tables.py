@@ -20,6 +20,8 @@ from data import DOMAIN_TASKS, HELD_OUT_TEXTS, MIXED, SCALES, Study
 from results import lines_of
 from scipy.stats import spearmanr
 
+from gotd.cli._frame import run_script
+
 #: A target and a budget in chunks.
 Cell = tuple[str, int]
 
@@ -162,4 +164,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -78,6 +78,16 @@ def test_the_chain_in_a_bucket_gives_the_bytes_of_the_chain_on_disk(store: Store
     assert "other.jsonl.zst" not in store.bucket.names()
 
 
+def test_a_probe_takes_folders_of_a_bucket(store: Store, work: Workdir, shards: Path) -> None:
+    u = store.bucket.url
+    fill(store.bucket, shards, "pool/*", "target.jsonl", "best.jsonl.zst")
+    line = "ds-probe -q --json --resamples 100 --target {0}/target.jsonl --budget 500"
+    files = " ".join(f"--source {{0}}/pool/{number}.jsonl.zst" for number in range(3))
+    found = work.ok(f"{line.format(u)} --source {u}/pool/ {u}/pool/").out
+    expected = work.ok(f"{line.format(shards)} {files.format(shards)} {shards}/pool/*").out
+    assert found.replace(u.encode(), str(shards).encode()) == expected
+
+
 def test_shards_are_shared_out_in_a_bucket_too(store: Store, work: Workdir, shards: Path) -> None:
     u = store.bucket.url
     fill(store.bucket, shards, "pool/*")

@@ -56,6 +56,16 @@ def test_each_worker_keeps_to_one_thread_of_torch() -> None:
     assert torch.get_num_threads() == 1
 
 
+def test_closed_workers_give_torch_its_threads_back() -> None:
+    torch.set_num_threads(3)
+    before = threading.active_count()
+    workers = Workers(2)
+    list(workers.map(lambda item: item, range(9)))
+    assert torch.get_num_threads() == 1
+    workers.close()
+    assert (torch.get_num_threads(), threading.active_count()) == (3, before)
+
+
 def test_a_failure_in_a_worker_is_raised_where_the_result_is_wanted() -> None:
     def work(item: int) -> int:
         if item == 5:

@@ -216,6 +216,12 @@ def test_the_report_shows_what_text_there_is(work: Workdir) -> None:
     assert work.ok(line, DS_TEXT_KEY="body").out.decode().splitlines()[-1] == "    0.0000  b: one"
 
 
+def test_a_report_whose_reader_leaves_ends_silently(work: Workdir) -> None:
+    work.write("choice.jsonl", b"".join(b'{"domain": "%d", "text": "a"}\n' % (i % 9) for i in range(2000)))
+    done = work.run(f"python {PIPELINE.parent}/report.py domain choice.jsonl choice.jsonl | true")
+    assert (done.status, done.err) == (141, "")
+
+
 def killed(work: Workdir, line: str, after: float, number: signal.Signals) -> None:
     """Starts a line and kills all of it, make and commands, after so many seconds."""
     with subprocess.Popen(["bash", "-c", f"exec {line}"], cwd=work.path, env=work.environment, start_new_session=True,

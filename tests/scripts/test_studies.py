@@ -3,6 +3,7 @@
 import json
 import random
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -100,6 +101,15 @@ def test_all_rounds_are_within_the_budget(tmp_path: Path) -> None:
     # The second round goes on past the budget, for chunks shorter than the mean.
     np.testing.assert_array_equal(found[20:64], np.argsort(-second, kind="stable")[:44])
     assert set(found[20:40]) != set(once[20:40])
+
+
+def test_scoring_leaves_torch_the_threads_that_training_has(tmp_path: Path) -> None:
+    study, rules = study_of_two_centres(tmp_path), module("rules")
+    torch.set_num_threads(2)
+    before = threading.active_count()
+    for _ in range(2):
+        rules.RowScores(study, "a", rules.Rule.parse("got"), 40).given(np.empty(0, np.int64), 0.0)
+        assert (torch.get_num_threads(), threading.active_count()) == (2, before)
 
 
 class Known:

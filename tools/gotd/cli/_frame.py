@@ -159,6 +159,17 @@ def entry_point(command: click.Command) -> Callable[[], NoReturn]:
     return main
 
 
+def run_script(main: Callable[[], None]) -> NoReturn:
+    """Call a script's main; end like a command, silently and with 141, where the reader of its output has gone."""
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(READER_GONE)
+    sys.exit(DONE)
+
+
 def _variable(option: click.Option) -> str:
     """The environment variable that sets an option: DS_ and the longest of its names."""
     return "DS_" + max(option.opts, key=len).lstrip("-").replace("-", "_").upper()

@@ -13,11 +13,11 @@ from gotd.streams.sources import rereadable
 
 
 @click.command("ds-probe")
-@click.argument("choices", nargs=-1, metavar="[CHOICE]...")
+@click.argument("choices", nargs=-1, metavar="[CHOICE]...", callback=options.listed)
 @click.option("--target", required=True, metavar="FILE", help="Held-out texts of the task.")
-@click.option("--source", multiple=True, required=True, metavar="FILE",
+@click.option("--source", multiple=True, required=True, metavar="FILE", callback=options.listed,
               help="A sample of what the model was trained on, or of the pool; may be given again.")
-@click.option("--pool", multiple=True, metavar="FILE",
+@click.option("--pool", multiple=True, metavar="FILE", callback=options.listed,
               help="What random choices are drawn from; default the source; may be given again.")
 @click.option("--lambda", "share", type=options.FiniteRange(0, 1), default=0.3, show_default=True, metavar="L",
               help="Share of the choice in the effective distribution (1 - L) source + L choice.")
@@ -31,8 +31,10 @@ from gotd.streams.sources import rereadable
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of random choices and resamples.")
 @click.option("--target-text-key", default=None, metavar="KEY", help="Field of the target's text; default --text-key.")
 @click.option("--target-vectors", default=None, metavar="FILE.npy", help="Of the target: print distances too.")
-@click.option("--source-vectors", multiple=True, metavar="FILE.npy", help="Of the source, in its order.")
-@click.option("--vectors", multiple=True, metavar="FILE.npy", help="Of each choice, in the order of the choices.")
+@click.option("--source-vectors", multiple=True, metavar="FILE.npy", callback=options.listed,
+              help="Of the source, in its order.")
+@click.option("--vectors", multiple=True, metavar="FILE.npy", callback=options.listed,
+              help="Of each choice, in the order of the choices.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @options.text_key
 @options.skip_invalid

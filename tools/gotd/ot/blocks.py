@@ -89,6 +89,7 @@ class Workers:
 
     def __init__(self, threads: int, device: torch.device = _CPU) -> None:
         self._device, self._threads = device, min(threads, _GPU_THREADS) if device.type == "cuda" else threads
+        self._threads_before = torch.get_num_threads()
         torch.set_num_threads(1)  # holds for the calling thread only, hence the initializer as well
         keep_freed_memory()  # blocks are all of one size
         self._pool = ThreadPoolExecutor(self._threads, "gotd-block", initializer=self._begin)
@@ -107,6 +108,14 @@ class Workers:
         finally:
             for future in pending:
                 future.cancel()
+
+    def close(self) -> None:
+        """End the threads, and give the calling thread back the number of torch's own that it had.
+
+        For a process that goes on to other work; a command ends with its workers.
+        """
+        self._pool.shutdown()
+        torch.set_num_threads(self._threads_before)
 
     def _begin(self) -> None:
         torch.set_num_threads(1)
