@@ -44,10 +44,32 @@ def test_the_table_says_the_same(probe: Workdir) -> None:
     table = done.out.decode().splitlines()
     assert "60 texts, 3,720 words" in table[0]
     assert table[2] == "4,960 words of each choice"
-    assert [line.split("  ")[0].strip() for line in table[4:]] == [
-        "choice", "no choice", "random", "good.jsonl", "poor.jsonl"]
-    value = rows(probe.ok(f"{LINE} good.jsonl poor.jsonl").out)["good.jsonl"]["nats_per_token"]["value"]
-    assert f"{value:.4f}" in table[7]
+    names = ["choice", "no choice", "random", "good.jsonl", "poor.jsonl"]
+    assert [line.split("  ")[0].strip() for line in table[4:9]] == names
+    assert (table[10][:25], table[17][:25]) == ("nats a word, by the word ", "nats a word, by the text ")
+    found = rows(probe.ok(f"{LINE} good.jsonl poor.jsonl").out)
+    for start, ending in ((11, ""), (18, "_by_text")):
+        assert [line.split("  ")[0].strip() for line in table[start : start + 5]] == names
+        for line, name in zip(table[start + 1 : start + 5], names[1:], strict=True):
+            figures = [found[name][key + ending] for key in ("nats_per_token", "to_random", "to_best")]
+            for figure, form in zip(figures, (".4f", "+.4f", "+.4f"), strict=True):
+                assert figure is None or f"{figure['value']:{form}}" in line
+    assert "random: the mean of 5 draws" in table[24]
+    assert "best: the lowest of the choices" in table[25]
+    assert max(map(len, table)) <= 100
+
+
+def test_a_table_has_a_hundred_columns_and_whole_figures(probe: Workdir) -> None:
+    probe.ok("mkdir -p a/long/folder && cp good.jsonl a/long/folder/a-choice-with-a-long-name.jsonl"
+             " && cp poor.jsonl a/long/folder/another-choice-with-a-long-name.jsonl")
+    out = probe.ok(f"{LINE.replace('--json', '')} a/long/folder/*").out.decode()
+    assert max(map(len, out.splitlines())) <= 100
+    assert "\na-choice-with-a-long-name.jsonl  " in out
+    assert out.count("\na-choice...") == out.count("\nanother-...") == 2
+    probe.ok("cd a/long/folder && for i in a b; do cp a-choice* the-choice-by-$i-with-a-long-name.jsonl; done")
+    out = probe.ok(f"{LINE.replace('--json', '')} a/long/folder/the*").out.decode()
+    assert max(map(len, out.splitlines())) <= 100
+    assert out.count("\n3...") == out.count("\n4...") == 2
 
 
 def test_pipes_compression_and_shards_change_nothing(probe: Workdir) -> None:
@@ -66,7 +88,7 @@ def test_a_budget_makes_sizes_equal(probe: Workdir) -> None:
     assert rows(probe.ok(f"{LINE} good.jsonl half.jsonl").out)["half.jsonl"]["tokens"] == 2480
     found = rows(probe.ok(f"{LINE} --budget 1000 good.jsonl half.jsonl").out)
     assert {row["tokens"] for row in found.values()} == {0, 1000}
-    assert "each against a random one of its own size" in probe.ok(
+    assert "each against random ones of its own size" in probe.ok(
         f"{LINE.replace('--json', '')} good.jsonl half.jsonl").out.decode()
     probe.fails(f"{LINE} --budget 3000 good.jsonl half.jsonl", "half.jsonl: 2480 words", "--budget 3000")
 
@@ -115,6 +137,27 @@ def test_different_text_keys(probe: Workdir) -> None:
     assert found == rows(probe.ok(f"{LINE} good.jsonl").out)
 
 
+def test_texts_of_a_group_are_one_unit(probe: Workdir) -> None:
+    held_out = texts(300, seed=1)[::5]
+    probe.write("grouped.jsonl", b"".join(json.dumps({"text": text, "article": i // 4}).encode() + b"\n"
+                                          for i, text in enumerate(held_out)))
+    alone = json.loads(probe.ok(f"{LINE} good.jsonl").out)
+    line = f"{LINE.replace('held-out', 'grouped')} good.jsonl"
+    grouped = json.loads(probe.ok(f"{line} --group article").out)
+    assert (alone["target_units"], grouped["target_units"]) == (60, 15)
+    assert json.loads(probe.ok(line).out)["target_units"] == 60
+    before, after = alone["rows"][-1]["nats_per_token"], grouped["rows"][-1]["nats_per_token"]
+    assert before["value"] == after["value"]
+    assert before != after
+    table = probe.ok(f"{line.replace('-q --json', '')} --group article")
+    assert "60 texts in 15 units" in table.out.decode().splitlines()[0]
+    assert "only 15 units of 60 texts judge" in table.err
+    probe.fails(f"{LINE} --group article good.jsonl", "held-out.jsonl:1", 'no "article" field')
+    probe.ok("echo '{\"text\": \"a b c\", \"article\": null}' >> grouped.jsonl")
+    probe.fails(f"{line} --group article", "grouped.jsonl:61", 'no "article" field that is a string')
+    assert "1 bad records skipped" in probe.ok(f"{line.replace('-q', '')} --group article --skip-invalid 1").err
+
+
 def test_bad_records(probe: Workdir) -> None:
     probe.ok("(head -n 3 pool.jsonl; echo '{'; tail -n +4 pool.jsonl) > bad.jsonl")
     line = "ds-probe --json --target held-out.jsonl --source bad.jsonl good.jsonl"
@@ -136,6 +179,7 @@ def test_usage(probe: Workdir) -> None:
     probe.fails("ds-probe --target - --source pool.jsonl", "at most once", status=2)
     probe.fails(f"{LINE} --target-vectors - --source-vectors s.npy --vectors a.npy", "at most once", status=2)
     probe.fails(f"{LINE} --seed -1 good.jsonl", "--seed", status=2)
+    probe.fails(f"{LINE} --draws 1 good.jsonl", "--draws", status=2)
     probe.fails(f"{LINE} --vectors a.npy good.jsonl", "all three", status=2)
     probe.fails(f"{LINE} --target-vectors t.npy --source-vectors s.npy --vectors a.npy good.jsonl poor.jsonl",
                 "1 --vectors for 2 choices", status=2)
@@ -163,6 +207,7 @@ def test_distances(probe: Workdir) -> None:
     table = probe.ok(line.replace("--json", "")).out.decode().splitlines()
     assert table[4].split()[-1] == "distance"
     assert table[5].split()[-1] == f"{before:.4f}"
+    assert max(map(len, table)) <= 100
     none = rows(probe.ok(f"{line} --lambda 0").out)
     assert none["good.jsonl"]["distance"] == pytest.approx(before, rel=1e-6)
 

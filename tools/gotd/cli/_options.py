@@ -29,10 +29,10 @@ def _written(_context: click.Context, _option: click.Parameter, name: str) -> st
     return STANDARD if name in _STDOUT_NAMES else name
 
 
-def _readable(_context: click.Context, option: click.Parameter, key: str) -> str:
-    """The same name of a field. Raises: UsageError for one that no JSON can hold."""
+def readable(_context: click.Context, option: click.Parameter, key: str | None) -> str | None:
+    """The same name of a field, if any. Raises: UsageError for one that no JSON can hold."""
     try:
-        key.encode()
+        (key or "").encode()
     except UnicodeEncodeError as error:
         raise UsageError(f"{option.opts[0]}: not UTF-8") from error
     return key
@@ -60,7 +60,7 @@ class FiniteRange(click.FloatRange):
 
 inputs = click.argument("files", nargs=-1, metavar="[FILE]...", callback=listed)
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no closing line.")
-text_key = click.option("--text-key", default="text", show_default=True, callback=_readable,
+text_key = click.option("--text-key", default="text", show_default=True, callback=readable,
                         help="Field that holds the text.")
 skip_invalid = click.option("--skip-invalid", type=click.IntRange(0), default=0, metavar="N", show_default=True,
                             help="Pass over up to N bad records, counted.")

@@ -8,13 +8,14 @@ import numpy as np
 import orjson
 
 from gotd.cli._frame import Run
-from gotd.cli._texts import text_batches
+from gotd.cli._texts import record_batches
 from gotd.cli._vectors import Embedders, VectorFiles
 from gotd.errors import DataError
 from gotd.methods.sampling import RowSample
 from gotd.probing.comparing import Comparison, Input, Settings, compare
 from gotd.probing.report import as_json, as_table
-from gotd.streams.records import Skipping
+from gotd.probing.units import numbered
+from gotd.streams.records import Record, Skipping
 from gotd.streams.seal import Digest
 
 _HINT = "all files are read by --text-key, the target by --target-text-key where that is given"
@@ -32,10 +33,20 @@ class TextFiles:
         """As the comparison reads it."""
         return Input(", ".join(self.names), self.batches)
 
+    def text(self, record: Record) -> str:
+        """A record's text."""
+        return str(record.fields[self._text_key])
+
     def batches(self) -> Iterator[list[str]]:
-        """The texts; rows that are read again are not counted again."""
+        """The texts."""
+        for batch in self.records():
+            yield [self.text(record) for record in batch]
+
+    def records(self, group_key: str = "") -> Iterator[list[Record]]:
+        """The records, which have a field `group_key`; those that are read again are not counted again."""
         skipping, digest, first = Skipping(self._how["skip_invalid"]), Digest(), self.rows < 0
-        for batch in text_batches(self.names, self._text_key, skipping, self._how["long_window"], digest, _HINT):
+        for batch in record_batches(self.names, self._text_key, skipping, self._how["long_window"], digest, _HINT,
+                                    group_key):
             self._run.advance(len(batch) if first else 0)
             yield batch
         self.rows, self.digest, self.skipped = digest.rows, digest.hexdigest(), skipping.skipped
@@ -48,10 +59,10 @@ def probe(names: Sequence[str], how: dict[str, Any], threads: int, run: Run) -> 
     source = TextFiles(how["source"], key, how, run)
     pool = TextFiles(how["pool"], key, how, run) if how["pool"] else None
     choices = [TextFiles([name], key, how, run) for name in names]
-    settings = Settings(how["share"], how["budget"], how["order"], how["resamples"], how["seed"])
-    texts, records = _sampled(target, how["max_target"], how["seed"])
+    settings = Settings(how["share"], how["budget"], how["order"], how["draws"], how["resamples"], how["seed"])
+    texts, records, groups = _sampled(target, how["max_target"], how["seed"], how["group"] or "")
     found = compare(how["target"], texts, [each.input for each in choices], source.input, pool.input if pool else None,
-                    settings, threads)
+                    settings, threads, numbered(groups) if how["group"] else None)
     for warning in found.warnings:
         run.say(f"warning: {warning}")
     run.note(sum(each.skipped for each in (target, source, *choices, *([pool] if pool else []))), "bad records skipped")
@@ -65,20 +76,22 @@ def probe(names: Sequence[str], how: dict[str, Any], threads: int, run: Run) -> 
     return as_table(found, distances)
 
 
-def _sampled(target: TextFiles, most: int, seed: int) -> tuple[list[str], np.ndarray]:
-    """All texts, or `most` of them by a seeded draw; and which records they are, int64 (n,), increasing."""
+def _sampled(target: TextFiles, most: int, seed: int, group_key: str) -> tuple[list[str], np.ndarray, list[Any]]:
+    """All texts, or `most` of them by a seeded draw; which records they are, int64 (n,), increasing; their groups."""
     sample, first = RowSample(most, seed), 0
-    for batch in target.batches():
-        sample.add(np.array(list(enumerate(batch, first)), dtype=object), np.ones(len(batch)))
+    for batch in target.records(group_key):
+        rows = [(place, target.text(record), record.fields.get(group_key)) for place, record in enumerate(batch, first)]
+        sample.add(np.array(rows, dtype=object), np.ones(len(batch)))
         first += len(batch)
-    records, texts = sample.take()[0].reshape(-1, 2).T
-    return [str(text) for text in texts], records.astype(np.int64)
+    records, texts, groups = sample.take()[0].reshape(-1, 3).T
+    return [str(text) for text in texts], records.astype(np.int64), groups.tolist()
 
 
 def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choices: Sequence[TextFiles],
                found: Comparison, how: dict[str, Any], threads: int) -> list[float | None]:
     """Entropic distances to the target, for each row of the comparison; none where vectors of it are not there.
 
+    Of random choices the mean of the draws.
     judging : the target's records that count, int64 (m,), increasing
     """
     import torch
@@ -104,7 +117,7 @@ def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choice
     ruler = Ruler(rows, np.ones(len(rows)), before, settings, workers, device)
     _require_same_records(p, source)
 
-    def after(part: Part) -> float | None:
+    def after(part: Part) -> float:
         parts = [base, part] if how["share"] < 1.0 else [part]
         return ruler.distance(part.name, draw(parts, wanted, workers, device))
 
@@ -112,8 +125,9 @@ def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choice
     waiting = iter(zip(files, choices, strict=True))
     for row in found.rows[1:]:
         if row.kind == "random":
-            chosen = found.random_rows[row.tokens]
-            distances.append(None if how["pool"] else after(Part(row.name, how["share"], _Some(p, chosen).blocks)))
+            draws = [] if how["pool"] else found.random_rows[row.tokens]
+            every = [after(Part(row.name, how["share"], _Some(p, chosen).blocks)) for chosen in draws]
+            distances.append(sum(every) / len(every) if every else None)
             continue
         vectors, records = next(waiting)
         part = Part(row.name, how["share"], _Some(vectors, np.arange(row.documents)).blocks)

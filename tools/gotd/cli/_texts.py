@@ -57,20 +57,28 @@ def fit_texts(found: Rule, target: str, names: Sequence[str], threads: int, how:
 def text_batches(files: Sequence[str], text_key: str, skipping: Skipping, long_window: bool,
                  digest: Digest | None = None, hint: str = "") -> Iterator[list[str]]:
     """The texts of all files in order, some thousand at a time. hint : said where a record has no such field."""
+    for window in record_batches(files, text_key, skipping, long_window, digest, hint):
+        yield [record.fields[text_key] for record in window]
+
+
+def record_batches(files: Sequence[str], text_key: str, skipping: Skipping, long_window: bool,
+                   digest: Digest | None = None, hint: str = "", group_key: str = "") -> Windows:
+    """Records that have a text of all files in order. group_key : a field besides, a string or a whole number."""
     for name in files:
         with open_input(name) as source:
-            for window in _windows([source], text_key, skipping, long_window, digest, hint):
-                yield [record.fields[text_key] for record in window]
+            yield from _windows([source], text_key, skipping, long_window, digest, hint, group_key)
 
 
 def _windows(sources: Iterable[ByteSource], text_key: str, skipping: Skipping, long_window: bool,
-             digest: Digest | None = None, hint: str = "") -> Windows:
+             digest: Digest | None = None, hint: str = "", group_key: str = "") -> Windows:
     """Records that have a text, of all sources in order."""
 
     def check(fields: dict[str, Any]) -> None:
         if hint and text_key not in fields:
             raise ValueError(f'no "{text_key}" field but {", ".join(list(fields)[:_FIELDS_SHOWN]) or "none"} ({hint})')
         text_of(fields, text_key)
+        if group_key and not isinstance(fields.get(group_key), str | int):
+            raise ValueError(f'no "{group_key}" field that is a string or a whole number, as --group needs it')
 
     def records() -> Windows:
         for source in sources:

@@ -7,14 +7,16 @@ import numpy as np
 
 from gotd.errors import GotdError
 from gotd.probing.counting import Counted, Drawn, Histogram, Reader, count, draw
-from gotd.probing.judgement import Estimate, Judgement
+from gotd.probing.figures import Figures, Model, Texts, bits_per_byte, by_text, by_word
+from gotd.probing.judgement import Estimate
 from gotd.probing.lookup import Int64s
 from gotd.probing.model import Mixture, document_costs
 from gotd.probing.overlap import Overlap
 from gotd.probing.target import VOCABULARY, Target
+from gotd.probing.units import copies
 
-#: Fewer texts than this say little about how sure the figures are.
-_FEW_TEXTS = 30
+#: Of fewer units than this intervals of skewed figures are known to be too narrow (scripts/bench/coverage.py).
+_FEW_UNITS = 30
 
 
 class Input(NamedTuple):
@@ -30,11 +32,13 @@ class Settings(NamedTuple):
     share  : lambda, of the choice in the effective distribution
     budget : words of each choice that count, the first ones; None for all
     order  : of the n-grams
+    draws  : random choices of each size
     """
 
     share: float = 0.3
     budget: int | None = None
     order: int = 3
+    draws: int = 5
     resamples: int = 2000
     seed: int = 0
 
@@ -43,19 +47,17 @@ class Row(NamedTuple):
     """One line of the comparison.
 
     kind    : "none", "random" or "choice"
-    tokens  : words that were counted; documents : texts they stand in
-    to_random, to_best : differences in nats a token, below zero where this row is better; to a random choice of as many
-        words, and to the choice with the lowest cross-entropy
+    tokens  : words that were counted; documents : texts they stand in, of random choices the mean
+    by_word, by_text : what it says by either average
     """
 
     name: str
     kind: str
     documents: int
     tokens: int
-    nats_per_token: Estimate
+    by_word: Figures
+    by_text: Figures
     bits_per_byte: Estimate
-    to_random: Estimate | None
-    to_best: Estimate | None
 
 
 class Comparison(NamedTuple):
@@ -63,21 +65,21 @@ class Comparison(NamedTuple):
 
     facts : counts, for JSON
     judged : which of the target's texts judge, bool (n,)
-    random_rows : documents of each random choice in the pool, by its words, int64 (n,)
+    random_rows : documents in the pool of the draws of each size in words, int64 (n,) each
     """
 
     rows: list[Row]
     facts: dict[str, Any]
     judged: np.ndarray
-    random_rows: Mapping[int, Int64s]
+    random_rows: Mapping[int, list[Int64s]]
     warnings: list[str]
 
 
 def compare(name: str, texts: Sequence[str], choices: Sequence[Input], source: Input, pool: Input | None,
-            settings: Settings, threads: int) -> Comparison:
+            settings: Settings, threads: int, units: Int64s | None = None) -> Comparison:
     """Reads every choice once, the source once, and what random choices are drawn from twice.
 
-    name, texts : the target's
+    name, texts : the target's; units : int64 (n,), which of them are resampled together, equal ones; by default copies
     Raises: GotdError where there is nothing to judge by, or no random choice can be drawn.
     """
     target, overlap = Target(texts), Overlap(texts)
@@ -86,19 +88,24 @@ def compare(name: str, texts: Sequence[str], choices: Sequence[Input], source: I
     reader = Reader(target, overlap, threads)
     counted = [_count_choice(reader, choice, settings.budget) for choice in choices]
     sizes = sorted({each.counts.total for each in counted})
-    histogram = Histogram(settings.seed)
-    base = count(reader, source.batches(), histogram=None if pool else histogram)
+    histograms = Histogram.several(settings.draws, settings.seed)
+    base = count(reader, source.batches(), histograms=() if pool else histograms)
     if not base.counts.total:
         raise GotdError(f"{source.name}: no words in {base.counts.documents} texts; check the files and --text-key")
     if pool:
-        count(reader, pool.batches(), histogram=histogram)
-    _require_enough(pool or source, int(histogram.words.sum()), choices, counted, pool is not None)
-    drawn = draw(reader, (pool or source).batches(), histogram, sizes)
+        count(reader, pool.batches(), histograms=histograms)
+    _require_enough(pool or source, int(histograms[0].words.sum()), choices, counted, pool is not None)
+    drawn = draw(reader, (pool or source).batches(), histograms, sizes)
     judged = _judged(name, target, _standing(overlap, choices, counted, drawn))
-    rows = _rows(target, judged, choices, counted, base, drawn, settings)
-    warnings = _warnings(name, source, base, sizes[-1], judged, overlap)
-    facts = _facts(target, judged, base, settings) | {"source_standing": int(overlap.standing(base.seen).sum())}
-    return Comparison(rows, facts, judged, {size: each.rows for size, each in drawn.items()}, warnings)
+    _, judging = np.unique((copies(texts) if units is None else units)[judged], return_inverse=True)
+    models = _models(target, judged, choices, counted, base, drawn, settings)
+    rows = _rows(models, target, judged, Texts(target.numbered.lengths[judged], judging, settings.resamples,
+                                               settings.seed))
+    warnings = _warnings(name, source, base, sizes[-1], judged, judging, overlap)
+    facts = _facts(target, judged, base, settings) | {"source_standing": int(overlap.standing(base.seen).sum()),
+                                                      "target_units": int(judging.max()) + 1}
+    return Comparison(rows, facts, judged, {size: [each.rows for each in draws] for size, draws in drawn.items()},
+                      warnings)
 
 
 def _count_choice(reader: Reader, choice: Input, budget: int | None) -> Counted:
@@ -121,10 +128,11 @@ def _require_enough(pool: Input, words: int, choices: Sequence[Input], counted: 
 
 
 def _standing(overlap: Overlap, choices: Sequence[Input], counted: Sequence[Counted],
-              drawn: Mapping[int, Drawn]) -> list[tuple[str, np.ndarray]]:
+              drawn: Mapping[int, list[Drawn]]) -> list[tuple[str, np.ndarray]]:
     """Which texts of the target stand in each choice, and in a random one. Shapes: -> bool (n,) each."""
     found = [(choice.name, overlap.standing(each.seen)) for choice, each in zip(choices, counted, strict=True)]
-    return [*found, ("random", np.logical_or.reduce([overlap.standing(each.seen) for each in drawn.values()]))]
+    return [*found, ("random", np.logical_or.reduce([overlap.standing(each.seen)
+                                                           for draws in drawn.values() for each in draws]))]
 
 
 def _judged(name: str, target: Target, standing: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
@@ -137,28 +145,32 @@ def _judged(name: str, target: Target, standing: Sequence[tuple[str, np.ndarray]
     return np.asarray(judged)
 
 
-def _rows(target: Target, judged: np.ndarray, choices: Sequence[Input], counted: Sequence[Counted], base: Counted,
-          drawn: Mapping[int, Drawn], settings: Settings) -> list[Row]:
-    alone, share = Mixture(((1.0, base.counts),)), settings.share
-    models = [("no choice", "none", 0, 0, alone)]
-    for kind, names, found in (("random", ["random"] * len(drawn), [each.counts for each in drawn.values()]),
-                               ("choice", [each.name for each in choices], [each.counts for each in counted])):
-        models += [(name, kind, counts.documents, counts.total, Mixture(((1.0 - share, base.counts), (share, counts))))
-                   for name, counts in zip(names, found, strict=True)]
-    costs = np.stack([document_costs(target, mixture, settings.order)[judged] for *_, mixture in models])
-    lengths, sizes = target.numbered.lengths[judged], target.bytes[judged]
-    judgement = Judgement(costs, lengths, sizes, settings.resamples, settings.seed)
-    random = {size: 1 + place for place, size in enumerate(drawn)}
-    best = 1 + len(drawn) + int(costs[1 + len(drawn) :].sum(axis=1).argmin())
-    return [
-        Row(name, kind, documents, words, judgement.nats_per_token(i), judgement.bits_per_byte(i),
-            judgement.difference(i, random[words]) if kind == "choice" else None,
-            judgement.difference(i, best) if i != best else None)
-        for i, (name, kind, documents, words, _) in enumerate(models)
-    ]
+def _models(target: Target, judged: np.ndarray, choices: Sequence[Input], counted: Sequence[Counted], base: Counted,
+            drawn: Mapping[int, list[Drawn]], settings: Settings) -> list[Model]:
+    """No choice, random choices of every size, and the choices."""
+    share = settings.share
+
+    def costs(some: Sequence[Counted | Drawn]) -> np.ndarray:
+        mixtures = [Mixture(((1.0 - share, base.counts), (share, each.counts))) for each in some]
+        return np.stack([document_costs(target, mixture, settings.order)[judged] for mixture in mixtures])
+
+    models = [Model("no choice", "none", 0, 0, document_costs(target, Mixture(((1.0, base.counts),)),
+                                                              settings.order)[None, judged])]
+    for size, draws in drawn.items():
+        documents = round(sum(each.counts.documents for each in draws) / len(draws))
+        models.append(Model("random", "random", documents, size, costs(draws)))
+    return models + [Model(choice.name, "choice", each.counts.documents, each.counts.total, costs([each]))
+                     for choice, each in zip(choices, counted, strict=True)]
 
 
-def _warnings(name: str, source: Input, base: Counted, largest: int, judged: np.ndarray,
+def _rows(models: Sequence[Model], target: Target, judged: np.ndarray, texts: Texts) -> list[Row]:
+    figures = zip(by_word(models, texts), by_text(models, texts), bits_per_byte(models, target.bytes[judged], texts),
+                  strict=True)
+    return [Row(model.name, model.kind, model.documents, model.tokens, *each)
+            for model, each in zip(models, figures, strict=True)]
+
+
+def _warnings(name: str, source: Input, base: Counted, largest: int, judged: np.ndarray, units: Int64s,
               overlap: Overlap) -> list[str]:
     warnings = []
     if base.counts.total < largest:
@@ -167,8 +179,9 @@ def _warnings(name: str, source: Input, base: Counted, largest: int, judged: np.
     if standing := int((overlap.standing(base.seen) & judged).sum()):
         warnings.append(f"{source.name}: {standing} of the texts of {name} stand in the source, too; they are judged "
                         "by, but a model that was trained on it knows them")
-    if judged.sum() < _FEW_TEXTS:
-        warnings.append(f"{name}: only {judged.sum()} texts judge; the intervals are rough")
+    if (count := int(units.max()) + 1) < _FEW_UNITS:
+        said = f"{count} texts" if count == judged.sum() else f"{count} units of {judged.sum()} texts"
+        warnings.append(f"{name}: only {said} judge; the intervals are rough")
     return warnings
 
 
@@ -180,5 +193,6 @@ def _facts(target: Target, judged: np.ndarray, base: Counted, settings: Settings
         "target_bytes": int(target.bytes[judged].sum()), "target_left_out": worded - int(judged.sum()),
         "target_empty": len(lengths) - worded, "source_documents": base.counts.documents,
         "source_tokens": base.counts.total, "lambda": settings.share, "order": settings.order,
+        "draws": settings.draws,
         "budget": settings.budget, "resamples": settings.resamples, "seed": settings.seed, "vocabulary": VOCABULARY,
     }

@@ -75,8 +75,8 @@ class Counted(NamedTuple):
 
 
 def count(reader: Reader, batches: Iterable[Sequence[str]], budget: int | None = None,
-          histogram: "Histogram | None" = None) -> Counted:
-    """Counts texts, at most `budget` words of them, the first ones; `histogram` takes in where the words are."""
+          histograms: "Sequence[Histogram]" = ()) -> Counted:
+    """Counts texts, at most `budget` words of them, the first ones; histograms take in where the words are."""
     counted = reader.nothing()
     for batch in batches:
         if counted.counts.total == budget:
@@ -86,7 +86,7 @@ def count(reader: Reader, batches: Iterable[Sequence[str]], budget: int | None =
             if left == 0:
                 break
             counted.add(block if left is None else block.first(left))
-            if histogram is not None:
+            for histogram in histograms:
                 histogram.add(block.numbered.lengths)
     return counted
 
@@ -96,6 +96,11 @@ class Histogram:
 
     Document i has the pseudo-random key splitmix64(seed, i); a random choice is the documents with the smallest keys.
     """
+
+    @classmethod
+    def several(cls, draws: int, seed: int) -> "list[Histogram]":
+        """Return one for each of so many random choices, which have nothing to do with those of another seed."""
+        return [cls(int(each)) for each in np.random.SeedSequence(seed).generate_state(draws, np.uint64)]
 
     def __init__(self, seed: int) -> None:
         self.seed, self.words = seed, np.zeros(1 << _BIN_BITS, dtype=np.int64)
@@ -124,46 +129,49 @@ class Drawn(NamedTuple):
     rows: Int64s
 
 
-def draw(reader: Reader, batches: Iterable[Sequence[str]], histogram: Histogram,
-         budgets: Sequence[int]) -> dict[int, Drawn]:
-    """A random choice of exactly so many words for each budget, in a second reading of the pool.
+def draw(reader: Reader, batches: Iterable[Sequence[str]], histograms: Sequence[Histogram],
+         budgets: Sequence[int]) -> dict[int, list[Drawn]]:
+    """Random choices of exactly so many words, one of each histogram for each budget, in a second reading of the pool.
 
     A smaller choice is a part of a larger one, but for the documents of one bin, which come in the order of the pool.
     """
-    wanted = {budget: _Drawing(reader.nothing(), budget, histogram.last_bin(budget)) for budget in budgets}
-    furthest = max((each.last for each in wanted.values()), default=-1)
+    wanted = {budget: [_Drawing(reader.nothing(), budget, each) for each in histograms] for budget in budgets}
+    every = [drawing for drawings in wanted.values() for drawing in drawings]
+    furthest = {each: max((drawing.last for drawing in every if drawing.histogram is each), default=-1)
+                for each in histograms}
     start = 0
     for batch in batches:
-        found = bins(histogram.seed, start, len(batch))
-        near = np.flatnonzero(found <= furthest)
+        found = {each: bins(each.seed, start, len(batch)) for each in histograms}
+        near = np.flatnonzero(np.any([found[each] <= last for each, last in furthest.items()], axis=0))
         texts = [batch[i] for i in near.tolist()]
         first = 0
         for block in reader.of([texts]):
             here = near[first : first + len(block.numbered.lengths)]
             first += len(here)
-            for each in wanted.values():
-                each.add(block, found[here], start + here, histogram)
+            for drawing in every:
+                drawing.add(block, found[drawing.histogram][here], start + here)
         start += len(batch)
-    return {budget: each.finished() for budget, each in wanted.items()}
+    return {budget: [drawing.finished() for drawing in drawings] for budget, drawings in wanted.items()}
 
 
 class _Drawing:
-    """One random choice in the making."""
+    """One random choice in the making. last : the bin in which it ends"""
 
-    def __init__(self, nothing: Counted, budget: int, last: int) -> None:
-        self.budget, self.last, self._counted = budget, last, nothing
+    def __init__(self, nothing: Counted, budget: int, histogram: Histogram) -> None:
+        self.histogram, self.last = histogram, histogram.last_bin(budget)
+        self._left = budget - int(histogram.words[: self.last].sum())  # of its last bin
+        self._counted = nothing
         self._rows: list[Int64s] = []
-        self._spent = 0
 
-    def add(self, texts: Block, found: Int64s, rows: Int64s, histogram: Histogram) -> None:
+    def add(self, texts: Block, found: Int64s, rows: Int64s) -> None:
         """Takes what it wants of some texts: all before its last bin, of that one what still fits, the last one cut."""
-        whole = found < self.last
-        self._take(texts.only(whole), rows[whole])
-        of_last = texts.only(found == self.last)
-        left = self.budget - int(histogram.words[: self.last].sum()) - self._spent
-        part = of_last.first(left)
-        self._spent += len(part.numbered.words)
-        self._take(part, rows[found == self.last][: len(part.numbered.lengths)])
+        whole, last = found < self.last, found == self.last
+        if whole.any():
+            self._take(texts.only(whole), rows[whole])
+        if self._left and last.any():
+            part = texts.only(last).first(self._left)
+            self._left -= len(part.numbered.words)
+            self._take(part, rows[last][: len(part.numbered.lengths)])
 
     def _take(self, texts: Block, rows: Int64s) -> None:
         if len(texts.numbered.words):
