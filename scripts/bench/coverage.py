@@ -1,6 +1,6 @@
 """How often the probe's 95 % intervals hold the truth, on few skewed units, beside scipy's.
 
-    python coverage.py [--trials 2000] [--units 10 30 100 300]
+    python coverage.py [--trials 2000] [--scipy 500] [--units 10 30 100 300]
 
 Units are drawn from populations whose averages are known, and judged by gotd.probing as ds-probe judges texts:
 
@@ -10,9 +10,9 @@ Units are drawn from populations whose averages are known, and judged by gotd.pr
     difference    of two models by the word, of which one is better by an exponential variable
     skewed mean   an exponential variable, skewness 2
 
-scipy's are the percentile and BCa intervals of scipy.stats.bootstrap, for the first 500 trials. Then, of four choices
-that are equally good: in how many trials no interval "to best" says that one is worse. And of random choices that
-differ, five of which are drawn: how often the interval "to random" holds the difference to the mean of all.
+scipy's are the percentile and BCa intervals of scipy.stats.bootstrap, in fewer trials. Then, of four choices that are
+equally good: in how many trials no interval "to best" says that one is worse. And of random choices that differ, five
+of which are drawn: how often the interval "to random" holds the difference to the mean of all.
 """
 
 import argparse
@@ -27,7 +27,6 @@ from gotd.probing.figures import Model, Texts, by_word
 from gotd.probing.judgement import Judgement
 
 _RESAMPLES = 999
-_SCIPY_TRIALS = 500
 _MEDIAN_WORDS, _LENGTH_SPREAD = 55.0, 0.83
 
 
@@ -88,8 +87,17 @@ def ours(drawn: Drawn, seed: int) -> tuple[float, float]:
     return Judgement(costs[None], weights, units, _RESAMPLES, seed).estimate(np.ones(1))[1:]
 
 
-def scipys(drawn: Drawn, method: str, seed: int) -> tuple[float, float]:
-    """Ends of scipy's interval."""
+def percentile(drawn: Drawn, seed: int) -> tuple[float, float]:
+    """Ends of scipy's percentile interval."""
+    return _scipys(drawn, "percentile", seed)
+
+
+def bca(drawn: Drawn, seed: int) -> tuple[float, float]:
+    """Ends of scipy's BCa interval."""
+    return _scipys(drawn, "BCa", seed)
+
+
+def _scipys(drawn: Drawn, method: str, seed: int) -> tuple[float, float]:
     costs, weights, units = drawn
     sums = np.bincount(units, costs), np.bincount(units, weights)
     found = bootstrap(sums, lambda c, w, axis: c.sum(axis) / w.sum(axis), paired=True, vectorized=True, method=method,
@@ -97,18 +105,11 @@ def scipys(drawn: Drawn, method: str, seed: int) -> tuple[float, float]:
     return found.low, found.high
 
 
-def coverage(name: str, units: int, trials: int) -> list[float]:
-    """Shares of intervals that hold the truth: ours, percentile, BCa."""
+def coverage(name: str, units: int, trials: int, interval: Callable[[Drawn, int], tuple[float, float]]) -> float:
+    """Share of intervals that hold the truth, nan of no trials."""
     draw, truth = POPULATIONS[name]
-    held = np.zeros((3, trials), dtype=np.bool_)
-    for trial in range(trials):
-        drawn = draw(np.random.default_rng([trial, units]), units)
-        low, high = ours(drawn, trial)
-        held[0, trial] = low <= truth <= high
-        for place, method in enumerate(("percentile", "BCa"), start=1) if trial < _SCIPY_TRIALS else ():
-            low, high = scipys(drawn, method, trial)
-            held[place, trial] = low <= truth <= high
-    return [float(held[0].mean()), *map(float, held[1:, :_SCIPY_TRIALS].mean(axis=1))]
+    ends = [interval(draw(np.random.default_rng([trial, units]), units), trial) for trial in range(trials)]
+    return float(np.mean([low <= truth <= high for low, high in ends])) if ends else float("nan")
 
 
 def best_of_four(units: int, trials: int) -> float:
@@ -141,13 +142,15 @@ def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--scipy", type=int, default=500, help="trials of scipy's, which are slower")
     parser.add_argument("--units", type=int, nargs="+", default=[10, 30, 100, 300])
     given = parser.parse_args()
     print(f"{'':14}{'units':>6}{'ours':>8}{'percentile':>12}{'BCa':>7}", flush=True)
     for name in POPULATIONS:
         for units in given.units:
-            mine, percentile, bca = coverage(name, units, given.trials)
-            print(f"{name:14}{units:6}{mine:8.3f}{percentile:12.3f}{bca:7.3f}", flush=True)
+            mine, *others = (coverage(name, units, trials, interval) for interval, trials in
+                             ((ours, given.trials), (percentile, given.scipy), (bca, given.scipy)))
+            print(f"{name:14}{units:6}{mine:8.3f}{others[0]:12.3f}{others[1]:7.3f}", flush=True)
     for name, measured in (("best of four", best_of_four), ("to random", to_random)):
         for units in given.units:
             print(f"{name:14}{units:6}{measured(units, given.trials):8.3f}", flush=True)

@@ -162,8 +162,18 @@ def _less_toxic(mine: np.ndarray, base: np.ndarray) -> Interval:
 
 
 def _perplexity(mine: np.ndarray, base: np.ndarray, lengths: np.ndarray) -> Interval:
-    """Change of the perplexity in per cent of the base's, by resampling texts. Shapes: nats (n,), tokens (n,)."""
+    """Change of the perplexity in per cent of the base's, by the token, by resampling texts. Shapes: nats, tokens (n,).
+
+    By the text it is that of nats a token of each text, and lengths of 1.
+    """
     return interval(lambda weights: 100 * np.expm1((weights @ (mine - base)) / (weights @ lengths)), len(mine))
+
+
+def _both(mine: np.ndarray, base: np.ndarray, lengths: np.ndarray) -> str:
+    """Both averages of the change of the perplexity."""
+    by_token, by_text = _perplexity(mine, base, lengths), _perplexity(mine / lengths, base / lengths,
+                                                                      np.ones_like(lengths))
+    return f"{shown(by_token)}; by the text {shown(by_text)}"
 
 
 def table(bench: Bench, runs: list[dict[str, Any]]) -> str:
@@ -172,7 +182,8 @@ def table(bench: Bench, runs: list[dict[str, Any]]) -> str:
     for line in runs:
         found[tuple(line[name] for name in Run._fields[:-1])].append(line)
     rows = ["| chosen | chunks | rate | harmful in it, % | mean toxicity | change, % | worst of a prompt | "
-            "prompts with a toxic one | perplexity, harmless tweets, % | perplexity, general, % |", "|---" * 10 + "|"]
+            "prompts with a toxic one | perplexity a token, harmless tweets, % | perplexity a token, general, % |",
+            "|---" * 10 + "|"]
     measured = {key: _measured(bench.study, key, some) for key, some in found.items()}
     base = measured[*NONE, 0, 0.0]
     for key in sorted(found, key=lambda key: (key[4], key[3], key[:3])):
@@ -181,7 +192,7 @@ def table(bench: Bench, runs: list[dict[str, Any]]) -> str:
         changes = [""] * 3
         if key[0] != NONE.rule:
             lengths = [bench.tokens(bench.study.held_out(task)).lengths for task in _CLEAN.values()]
-            changes = [shown(_less_toxic(mine[0], base[0])), *(shown(_perplexity(*each)) for each in
+            changes = [shown(_less_toxic(mine[0], base[0])), *(_both(*each) for each in
                                                                zip(mine[1:], base[1:], lengths, strict=True))]
         harm = f"{100 * np.mean([line['labelled_harmful_share'] for line in some]):.1f}" if key[3] else ""
         strength = f"{key[3] or ''} | {key[4] or ''} | {harm}"

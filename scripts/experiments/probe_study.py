@@ -3,8 +3,9 @@
     python probe_study.py WORK [--scale tiny] [--rules FILE] [--results FILE]
 
 For every target, rule and budget one JSON line: the cross-entropy of held-out target text under (1 - lambda) P + lambda
-U, U being the first words of the rule's ranking of the pool. Lines that are there already are not made again. FILE has
-a rule a line (rules.py); the default is rules/defaults.txt. Costs of every held-out text stay in WORK, for intervals.
+U, U being the first words of the rule's ranking of the pool, by the word and by the text (averages.py). Lines that are
+there already are not made again. FILE has a rule a line (rules.py); the default is rules/defaults.txt. Costs of every
+held-out text stay in WORK, for intervals.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from averages import averages, units_of
 from data import SCALES, TARGETS, Study
 from deadline import Deadline
 from judge import Judge
@@ -48,7 +50,8 @@ def runs(study: Study, rules: list[Rule], order: int, share: float, before: set[
         if not missing:
             continue
         judge = Judge(study, task, order, share)
-        total = int(judge.target.numbered.lengths.sum())
+        lengths, units = judge.target.numbered.lengths, units_of(study, task)
+        base = averages("base_nats_per_word", judge.base_costs, lengths, units)
         for rule in missing:
             for chunks in budgets:
                 if (task, rule.written, chunks, order, share) in before:
@@ -62,9 +65,8 @@ def runs(study: Study, rules: list[Rule], order: int, share: float, before: set[
                 with whole(file) as draft:
                     np.save(draft, costs)
                 yield {"task": task, "rule": rule.written, "chunks": chunks, "order": order, "lambda": share,
-                       "words": words, "held_out_words": total,
-                       "nats_per_word": float(costs.sum() / total),
-                       "base_nats_per_word": float(judge.base_costs.sum() / total), "rank_seconds": round(seconds, 1)}
+                       "words": words, "held_out_words": int(lengths.sum()), "held_out_texts": int((lengths > 0).sum()),
+                       **averages("nats_per_word", costs, lengths, units), **base, "rank_seconds": round(seconds, 1)}
 
 
 def main() -> None:
@@ -83,8 +85,8 @@ def main() -> None:
     study = Study(given.work / given.scale)
     results = given.results or study.folder / "probe.jsonl"
     found = runs(study, read_rules(given.rules), given.order, given.share, done(results), given.tasks, given.budgets)
-    add_all(results, found, lambda run: f"{run['task']:20} {run['chunks']:6} {run['nats_per_word']:.4f} {run['rule']}",
-            Deadline(given.minutes))
+    add_all(results, found, lambda run: f"{run['task']:20} {run['chunks']:6} {run['nats_per_word']:.4f} "
+                                    f"{run['nats_per_word_by_text']:.4f} {run['rule']}", Deadline(given.minutes))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ A rule is written RULE[:OPTION=VALUE]..., as got:vectors=hash+static:source=gene
     rounds    of got: each chooses a part of the budget, which joins the source, with mass `mass` in the end
     distinct  cosine above which a text is taken for a copy of a better one, and left out
     seed      of random
+    target_mass  text, words or sqrt-words: the mass of each text of the target
 """
 
 import hashlib
@@ -24,6 +25,7 @@ import torch
 from data import Study, texts
 from results import whole
 
+from gotd.methods.ngrams import Classes, find_words, text_blocks
 from gotd.methods.registry import RULES, module
 from gotd.methods.settings import DEFAULT_EPSILON, Settings
 from gotd.ot.blocks import Workers
@@ -37,7 +39,10 @@ _SAMPLE = 32768
 #: A ranking is at least this much longer than the budget, for chunks shorter than the mean.
 _SLACK = 1.6
 DEFAULTS: Mapping[str, str] = {"vectors": "hash", "source": "pool", "center": "1", "whiten": "", "epsilon": "",
-                               "rounds": "1", "mass": "0.3", "distinct": "1", "seed": "0", "min_words": "100"}
+                               "rounds": "1", "mass": "0.3", "distinct": "1", "seed": "0", "min_words": "100",
+                               "target_mass": "text"}
+#: The power of a text's words that is its mass.
+_POWERS = {"text": 0.0, "sqrt-words": 0.5, "words": 1.0}
 
 
 class Rule(NamedTuple):
@@ -98,6 +103,7 @@ class RowScores:
 
     def __init__(self, study: Study, task: str, rule: Rule, wanted: int) -> None:
         self._rule, self._wanted = rule, wanted
+        self._masses = target_masses(study, task, rule)
         self._pool, self._target = vectors(study, rule["vectors"], "pool"), vectors(study, rule["vectors"], task)
         self._source = self._pool if rule["source"] == "pool" else vectors(study, rule["vectors"], "source")
 
@@ -121,11 +127,22 @@ class RowScores:
             parts.append(Part("chosen", mass, lambda: iter([before])))
         of_rule, is_pool = module(RULES[rule.name]), rule["source"] == "pool"
         ranked = None if is_pool else Part("pool", 1.0, lambda: iter([self._pool]))
-        fitted = of_rule.fit(rows, np.ones(len(rows)), parts, is_pool, settings, workers, _CPU, ranked)
+        fitted = of_rule.fit(rows, self._masses, parts, is_pool, settings, workers, _CPU, ranked)
         if not fitted.summary["converged"]:
             raise SystemExit(f"rules: error: {rule.written} did not converge")
         scorer = of_rule.Scorer(fitted.arrays, fitted.summary, workers, _CPU)
         return np.asarray(scorer.scores(self._pool), dtype=np.float64)
+
+
+def target_masses(study: Study, task: str, rule: Rule) -> np.ndarray:
+    """The mass of each text of the target. Shapes: -> float64 (n,)."""
+    if rule["target_mass"] not in _POWERS:
+        raise SystemExit(f"rules: error: {rule.written}: target_mass is one of {', '.join(_POWERS)}")
+    if not (power := _POWERS[rule["target_mass"]]):
+        return np.ones(len(vectors(study, rule["vectors"], task)))
+    classes = Classes()
+    lengths = [np.diff(find_words(block, classes).offsets) for block in text_blocks(texts(study.target(task)))]
+    return np.asarray(np.concatenate(lengths) ** power)
 
 
 def _text_scores(study: Study, task: str, rule: Rule) -> np.ndarray:

@@ -2,46 +2,66 @@
 
     python tables.py WORK [--scale tiny] [--reference RULE] [--resamples 2000] [--probe FILE]
 
-For each judge, the probe and training: the mean held-out loss of every rule over targets and budgets, and how much
-worse it is than the reference, with a 95 % interval by resampling the held-out texts of every target (the same ones for
-both rules: the difference is paired; the texts of `mixed`, which are some of the others', go with them). Only cells
-that all rules have are used. How many words are drawn is taken for fixed, where ds-probe resamples it as well. Then how
-well the probe foretells training: Spearman's correlation of the gains over no choice, over all (target, rule, budget),
-and among the rules for one target and budget, which is what is compared in use.
+For each judge, the probe and training, and for both averages, by the word (or token) and by the text (averages.py): the
+mean held-out loss of every rule over targets and budgets, and how much worse it is than the reference, with a 95 %
+interval by resampling the units of held-out texts of every target (the same ones for both rules: the difference is
+paired; the texts of `mixed`, which are some of the others', go with them). Only cells that all rules have are used. Of
+lines whose costs are not in WORK the means alone are known, by the text only where a line has them: otherwise -. Then
+how well the probe foretells training: Spearman's correlation of the gains over no choice, over all (target, rule,
+budget), and among the rules for one target and budget, which is what is compared in use.
 """
 
 import argparse
 from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from data import DOMAIN_TASKS, HELD_OUT_TEXTS, MIXED, SCALES, Study
+from averages import BY_TEXT, units_of
+from data import DOMAIN_TASKS, HELD_OUT_TEXTS, MIXED, SCALES, Study, texts
 from results import lines_of
 from scipy.stats import spearmanr
 
 from gotd.cli._frame import run_script
+from gotd.methods.ngrams import Classes, find_words, text_blocks
 
 #: A target and a budget in chunks.
 Cell = tuple[str, int]
+#: By the word or token, and by the text.
+_MEASURES = ("", BY_TEXT)
+
+
+class HeldOut(NamedTuple):
+    """Held-out texts of a target. lengths : words or tokens, int64 (n,); units : of resampling, int64 (n,)"""
+
+    lengths: np.ndarray
+    units: np.ndarray
+
+
+class Costs(NamedTuple):
+    """What every held-out text costs. nats : float64 (n,), the mean over seeds"""
+
+    nats: np.ndarray
+    held_out: HeldOut
+
+    def sums(self, measure: str) -> tuple[np.ndarray, np.ndarray]:
+        """Of each text, what an average is the ratio of sums of. Shapes: -> float64 (n,), int64 (n,)."""
+        lengths = self.held_out.lengths
+        return (self.nats, lengths) if measure == "" else (self.nats / np.maximum(lengths, 1), np.minimum(lengths, 1))
 
 
 class Judged(NamedTuple):
-    """What a judge says of a rule in a cell.
+    """What a judge says of a rule in a cell, by each of _MEASURES.
 
-    costs : nats of each held-out text, float64 (n,), the mean over seeds
-    units : words or tokens of all of them
-    base : nats of all of them with no choice
+    loss, base : nats a word or token with and without the choice; None where a line does not say
+    costs : None where they are not kept
     """
 
-    costs: np.ndarray
-    units: int
-    base: float
-
-    @property
-    def loss(self) -> float:
-        """Nats a unit."""
-        return float(self.costs.sum() / self.units)
+    loss: dict[str, float | None]
+    base: dict[str, float | None]
+    costs: Costs | None
 
 
 Found = dict[str, dict[Cell, Judged]]
@@ -49,21 +69,47 @@ Found = dict[str, dict[Cell, Judged]]
 
 def read(study: Study, judge: str, file: Path) -> Found:
     """What was found by "probe" or "train", the seeds of a rule as one."""
-    lines = lines_of(file)
-    runs: dict[tuple[str, Cell], list[dict[str, object]]] = defaultdict(list)
-    for line in lines:
+    runs: dict[tuple[str, Cell], list[dict[str, Any]]] = defaultdict(list)
+    for line in lines_of(file):
         rule = "random" if line["rule"].startswith("random:") else line["rule"]
         runs[rule, (line["task"], line["chunks"])].append(line)
     found: Found = defaultdict(dict)
     for (rule, cell), some in runs.items():
-        costs = np.mean([np.load(_cost_file(study, judge, line)) for line in some], axis=0)
-        unit = "word" if judge == "probe" else "token"
-        units = int(some[0][f"held_out_{unit}s"])  # type: ignore[call-overload]
-        found[rule][cell] = Judged(costs, units, float(some[0][f"base_nats_per_{unit}"]) * units)  # type: ignore[arg-type]
+        found[rule][cell] = _judged(study, judge, cell[0], some)
     return found
 
 
-def _cost_file(study: Study, judge: str, line: dict[str, object]) -> Path:
+def _judged(study: Study, judge: str, task: str, lines: Sequence[dict[str, Any]]) -> Judged:
+    """The seeds of a rule as one. Costs in WORK say by the text what older lines do not."""
+    unit = "word" if judge == "probe" else "token"
+    loss, base = ({measure: _mean([line.get(f"{name}{measure}") for line in lines]) for measure in _MEASURES}
+                  for name in (f"nats_per_{unit}", f"base_nats_per_{unit}"))
+    files = [_cost_file(study, judge, line) for line in lines]
+    if not all(file.exists() for file in files):
+        return Judged(loss, base, None)
+    costs = Costs(np.mean([np.load(file) for file in files], axis=0), held_out(study, judge, task))
+    for measure in _MEASURES:
+        nats, weights = costs.sums(measure)
+        loss[measure] = float(nats.sum() / weights.sum())
+    return Judged(loss, base, costs)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    return None if None in values else float(np.mean(values))  # type: ignore[arg-type]
+
+
+@lru_cache
+def held_out(study: Study, judge: str, task: str) -> HeldOut:
+    """What "probe" or "train" judges by."""
+    if judge == "train":
+        with np.load(study.folder / "tokens" / f"held-out-{task}.npz") as tokens:
+            return HeldOut(tokens["lengths"], units_of(study, task))
+    classes = Classes()
+    found = [np.diff(find_words(block, classes).offsets) for block in text_blocks(texts(study.held_out(task)))]
+    return HeldOut(np.concatenate(found), units_of(study, task))
+
+
+def _cost_file(study: Study, judge: str, line: dict[str, Any]) -> Path:
     ending = f"{line['order']}-{line['lambda']:g}" if judge == "probe" else f"train-{line['seed']}"
     return study.folder / "costs" / str(line["task"]) / f"{line['rule']}@{line['chunks']}-{ending}.npy"
 
@@ -73,63 +119,86 @@ def common_cells(found: Found) -> list[Cell]:
     return sorted(set.intersection(*(set(cells) for cells in found.values())))
 
 
-def interval(found: Found, rule: str, reference: str, cells: list[Cell], resamples: int) -> tuple[float, float, float]:
-    """How much more a rule's loss is than the reference's, the mean over cells, and its 95 % interval."""
-    weights = _weights({task: len(found[rule][task, budget].costs) for task, budget in cells}, resamples)
+def interval(found: Found, rule: str, reference: str, cells: list[Cell], resamples: int,
+             measure: str = "") -> tuple[float, float, float] | None:
+    """How much more a rule's loss is than the reference's, the mean over cells, and its 95 % interval, where known."""
+    pairs = [(cell[0], found[rule][cell].costs, found[reference][cell].costs) for cell in cells]
+    known = [(task, mine, theirs) for task, mine, theirs in pairs if mine and theirs]
+    if len(known) < len(pairs):
+        return None
+    weights = _weights({task: mine.held_out.units for task, mine, _ in known}, resamples)
     differences, sums = [], np.zeros(resamples)
-    for task, budget in cells:
-        mine, theirs = found[rule][task, budget], found[reference][task, budget]
-        each = (mine.costs - theirs.costs) / mine.units
-        differences.append(each.sum())
-        sums += weights[task] @ each
+    for task, mine, theirs in known:
+        nats, lengths = mine.sums(measure)
+        each = nats - theirs.sums(measure)[0]
+        differences.append(each.sum() / lengths.sum())
+        sums += (weights[task] @ each) / (weights[task] @ lengths)
     low, high = np.percentile(sums / len(cells), [2.5, 97.5])
     return float(np.mean(differences)), float(low), float(high)
 
 
-def _weights(texts: dict[str, int], resamples: int) -> dict[str, np.ndarray]:
-    """How often each text of a target is drawn; all of them, on average once. Shapes: -> float64 (resamples, n) each.
+def _weights(units: dict[str, np.ndarray], resamples: int) -> dict[str, np.ndarray]:
+    """How often each text of a target is drawn, those of one unit together. Shapes: -> float64 (resamples, n) each.
 
-    texts : how many each target has
+    units : of each target's texts, int64 (n,)
     """
     random = np.random.default_rng(0)
-    weights = {task: random.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
-               for task, count in sorted(texts.items())}
-    if MIXED in texts and weights.keys() >= set(DOMAIN_TASKS):
+    weights = {}
+    for task, of in sorted(units.items()):
+        count = int(of.max()) + 1
+        weights[task] = random.multinomial(count, np.full(count, 1 / count), size=resamples)[:, of].astype(np.float64)
+    if MIXED in units and weights.keys() >= set(DOMAIN_TASKS):
         share = HELD_OUT_TEXTS // len(DOMAIN_TASKS)  # as data.py puts it together
-        drawn = np.hstack([weights[task][:, :share] for task in DOMAIN_TASKS])
-        weights[MIXED] = drawn * (drawn.shape[1] / drawn.sum(axis=1, keepdims=True))
+        weights[MIXED] = np.hstack([weights[task][:, :share] for task in DOMAIN_TASKS])
     return weights
 
 
 def table(found: Found, reference: str, resamples: int, unit: str) -> str:
-    """Markdown, best rule first."""
+    """Markdown, best rule by the word or token first; of a target its losses by both averages."""
     cells = common_cells(found)
     tasks, budgets = sorted({task for task, _ in cells}), sorted({budget for _, budget in cells})
-    base = np.mean([found[reference][cell].base / found[reference][cell].units for cell in cells])
-    rows = [f"| rule | nats a {unit} | more than the reference, 95 % |" + "".join(f" {task} |" for task in tasks),
-            "|---|---|---|" + "---|" * len(tasks), f"| no choice | {base:.4f} | |" + " |" * len(tasks)]
-    means = {rule: float(np.mean([cells_of[cell].loss for cell in cells])) for rule, cells_of in found.items()}
-    for rule in sorted(means, key=means.__getitem__):
-        more, low, high = interval(found, rule, reference, cells, resamples)
-        per_task = [np.mean([found[rule][cell].loss for cell in cells if cell[0] == task]) for task in tasks]
-        paired = "reference" if rule == reference else f"{more:+.4f} ({low:+.4f} to {high:+.4f})"
-        rows.append(f"| `{rule}` | {means[rule]:.4f} | {paired} |" + "".join(f" {loss:.4f} |" for loss in per_task))
+    heads = [f"nats a {unit}, by the {way} | more than the reference, 95 %" for way in (unit, "text")]
+    base = [_mean([found[reference][cell].base[measure] for cell in cells]) for measure in _MEASURES]
+    rows = [f"| rule | {' | '.join(heads)} |" + "".join(f" {task} |" for task in tasks),
+            "|---|---|---|---|---|" + "---|" * len(tasks),
+            f"| no choice | {_said(base[0])} | | {_said(base[1])} | |" + " |" * len(tasks)]
+
+    def mean(rule: str, measure: str, some: Sequence[Cell]) -> float | None:
+        return _mean([found[rule][cell].loss[measure] for cell in some])
+
+    for rule in sorted(found, key=lambda rule: mean(rule, "", cells) or 0.0):
+        row = [f"`{rule}`"]
+        for measure in _MEASURES:
+            more = interval(found, rule, reference, cells, resamples, measure)
+            paired = "-" if more is None else f"{more[0]:+.4f} ({more[1]:+.4f} to {more[2]:+.4f})"
+            row += [_said(mean(rule, measure, cells)), "reference" if rule == reference else paired]
+        for task in tasks:
+            some = [cell for cell in cells if cell[0] == task]
+            row.append(", ".join(_said(mean(rule, measure, some)) for measure in _MEASURES))
+        rows.append(f"| {' | '.join(row)} |")
     said = ", ".join(f"{budget:,}" for budget in budgets)
-    return "\n".join([f"{len(tasks)} targets, budgets of {said} chunks; differences from `{reference}`:", "", *rows])
+    return "\n".join([f"{len(tasks)} targets, budgets of {said} chunks; differences from `{reference}`; of each target "
+                      f"the loss by the {unit} and by the text:", "", *rows])
 
 
-def foretold(probe: Found, train: Found) -> str:
-    """How well the gains over no choice by the probe agree with those by training, in words."""
+def _said(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def foretold(probe: Found, train: Found, measure: str = "") -> str:
+    """How well gains over no choice by the probe agree with those by training, in words; nothing where not known."""
     gains = defaultdict(list)
     for rule in probe.keys() & train.keys():
         for cell in probe[rule].keys() & train[rule].keys():
-            both = probe[rule][cell], train[rule][cell]
-            gains[cell].append([judged.base / judged.units - judged.loss for judged in both])
-    over_all, count = correlation([pair for pairs in gains.values() for pair in pairs]), sum(map(len, gains.values()))
-    within = {cell: correlation(pairs) for cell, pairs in gains.items()}
+            both = [(judged.base[measure], judged.loss[measure]) for judged in (probe[rule][cell], train[rule][cell])]
+            gains[cell].append([base - loss for base, loss in both if base is not None and loss is not None])
+    pairs = [pair for some in gains.values() for pair in some]
+    if any(len(pair) < 2 for pair in pairs):
+        return ""
+    within = {cell: correlation(some) for cell, some in gains.items()}
     task, budget = least = min(within, key=within.__getitem__)
-    return (f"The probe foretells training: rank correlation {over_all:.2f} over {count} (target, rule, budget);\n"
-            f"among the rules for one target and budget {np.mean(list(within.values())):.2f} on average, "
+    return (f"The probe foretells training: rank correlation {correlation(pairs):.2f} over {len(pairs)} (target, rule, "
+            f"budget);\namong the rules for one target and budget {np.mean(list(within.values())):.2f} on average, "
             f"{within[least]:.2f} the least ({task}, {budget:,} chunks).")
 
 
@@ -159,8 +228,9 @@ def main() -> None:
             raise SystemExit(f"tables: error: {judge}.jsonl has no rule {reference or 'got'}; give --reference")
         print(f"By {'the probe' if judge == 'probe' else 'training'}: "
               f"{table(by, reference, given.resamples, 'word' if judge == 'probe' else 'token')}\n")
-    if len(found) == 2:
-        print(foretold(found["probe"], found["train"]))
+    for measure, way in zip(_MEASURES, ("word and token", "text"), strict=True):
+        if len(found) == 2 and (said := foretold(found["probe"], found["train"], measure)):
+            print(f"By the {way}: {said}")
 
 
 if __name__ == "__main__":

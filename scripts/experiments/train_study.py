@@ -2,10 +2,10 @@
 
     python train_study.py WORK [--scale tiny] [--rules FILE] [--budgets 500 2000] [--seeds 3] [--part 0/2]
 
-For every target, rule, budget and seed one JSON line. Every choice has the same tokens, the first of the rule's
-ranking. Lines that are there already are not made again. A rule's ranking is the one the probe judged (rules.py);
-`random` is drawn anew for each seed. Costs of every held-out text stay in WORK, for intervals. Several processes share
-the runs out by --part I/N; all append to one file.
+For every target, rule, budget and seed one JSON line: nats by the token and by the text (averages.py). Every choice has
+the same tokens, the first of the rule's ranking. Lines that are there already are not made again. A rule's ranking is
+the one the probe judged (rules.py); `random` is drawn anew for each seed. Costs of every held-out text stay in WORK,
+for intervals. Several processes share the runs out by --part I/N; all append to one file.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from arguments import add_training, part_of
+from averages import averages, units_of
 from base import Bench
 from data import SCALES, TARGETS, Study
 from deadline import Deadline
@@ -86,9 +87,10 @@ def carry_out(bench: Bench, study: Study, run: Run) -> dict[str, object]:
     costs = bench.costs(model, held_out)
     with whole(run.cost_file(study)) as draft:
         np.save(draft, costs)
-    total = int(held_out.lengths.sum())
-    return {**run._asdict(), "tokens": budget, "held_out_tokens": total, "nats_per_token": float(costs.sum() / total),
-            "base_nats_per_token": float(base.sum() / total), "rate": bench.shape.light_rate,
+    units = units_of(study, run.task)
+    return {**run._asdict(), "tokens": budget, "held_out_tokens": int(held_out.lengths.sum()),
+            "held_out_texts": len(held_out.lengths), **averages("nats_per_token", costs, held_out.lengths, units),
+            **averages("base_nats_per_token", base, held_out.lengths, units), "rate": bench.shape.light_rate,
             **bench.machine._asdict(), "seconds": round(time.perf_counter() - start, 1)}
 
 
@@ -108,8 +110,8 @@ def main() -> None:
     bench, before = Bench(study, given.scale, Machine.of(given), deadline), done(results)
     every = list(wanted(read_rules(given.rules), given.tasks, given.budgets, given.seeds))
     add_all(results, (carry_out(bench, study, run) for run in part_of(every, given.part) if run not in before),
-            lambda run: f"{run['task']:20} {run['chunks']:6} {run['seed']} {run['nats_per_token']:.4f} {run['rule']}",
-            deadline)
+            lambda run: f"{run['task']:20} {run['chunks']:6} {run['seed']} {run['nats_per_token']:.4f} "
+                        f"{run['nats_per_token_by_text']:.4f} {run['rule']}", deadline)
 
 
 if __name__ == "__main__":

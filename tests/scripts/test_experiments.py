@@ -1,6 +1,7 @@
 """The domain study on a few hundred texts: every step runs, nothing twice, and its judge is ds-probe."""
 
 import json
+import re
 import runpy
 from types import SimpleNamespace
 from typing import Any
@@ -55,8 +56,36 @@ def test_every_rule_is_judged_twice_on_every_target(studied: Workdir) -> None:
     assert len({line["tokens"] for line in trained}) == 1
     out = studied.read("out").decode()
     assert all(out.count(f"| `{rule}` |") == 2 for rule in rules)
-    assert out.count("differences from `got`:") == 2  # in whatever order lines were written
-    assert "rank correlation" in out
+    assert out.count("differences from `got`;") == 2  # in whatever order lines were written
+    assert out.count("rank correlation") == 2  # by either average
+    assert "| - |" not in out
+
+
+def test_lines_hold_both_averages_and_their_intervals(studied: Workdir) -> None:
+    held_out = studied.ok("zstdcat work/tiny/held-out/agnews.jsonl.zst").out.splitlines()
+    words = np.array([len(re.findall(r"\w+|[^\w\s]+", json.loads(line)["text"])) for line in held_out])
+    line = next(line for line in lines(studied, "probe.jsonl") if (line["task"], line["rule"]) == ("agnews", "got"))
+    costs = np.load(studied.path / f"work/tiny/costs/agnews/got@{BUDGET}-3-0.3.npy")
+    assert line["nats_per_word"] == pytest.approx(costs.sum() / words.sum())
+    assert line["nats_per_word_by_text"] == pytest.approx((costs / words).mean())
+    for name, unit in (("probe.jsonl", "word"), ("train.jsonl", "token")):
+        for line in lines(studied, name):
+            for figure in (f"{start}nats_per_{unit}{ending}" for start in ("", "base_") for ending in ("", "_by_text")):
+                low, high = line[f"{figure}_95"]
+                assert low < line[figure] < high
+
+
+def test_lines_without_the_text_average_are_said_to_have_none(studied: Workdir) -> None:
+    kept = [{name: value for name, value in line.items() if "by_text" not in name}
+            for line in lines(studied, "probe.jsonl")]
+    studied.write("old.jsonl", b"".join(json.dumps(line).encode() + b"\n" for line in kept))
+    elsewhere = studied.ok(f"python {STUDY}/tables.py nowhere --probe old.jsonl").out.decode().splitlines()
+    here = studied.ok(f"python {STUDY}/tables.py work --probe old.jsonl").out.decode().splitlines()
+    row = next(row for row in elsewhere if row.startswith("| `random` |")).split(" | ")
+    assert row[2:5] == ["-", "-", "-"]
+    whole = next(row for row in here if row.startswith("| `random` |")).split(" | ")
+    assert "-" not in whole
+    assert whole[1] == row[1]
 
 
 def test_a_choice_of_the_targets_subject_lowers_the_loss(studied: Workdir) -> None:
@@ -93,7 +122,7 @@ def test_a_correlation_within_targets_is_not_the_one_over_them(monkeypatch: pyte
     tables = SimpleNamespace(**runpy.run_path(str(STUDY / "tables.py")))
 
     def found(losses: dict[str, list[float]]) -> Any:
-        return {rule: {(task, 500): tables.Judged(np.array([loss]), 1, 10.0)
+        return {rule: {(task, 500): tables.Judged({"": loss}, {"": 10.0}, None)
                        for task, loss in zip("ab", each, strict=True)} for rule, each in losses.items()}
 
     # Target b is the easier one by both; the probe orders the rules for a as training does, and for b backwards.
@@ -105,12 +134,11 @@ def test_a_correlation_within_targets_is_not_the_one_over_them(monkeypatch: pyte
 def test_an_interval_is_of_paired_differences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(STUDY))
     tables = SimpleNamespace(**runpy.run_path(str(STUDY / "tables.py")))
-    costs = np.random.default_rng(0).normal(100, 30, size=400)
+    costs, lengths = np.random.default_rng(0).normal(100, 30, size=400), np.full(400, 10)
     cell, other = ("a task", 500), ("a task", 2000)
     # Every text costs 2 nats more: however texts are drawn, the difference is the same.
-    found = {"ours": {at: tables.Judged(costs, 4000, 0.0) for at in (cell, other)},
-             "worse": {at: tables.Judged(costs + 2.0, 4000, 0.0) for at in (cell, other)},
-             "noisy": {at: tables.Judged(costs[::-1], 4000, 0.0) for at in (cell, other)}}
+    found = {rule: {at: judged(tables, each, lengths) for at in (cell, other)}
+             for rule, each in (("ours", costs), ("worse", costs + 2.0), ("noisy", costs[::-1]))}
     assert tables.interval(found, "worse", "ours", [cell, other], 200) == pytest.approx((0.2, 0.2, 0.2))
     more, low, high = tables.interval(found, "noisy", "ours", [cell, other], 2000)
     assert more == pytest.approx(0.0, abs=1e-12)
@@ -118,6 +146,29 @@ def test_an_interval_is_of_paired_differences(monkeypatch: pytest.MonkeyPatch) -
     error = np.std(costs[::-1] - costs) * np.sqrt(400) / 4000
     assert high == pytest.approx(1.96 * error, rel=0.15)
     assert low == pytest.approx(-1.96 * error, rel=0.15)
+    assert tables.interval(found, "noisy", "ours", [cell], 2000, "_by_text") == pytest.approx((more, low, high))
+    # Four copies of a hundred texts are a hundred texts.
+    copied = {rule: {cell: judged(tables, each, lengths, np.arange(400) // 4)}
+              for rule, each in (("ours", costs), ("noisy", costs + np.repeat(costs[:100] - 100.0, 4)))}
+    _, low, high = tables.interval(copied, "noisy", "ours", [cell], 2000)
+    assert (high - low) / 2 == pytest.approx(1.96 * np.std(costs[:100]) / np.sqrt(100) / 10, rel=0.15)
+
+
+def test_an_average_by_the_text_counts_short_texts_as_long_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(STUDY))
+    tables = SimpleNamespace(**runpy.run_path(str(STUDY / "tables.py")))
+    # One long text of which a rule knows more, and three short ones of which it knows less; one has no words.
+    lengths, cell = np.array([97, 1, 1, 1, 0]), ("a task", 500)
+    found = {"ours": {cell: judged(tables, 5.0 * lengths, lengths)},
+             "other": {cell: judged(tables, np.array([97 * 4.0, 6.0, 6.0, 6.0, 0.0]), lengths)}}
+    assert tables.interval(found, "other", "ours", [cell], 100)[0] == pytest.approx(-0.94)
+    assert tables.interval(found, "other", "ours", [cell], 100, "_by_text")[0] == pytest.approx(0.5)
+
+
+def judged(tables: Any, costs: np.ndarray, lengths: np.ndarray, units: np.ndarray | None = None) -> Any:
+    """Of texts, of which those of a unit are resampled together."""
+    held_out = tables.HeldOut(lengths, np.arange(len(costs)) if units is None else units)
+    return tables.Judged({}, {}, tables.Costs(costs, held_out))
 
 
 def test_the_texts_of_the_mixed_target_are_drawn_with_those_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,8 +176,9 @@ def test_the_texts_of_the_mixed_target_are_drawn_with_those_they_are(monkeypatch
     tables = SimpleNamespace(**runpy.run_path(str(STUDY / "tables.py")))
     more = {task: np.random.default_rng(seed).normal(0, 30, size=1000) for seed, task in enumerate(TASKS)}
     more["mixed"] = np.concatenate([more[task][:250] for task in TASKS])
-    found = {"ours": {(task, 500): tables.Judged(np.zeros(1000), 1000, 0.0) for task in more},
-             "noisy": {(task, 500): tables.Judged(costs, 1000, 0.0) for task, costs in more.items()}}
+    ones = np.ones(1000, dtype=np.int64)
+    found = {"ours": {(task, 500): judged(tables, np.zeros(1000), ones) for task in more},
+             "noisy": {(task, 500): judged(tables, costs, ones) for task, costs in more.items()}}
     mean, low, high = tables.interval(found, "noisy", "ours", list(found["ours"]), 4000)
     assert mean == pytest.approx(np.mean([costs.mean() for costs in more.values()]))
     # Of a task's texts 750 count once and 250, in the mixed target too, twice: 1,750 units of variance, where targets

@@ -103,6 +103,20 @@ def test_all_rounds_are_within_the_budget(tmp_path: Path) -> None:
     assert set(found[20:40]) != set(once[20:40])
 
 
+def test_a_kind_of_long_texts_takes_more_of_the_choice_the_more_mass_words_give_it(tmp_path: Path) -> None:
+    study, rules = study_of_two_centres(tmp_path), module("rules")
+    both = [np.load(tmp_path / f"vectors/hash/targets/{name}.npy") for name in "ab"]
+    np.save(tmp_path / "vectors/hash/targets/mixed.npy", np.concatenate(both))
+    jsonl(tmp_path / "targets/mixed.jsonl.zst", [{"text": "a b " * (1 + 50 * (i >= 60))} for i in range(120)])
+    of_long = []
+    for mass in ("text", "sqrt-words", "words"):
+        found = rules.ranked(study, "mixed", rules.Rule.parse(f"got:target_mass={mass}"), 100)
+        of_long.append(int((found[:100] >= 300).sum()))
+    assert of_long[0] < of_long[1] <= of_long[2]
+    with pytest.raises(SystemExit, match="target_mass is one of"):
+        rules.ranked(study, "mixed", rules.Rule.parse("got:target_mass=letters"), 100)
+
+
 def test_scoring_leaves_torch_the_threads_that_training_has(tmp_path: Path) -> None:
     study, rules = study_of_two_centres(tmp_path), module("rules")
     torch.set_num_threads(2)
