@@ -7,7 +7,8 @@ Units are drawn from populations whose averages are known, and judged by gotd.pr
     by the word   texts of lognormal length (mean 77 words, as far from even as reviews: the standard deviation is the
                   mean), one to several in a unit that are copies, 7 nats a word with a spread of units and of texts
     by the text   the same texts, each text's own nats a word
-    difference    of two models by the word, of which one is better by an exponential variable
+    difference    of two models by the word: gains of a gamma distribution, times lengths, of skewness 2.8 (differences
+                  of choices on chemprot and amazon_helpfulness have -2.3 to 2.1)
     skewed mean   an exponential variable, skewness 2
 
 scipy's are the percentile and BCa intervals of scipy.stats.bootstrap, in fewer trials. Then, of four choices that are
@@ -44,7 +45,7 @@ def texts(random: np.random.Generator, units: int) -> Sample:
     of = np.repeat(np.arange(units), random.geometric(0.6, units))
     words = np.ceil(_MEDIAN_WORDS * random.lognormal(0.0, _LENGTH_SPREAD, len(of)))
     rate = 7.0 + random.normal(0.0, 0.4, units)[of] + random.normal(0.0, 0.3, len(of))
-    gain = random.exponential(0.05, units)[of]
+    gain = random.gamma(3.0, 0.05 / 3.0, units)[of]
     return Sample(words * rate, words, of, words * (rate - gain))
 
 
