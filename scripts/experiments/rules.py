@@ -27,7 +27,7 @@ from results import whole
 
 from gotd.methods.ngrams import Classes, find_words, text_blocks
 from gotd.methods.registry import RULES, module
-from gotd.methods.settings import DEFAULT_EPSILON, Settings
+from gotd.methods.settings import Settings
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 from gotd.streams.arrays import ArrayReader
@@ -119,7 +119,7 @@ class RowScores:
         rule, rows = self._rule, self._target.astype(np.float32)
         turns = -(-self._wanted // len(rows)) if rule.name == "round-robin" else 0
         whiten = rule["whiten"] == "1" if rule["whiten"] else RULES[rule.name].whitens
-        epsilon = float(rule["epsilon"] or DEFAULT_EPSILON[whiten])
+        epsilon = float(rule["epsilon"]) if rule["epsilon"] else None
         settings = Settings(epsilon, center=rule["center"] == "1", whiten=whiten, rounds=turns, sample=_SAMPLE)
         parts = [Part("source", 1.0 - mass, lambda: iter([self._source]))]
         if mass > 0.0:

@@ -9,7 +9,7 @@ from gotd.cli._target import read_target
 from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
 from gotd.errors import UsageError
 from gotd.methods.registry import Rule, module
-from gotd.methods.settings import DEFAULT_EPSILON, Settings
+from gotd.methods.settings import Settings
 
 if TYPE_CHECKING:
     from gotd.methods.protocol import Fitted
@@ -77,9 +77,8 @@ def _settings(embedders: Embedders, how: Mapping[str, Any], whiten: bool) -> Set
         whiten = bool(how["whiten"])
     if center is None:
         center = whiten or (embedders.identity or {}).get("name") == "hash"
-    epsilon = DEFAULT_EPSILON[whiten] if how["epsilon"] is None else how["epsilon"]
     return Settings(
-        epsilon=epsilon, metric=how["metric"], center=center, whiten=whiten, sample=how["pool_sample"],
+        epsilon=how["epsilon"], metric=how["metric"], center=center, whiten=whiten, sample=how["pool_sample"],
         passes=how["passes"], tolerance=how["tol"], max_iterations=how["max_iterations"],
         max_target=how["max_target"], seed=how["seed"], rounds=how["rounds"] or 0,
     )

@@ -15,7 +15,7 @@ from gotd.cli._vectors import Embedders
 from gotd.errors import GotdError, UsageError
 from gotd.methods.contents import check_contents
 from gotd.methods.registry import RULES, Rule
-from gotd.methods.settings import DEFAULT_EPSILON, Settings
+from gotd.methods.settings import PLAIN_EPSILON, WHITENED_EPSILON, Settings
 from gotd.streams.locations import STANDARD
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import rereadable
@@ -50,7 +50,8 @@ _MOST_SEED = 2**64 - 1
               help="The records that --target was embedded from, whose words --target-mass counts.")
 @click.option("--epsilon", type=options.FiniteRange(0), default=None,
               help="Regularisation, in standard deviations of the cost; 0 is exact. Default: "
-                   f"{DEFAULT_EPSILON[True]:g} where vectors are whitened, else {DEFAULT_EPSILON[False]:g}.")
+                   f"{PLAIN_EPSILON:g}; where vectors are whitened {WHITENED_EPSILON:g}, less where that is learned "
+                   "from few rows.")
 @click.option("--metric", type=click.Choice(["sqeuclidean", "cosine"]), default=_DEFAULTS.metric, show_default=True,
               help="The cost between two vectors.")
 @click.option("--center/--no-center", default=None,

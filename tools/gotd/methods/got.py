@@ -10,8 +10,8 @@ from gotd.errors import GotdError
 from gotd.methods.block_scorer import BlockScorer
 from gotd.methods.draw import Drawn
 from gotd.methods.protocol import Fitted
-from gotd.methods.settings import DEFAULT_EPSILON, Settings
-from gotd.methods.space import cost_from, space_arrays, space_of, space_summary
+from gotd.methods.settings import Settings
+from gotd.methods.space import Space, cost_from, space_arrays, space_of, space_summary
 from gotd.ot.blocks import Workers, padded
 from gotd.ot.compress import Compressed, compress
 from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
     sample   : the same, held for many looks.
     packed   : the target as weighted points, on the host; q the same on the device.
     mean, std : of the cost over (source, target) pairs.
-    epsilon  : absolute.
+    epsilon  : absolute; relative the same in standard deviations of the cost, usual what that is by default.
     """
 
     drawn: Drawn
@@ -46,6 +46,8 @@ class Problem(NamedTuple):
     mean: float
     std: float
     epsilon: float
+    relative: float
+    usual: float
 
 
 def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
@@ -59,7 +61,7 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     where the cost has one, whitening float32 (d, d) where rows are whitened.
     """
     space = space_of(target, parts, settings, workers, device, ranked)
-    problem = _problem(target, weights, space.drawn, space.cost, settings, workers, device)
+    problem = _problem(target, weights, space, settings, workers, device)
     found = _solve(problem, settings, workers)
     streamed = settings.passes > 0 and problem.epsilon > 0.0
     if streamed:
@@ -73,8 +75,8 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
         "method": "got", "converged": found.converged, "warnings": [], "distance": found.distance,
         "distance_exact": _exact_distance(problem), "marginal_error": found.marginal_error,
         "measured_on": _measured_on(found, streamed), "iterations": found.iterations,
-        **_ranking(problem, found, settings, workers),
-        "epsilon": problem.epsilon, "epsilon_relative": settings.epsilon, **space_summary(settings),
+        **_ranking(problem, found, workers),
+        "epsilon": problem.epsilon, "epsilon_relative": problem.relative, **space_summary(settings),
         "cost_mean": problem.mean, "cost_std": problem.std,
         "calibration_mean": calibrated.mean, "calibration_scale": calibrated.scale,
         "source_rows": problem.drawn.counts.distinct, "sample_rows": len(problem.drawn.rows), "passes": settings.passes,
@@ -85,8 +87,10 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     return Fitted(arrays | space_arrays(problem.cost), summary, space.read)
 
 
-def _problem(target: np.ndarray, weights: np.ndarray, drawn: Drawn, cost: Cost, settings: Settings, workers: Workers,
+def _problem(target: np.ndarray, weights: np.ndarray, space: Space, settings: Settings, workers: Workers,
              device: torch.device) -> Problem:
+    drawn, cost = space.drawn, space.cost
+    relative = space.epsilon if settings.epsilon is None else settings.epsilon
     given = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
     packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device,
                       cost.is_unit)
@@ -94,11 +98,11 @@ def _problem(target: np.ndarray, weights: np.ndarray, drawn: Drawn, cost: Cost, 
     rows, masses = torch.from_numpy(drawn.rows).to(device), torch.from_numpy(drawn.masses).to(device)
     moved = moments(cost, rows, masses, workers.map)
     mean, std = cost_mean_and_std(cost, moved, target_moments(cost, q))
-    if 0.0 < settings.epsilon * std < _SMALLEST_EPSILON:
-        raise GotdError(f"epsilon {settings.epsilon:g}, where the cost varies by {std:.3g}, is too small to divide by "
+    if 0.0 < relative * std < _SMALLEST_EPSILON:
+        raise GotdError(f"epsilon {relative:g}, where the cost varies by {std:.3g}, is too small to divide by "
                         "in float32; raise --epsilon, or multiply all vectors, the target's too, by one number")
     sample = hold(drawn.rows, drawn.masses, cost, q, workers)
-    return Problem(drawn, sample, packed, q, cost, mean, std, settings.epsilon * std)
+    return Problem(drawn, sample, packed, q, cost, mean, std, relative * std, relative, space.epsilon)
 
 
 def _solve(problem: Problem, settings: Settings, workers: Workers) -> Potentials:
@@ -107,7 +111,7 @@ def _solve(problem: Problem, settings: Settings, workers: Workers) -> Potentials
         return solve_sample(
             sample, q, cost, problem.epsilon, problem.std, settings.tolerance, settings.max_iterations, workers
         )
-    if settings.epsilon > 0.0:  # the cost does not vary: any plan is the best one
+    if problem.relative > 0.0:  # the cost does not vary: any plan is the best one
         g, distance = torch.zeros_like(q.weights), problem.mean
     else:
         g, distance = exact_potentials(*_points(problem), q, cost)
@@ -136,7 +140,7 @@ def _exact_distance(problem: Problem) -> float | None:
     return exact_distance(*_points(problem), problem.q, problem.cost)
 
 
-def _ranking(problem: Problem, found: Potentials, settings: Settings, workers: Workers) -> dict[str, Any]:
+def _ranking(problem: Problem, found: Potentials, workers: Workers) -> dict[str, Any]:
     """Whether the ranking of the sample still moves, and whether eps lets it say anything."""
     cost, q = problem.cost, problem.q
     f = sample_potentials(problem.sample, transform(cost, q, problem.epsilon, found.g), workers)
@@ -144,8 +148,7 @@ def _ranking(problem: Problem, found: Potentials, settings: Settings, workers: W
     correlation = weighted_correlation(f, sample_mean_costs(problem.sample, cost, q, workers), problem.drawn.masses)
     # A cosine's terms are 1 and x.y, however small their difference.
     size = max(abs(problem.mean) + problem.std, 1.0 if cost.metric == "cosine" else 0.0)
-    usual = DEFAULT_EPSILON[settings.whiten]
-    warnings = epsilon_warnings(settings.epsilon, problem.epsilon, correlation, size, usual)
+    warnings = epsilon_warnings(problem.relative, problem.epsilon, correlation, size, problem.usual)
     # There is one look at the exact solution: nothing to compare it with.
     return {"top_overlap": top_overlap(f, earlier) if problem.epsilon > 0.0 else None, "warnings": warnings}
 

@@ -5,7 +5,7 @@ import torch
 
 from gotd.errors import GotdError
 from gotd.methods.draw import Drawn
-from gotd.methods.settings import Settings
+from gotd.methods.settings import Settings, default_epsilon
 from gotd.methods.space import cost_of
 from gotd.ot.blocks import Workers
 from gotd.ot.compress import compress
@@ -33,6 +33,8 @@ class Ruler:
         self._q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
         rows, masses = torch.from_numpy(reference.rows).to(device), torch.from_numpy(reference.masses).to(device)
         moved = moments(self._cost, rows, masses, workers.map)
+        usual = default_epsilon(settings.whiten, reference.moment_rows, len(reference.mean))
+        self._relative = usual if settings.epsilon is None else settings.epsilon
         self._std = cost_mean_and_std(self._cost, moved, target_moments(self._cost, self._q))[1]
 
     def distance(self, name: str, drawn: Drawn) -> float:
@@ -40,7 +42,7 @@ class Ruler:
 
         Raises: GotdError where its potentials do not converge.
         """
-        settings, epsilon = self._settings, self._settings.epsilon * self._std
+        settings, epsilon = self._settings, self._relative * self._std
         if not epsilon:
             raise GotdError(f"{name}: all rows are at one distance from the target; check that the vectors are what "
                             "they should be")

@@ -2,15 +2,27 @@
 
 from typing import Literal, NamedTuple
 
-#: What eps is by default, in standard deviations of the cost; whitened costs vary several times less than others, in
-#: proportion to their mean. By whether rows are whitened; both did best on real tasks (scripts/experiments).
-DEFAULT_EPSILON = {False: 0.05, True: 2.0}
+from gotd.ot.estimation import sampling_spread
+
+#: Default epsilon, in standard deviations of the cost, of rows as they are and of ones whitened by many rows: whitened
+#: costs vary several times less than others, in proportion to their mean. Both did best on real tasks
+#: (scripts/experiments).
+PLAIN_EPSILON, WHITENED_EPSILON = 0.05, 2.0
+
+
+def default_epsilon(whiten: bool, rows: int, dimension: int) -> float:
+    """Return the default epsilon, in standard deviations of the cost.
+
+    rows : distinct rows that the whitening is learned from. By 1 + s the largest singular value of the noise in it
+        exceeds 1 (ot/whitening.py), and noise in the points adds to the cost's deviation, not to what it says.
+    """
+    return WHITENED_EPSILON / (1.0 + sampling_spread(rows, dimension)) if whiten else PLAIN_EPSILON
 
 
 class Settings(NamedTuple):
     """The options of `ds-target-stats`; each rule listens to some of them (registry.py).
 
-    epsilon   : regularisation, in standard deviations of the cost; 0 is exact.
+    epsilon   : regularisation, in standard deviations of the cost; 0 is exact; None leaves it to `default_epsilon`.
     metric    : the cost between two vectors.
     center    : take the source's mean from every vector and scale the rest to unit length.
     whiten    : between the two, scale directions so that the source varies alike in all (ot/whitening.py).
@@ -25,7 +37,7 @@ class Settings(NamedTuple):
     gumbel    : of dsir; a sample instead of the best.
     """
 
-    epsilon: float = DEFAULT_EPSILON[False]
+    epsilon: float | None = None
     metric: Literal["sqeuclidean", "cosine"] = "sqeuclidean"
     center: bool = False
     whiten: bool = False

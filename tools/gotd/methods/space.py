@@ -8,7 +8,7 @@ import torch
 
 from gotd.methods.draw import Drawn, Wanted, draw
 from gotd.methods.protocol import Read
-from gotd.methods.settings import Settings
+from gotd.methods.settings import Settings, default_epsilon
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost
 from gotd.ot.source import Part
@@ -19,11 +19,13 @@ class Space(NamedTuple):
     """The source as a rule is fitted to it, and how rows are compared.
 
     drawn : the sample of the source; read : counts.
+    epsilon : the default, in standard deviations of the cost.
     """
 
     drawn: Drawn
     cost: Cost
     read: Read
+    epsilon: float
 
 
 def space_of(target: np.ndarray, parts: Sequence[Part], settings: Settings, workers: Workers, device: torch.device,
@@ -39,12 +41,17 @@ def space_of(target: np.ndarray, parts: Sequence[Part], settings: Settings, work
     of_pool = wanted._replace(covariance=settings.whiten, watched=target)
     if ranked is None:
         drawn = draw(parts, of_pool, workers, device)
-        return Space(drawn, cost_of(settings, drawn, device), Read(drawn.counts, drawn.counts))
+        read = Read(drawn.counts, drawn.counts)
+        return Space(drawn, cost_of(settings, drawn, device), read, _default(settings, drawn))
     drawn = draw(parts, wanted, workers, device)
     if not (settings.center or settings.whiten):
-        return Space(drawn, cost_of(settings, drawn, device), Read(drawn.counts, None))
+        return Space(drawn, cost_of(settings, drawn, device), Read(drawn.counts, None), _default(settings, drawn))
     pool = draw([ranked], of_pool, workers, device)
-    return Space(drawn, cost_of(settings, pool, device), Read(drawn.counts, pool.counts))
+    return Space(drawn, cost_of(settings, pool, device), Read(drawn.counts, pool.counts), _default(settings, pool))
+
+
+def _default(settings: Settings, drawn: Drawn) -> float:
+    return default_epsilon(settings.whiten, drawn.moment_rows, len(drawn.mean))
 
 
 def cost_of(settings: Settings, drawn: Drawn, device: torch.device) -> Cost:

@@ -4,10 +4,10 @@ A distance between embeddings is mostly a distance along the few directions in w
 the commonest subjects. Divided by how much the source varies along each, what sets a target apart weighs as much. With
 S the covariance of the source, and the identity I,
 
-    W = (S + r I)^(-1/2),   r = RIDGE tr(S) / d
+    W = (S + r I)^(-1/2),   r = 2 s mu,   mu = tr(S) / d,   s = sqrt(d / n)
 
 so that squared distances between rows times W are Mahalanobis distances; the ridge keeps directions in which the source
-hardly varies at all from being noise made large.
+hardly varies at all from being noise made large, and grows where S is learned from few rows n.
 
 Source: Mahalanobis, On the generalised distance in statistics (1936); symmetric (ZCA) whitening: Kessy, Lewin and
 Strimmer, Optimal whitening and decorrelation, arXiv 1512.00809.
@@ -16,13 +16,18 @@ Strimmer, Optimal whitening and decorrelation, arXiv 1512.00809.
 import torch
 from torch import Tensor
 
-#: Of the mean variance of a direction: what is left of the ridge with many rows, and what each row too few adds.
-RIDGE, RIDGE_OF_NOISE = 0.5, 1.2
+from gotd.ot.estimation import sampling_spread
+
+#: How many standard deviations of the estimate the ridge is.
+_DEVIATIONS = 2.0
 
 
 def ridge(rows: int, dimension: int) -> float:
-    """Return r / (tr(S) / d) for a covariance learned from so many distinct rows."""
-    return RIDGE + RIDGE_OF_NOISE * dimension / max(rows, 1)
+    """Return r / mu for a covariance learned from so many distinct rows: 2 s, half the width of the bulk.
+
+    Directions that vary less than the error with which their variance is known are not told from each other.
+    """
+    return _DEVIATIONS * sampling_spread(rows, dimension)
 
 
 def whitening(covariance: Tensor, rows: int) -> Tensor:
