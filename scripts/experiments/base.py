@@ -122,7 +122,7 @@ class Bench:
 
     def base(self) -> Any:
         """The base model, trained if it is not there yet."""
-        from transformers import GPT2LMHeadModel
+        from gotd.pretrained import load_config, load_model
 
         if not (self._base / "config.json").exists():
             model = self._start.base() if self._start else self.fresh()
@@ -132,8 +132,8 @@ class Bench:
             model.save_pretrained(self._base)
             checkpoint.remove()
             self.tokenizer.save_pretrained(self._base)
-        model = GPT2LMHeadModel.from_pretrained(self._base, local_files_only=True,
-                                                attn_implementation=self.machine.attention)
+        model, _ = load_model("AutoModelForCausalLM", self._base, load_config(self._base),
+                              attn_implementation=self.machine.attention)
         return model.to(self.machine.device)
 
     def train(self, model: Any, flat: np.ndarray, rate: float, seed: int, checkpoint: Checkpoint | None = None) -> None:

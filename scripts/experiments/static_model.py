@@ -17,7 +17,8 @@ import torch
 from model2vec import StaticModel
 from sklearn.decomposition import PCA
 from tokenizers import Tokenizer
-from transformers import AutoModel, AutoTokenizer
+
+from gotd.pretrained import load_config, load_model, load_tokenizer
 
 #: a of SIF's a / (a + p), model2vec's own.
 _SIF = 1e-4
@@ -26,8 +27,8 @@ _BATCH = 2048
 
 def token_vectors(folder: Path) -> np.ndarray:
     """Every token through the encoder. Shapes: -> float32 (vocabulary, d)."""
-    model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = load_model("AutoModel", folder, load_config(folder))[0].eval()
+    tokenizer = load_tokenizer(folder)
     around = [tokenizer.cls_token_id, tokenizer.sep_token_id]
     found = []
     with torch.inference_mode():

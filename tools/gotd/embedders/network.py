@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import nn
 
+from gotd import pretrained
 from gotd.embedders.model_folder import EXTRA_REMEDY, read_json
 from gotd.embedders.trial import is_causal
 from gotd.errors import DataError, GotdError
@@ -57,8 +58,8 @@ def load_network(folder: Path, dtype: torch.dtype) -> Network:
         GotdError: what is missing in the folder, or what cannot be read.
     """
     _check_files(folder)
-    transformers = _import_transformers(folder)
-    tokenizer, config, module = _load(transformers, folder)
+    _import_transformers(folder)
+    tokenizer, config, module = _load(folder)
     if not getattr(tokenizer, "is_fast", False):
         raise GotdError(f"{folder}: its tokenizer has no fast form (tokenizer.json); save it with one")
     if getattr(tokenizer, "truncation_side", "right") != "right":
@@ -87,25 +88,22 @@ def load_network(folder: Path, dtype: torch.dtype) -> Network:
     )
 
 
-def _load(transformers: Any, folder: Path) -> tuple[Any, Any, Any]:
+def _load(folder: Path) -> tuple[Any, Any, Any]:
     """Tokenizer, configuration and network with all of its weights."""
     from safetensors import SafetensorError
 
-    here = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **here)
-        config = transformers.AutoConfig.from_pretrained(folder, **here)
+        tokenizer = pretrained.load_tokenizer(folder)
+        config = pretrained.load_config(folder)
         # A decoder would keep the keys and values of every token, which nothing reads.
         config.use_cache = False
-        module, info = transformers.AutoModel.from_pretrained(
-            folder, config=config, use_safetensors=True, output_loading_info=True, **here
-        )
+        module, info = pretrained.load_model("AutoModel", folder, config)
     except SafetensorError as error:
         raise GotdError(f"{folder}: weights not readable ({error}); fetch the model again") from error
+    except GotdError:
+        raise
     except Exception as error:  # transformers and what it calls raise of every kind
         reason = " ".join(str(error).split())
-        if "trust_remote_code" in reason:
-            reason = "it needs code from its folder, which is never run; embed with another tool and bring the vectors"
         raise GotdError(f"{folder}: transformers cannot load it as a text model: {reason}") from error
     # Of an encoder with a decoder the encoder is used, and often there is no more than that.
     unused = (*_UNUSED_PARTS, "decoder.") if _has_decoder(module) else _UNUSED_PARTS
@@ -148,15 +146,14 @@ def check_pickles(folder: Path) -> None:
     raise GotdError(f"{folder}: no weights (*.safetensors)")
 
 
-def _import_transformers(folder: Path) -> Any:
-    """The library, with its progress bars and its advice off: standard error is ours."""
+def _import_transformers(folder: Path) -> None:
+    """Import the library, with its progress bars and its advice off: standard error is ours."""
     try:
         import transformers
     except ImportError as error:
         raise GotdError(f"{folder}: needs transformers; {EXTRA_REMEDY}") from error
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    return transformers
 
 
 def _vocabulary(folder: Path, module: Any, tokenizer: Any) -> int:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gotd import pretrained
 from gotd.errors import GotdError
+from gotd.pretrained import CodeRefusedError
 
 _HEADS = {"mlm": "AutoModelForMaskedLM", "clm": "AutoModelForCausalLM",
           "classify": "AutoModelForSequenceClassification"}
@@ -17,11 +19,9 @@ _KINDS = {"mlm": "a masked language model", "clm": "a causal language model", "c
 
 def load_config(path: Path) -> Any:
     """The configuration in a folder or a JSON file."""
-    from transformers import AutoConfig
-
     file = path / "config.json" if path.is_dir() else path
     try:
-        return AutoConfig.from_pretrained(file, local_files_only=True)
+        return pretrained.load_config(file)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise GotdError(f"{file}: no model configuration ({reason}); it is the config.json of a model") from error
@@ -69,9 +69,8 @@ def make_model(source: Path, fresh: bool, objective: str, tokenizer: Any, labels
     Draws what is not in the folder, a head or everything, from torch's global generator.
     """
     import torch
-    import transformers
 
-    head = getattr(transformers, _HEADS[objective])
+    head = _HEADS[objective]
     config = load_config(source)
     check_objective(config, objective, str(source))
     before = labels_of_head(config) if objective == "classify" and not fresh else []
@@ -85,15 +84,17 @@ def make_model(source: Path, fresh: bool, objective: str, tokenizer: Any, labels
         for name in ("bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id"):
             if hasattr(config, name):
                 setattr(config, name, getattr(tokenizer, name))
-        return head.from_config(config, dtype=torch.float32)
+        return pretrained.new_model(head, config, source, dtype=torch.float32)
     from safetensors import SafetensorError
 
     try:
-        model, info = head.from_pretrained(source, config=config, dtype=torch.float32, local_files_only=True,
-                                           use_safetensors=True, output_loading_info=True,
-                                           ignore_mismatched_sizes=len(before) not in (0, len(labels)))
+        model, info = pretrained.load_model(head, source, config, dtype=torch.float32,
+                                            ignore_mismatched_sizes=len(before) not in (0, len(labels)))
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise GotdError(f"{source}: {str(error).strip().splitlines()[0]}") from error
+    body = [name for name in info["missing_keys"] if name.startswith(f"{model.base_model_prefix}.")]
+    if getattr(config, "auto_map", None) and any("pooler" not in name for name in body):
+        raise CodeRefusedError(source, f"has weights (none of them {body[0]}) for code in its folder, which is never run")
     _say_what_is_new(source, info, before, labels, tell)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         raise GotdError(f"{source}: its tokenizer has {len(tokenizer)} tokens, the model "

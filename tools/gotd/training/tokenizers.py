@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gotd import pretrained
 from gotd.errors import GotdError
 
 #: Of a tokenizer's folder: all that texts are cut by.
@@ -30,10 +31,8 @@ class Frame(NamedTuple):
 
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer in a folder; fast ones only."""
-    from transformers import AutoTokenizer
-
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = pretrained.load_tokenizer(folder)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise GotdError(f"{folder}: no tokenizer there ({reason}); give --tokenizer FOLDER") from error
