@@ -123,7 +123,7 @@ def _bytes(files: list[str]) -> int:
 def _machine() -> dict[str, Any]:
     import torch
 
-    cpus = (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+    cpus = (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
             if line.startswith("model name"))
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {"cpu": next(cpus, platform.machine()), "threads": len(os.sched_getaffinity(0)), "gpu": gpu}
@@ -236,7 +236,7 @@ def main() -> None:
     if given.what == "measure":
         print(json.dumps(measure(given.records, given.target, given.model, given.k), indent=1))
     else:
-        rates = json.loads(given.rates.read_text())
+        rates = json.loads(given.rates.read_text(encoding="utf-8"))
         print(table(rates, given.documents, given.choose, given.fit_rows, given.task_hours))
 
 

@@ -73,6 +73,27 @@ def test_imports_point_one_way() -> None:
     assert not wrong
 
 
+def in_the_locales_encoding(call: ast.Call) -> bool:
+    """Whether a call opens a file for text and leaves it to the locale what its bytes mean."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    module = call.func.value if isinstance(call.func, ast.Attribute) else None
+    named = {word.arg: word.value for word in call.keywords}
+    if name not in ("open", "fdopen", "read_text", "write_text") or "encoding" in named:
+        return False
+    if isinstance(module, ast.Name) and module.id == "os" and name == "open":
+        return False
+    modes = [argument.value for argument in [*call.args, named.get("mode")]
+             if isinstance(argument, ast.Constant) and isinstance(argument.value, str)]
+    return not any("b" in mode and set(mode) <= set("rwxab+") for mode in modes)
+
+
+def test_no_file_is_opened_in_the_locales_encoding() -> None:
+    wrong = [f"{path.name}:{node.lineno}" for folder in (PACKAGE, PACKAGE.parent.parent / "scripts")
+             for path in folder.rglob("*.py") for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+             if isinstance(node, ast.Call) and in_the_locales_encoding(node)]
+    assert not wrong
+
+
 def length(node: ast.FunctionDef) -> int:
     """Lines of a function without its signature and docstring."""
     body = node.body[1:] if ast.get_docstring(node) is not None else node.body

@@ -121,7 +121,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    cpus = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    model = [line for line in cpus if line.startswith("model name")]
     print(f"{platform.python_implementation()} {platform.python_version()}, {len(os.sched_getaffinity(0))} CPUs "
           f"({model[0].split(':')[1].strip() if model else platform.machine()}), load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="dsir-") as name:

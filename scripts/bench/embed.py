@@ -141,7 +141,7 @@ def memory(given: argparse.Namespace, lines: list[bytes], folder: Path) -> None:
     """The command's own closing line, for every number of documents."""
     texts = [json.loads(line)["text"][: given.characters] for line in lines]
     for count in given.documents:
-        with (folder / "pool.jsonl").open("w") as pool:
+        with (folder / "pool.jsonl").open("w", encoding="utf-8") as pool:
             for number in range(count):
                 pool.write(json.dumps({"text": f"{number} {texts[number % len(texts)]}"}) + "\n")
         command = [BIN / "ds-embed", "--model", given.model, "--threads", str(given.threads), folder / "pool.jsonl"]
@@ -168,7 +168,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Prints the machine and the answer."""
     given = arguments()
-    model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    cpus = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    model = [line for line in cpus if line.startswith("model name")]
     print(f"{platform.python_implementation()} {platform.python_version()}, {given.threads} threads on "
           f"{len(os.sched_getaffinity(0))} CPUs ({model[0].split(':')[1].strip() if model else platform.machine()}), "
           f"load {os.getloadavg()[0]:.1f}")

@@ -76,7 +76,7 @@ def serve(make: Make, given: argparse.Namespace, pipe: Any) -> None:
         wall, used = time.perf_counter(), time.process_time()
         vectors = encode(texts)
         spent = time.perf_counter() - wall, time.process_time() - used
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
         pipe.send((*spent, vectors, about | {"peak": int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) >> 10}))
 
 

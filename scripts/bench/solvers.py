@@ -161,13 +161,13 @@ def bytes_needed(name: str, n: int, m: int) -> int:
 
 def peak_megabytes() -> float:
     """Largest resident memory of this process."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def main(name: str, folder: Path) -> None:
     """Solve, write f, print figures."""
-    how = json.loads((folder / "problem.json").read_text())
+    how = json.loads((folder / "problem.json").read_text(encoding="utf-8"))
     os.environ["OMP_NUM_THREADS"] = str(how["threads"])
     for package in _PACKAGES.get(name.split("-")[0], ()):
         importlib.import_module(package)

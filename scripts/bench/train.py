@@ -132,10 +132,10 @@ def memory(counts: list[int]) -> None:
     config = {"model_type": "gpt2", "vocab_size": 3000, "n_positions": 128, "n_embd": 64, "n_layer": 2, "n_head": 2}
     peaks = []
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "config.json").write_text(json.dumps(config))
+        (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
         for count in counts:
             draw = random.Random(0)
-            with (Path(folder) / f"{count}.jsonl").open("w") as file:
+            with (Path(folder) / f"{count}.jsonl").open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps({"text": " ".join(draw.choices(words, k=100))}) + "\n" for _ in range(count))
             start = [] if not peaks else ["--tokenizer", f"{folder}/out-{counts[0]}"]
             line = ["ds-train", "--init", f"{folder}/config.json", *start, "--objective", "clm", "--length", "128",

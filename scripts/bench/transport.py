@@ -141,7 +141,7 @@ def compare(x: np.ndarray, y: np.ndarray, arguments: argparse.Namespace) -> None
         np.save(folder / "y.npy", y)
         how = {"epsilon": epsilon, "relative": arguments.epsilon, "tolerance": arguments.tolerance,
                "threads": arguments.threads, "device": arguments.device}
-        (folder / "problem.json").write_text(json.dumps(how))
+        (folder / "problem.json").write_text(json.dumps(how), encoding="utf-8")
         room = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         runs: dict[str, list[dict[str, Any]]] = {name: [] for name in arguments.solvers}
         for _ in range(arguments.repeats):

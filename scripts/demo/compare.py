@@ -13,7 +13,8 @@ from pathlib import Path
 
 def main(chosen: str, at_random: str) -> None:
     """Print the table and judge."""
-    runs = {name: json.loads((Path(name) / "metrics.json").read_text())["eval"] for name in (chosen, at_random)}
+    runs = {name: json.loads((Path(name) / "metrics.json").read_text(encoding="utf-8"))["eval"]
+            for name in (chosen, at_random)}
     base = runs[chosen]["before"]["loss"]["mean"]
     losses = {"the base model": base, "after random documents": runs[at_random]["after"]["loss"]["mean"],
               "after the chosen ones": runs[chosen]["after"]["loss"]["mean"]}

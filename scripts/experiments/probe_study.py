@@ -27,7 +27,7 @@ _HERE = Path(__file__).parent
 
 def read_rules(path: Path) -> list[Rule]:
     """Rules of a file, a line each; # begins a comment."""
-    stripped = (line.split("#")[0].strip() for line in path.read_text().splitlines())
+    stripped = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
     return [Rule.parse(line) for line in stripped if line]
 
 

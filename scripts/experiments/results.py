@@ -24,13 +24,13 @@ def whole(path: Path) -> Iterator[Path]:
 
 def lines_of(results: Path) -> list[dict[str, Any]]:
     """What a results file holds already."""
-    return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
 
 
 def add_all(results: Path, runs: Iterable[dict[str, Any]], shown: Callable[[dict[str, Any]], str],
             deadline: Deadline) -> None:
     """A line for each run as soon as it is there, until it is time to stop."""
-    with results.open("a") as out:
+    with results.open("a", encoding="utf-8") as out:
         for run in runs:
             out.write(json.dumps(run) + "\n")
             out.flush()

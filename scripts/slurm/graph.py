@@ -127,12 +127,12 @@ def _remember(run: Path, wanted: list[Stage], jobs: list[Job]) -> None:
     """Writes down the jobs, and by their name alone the stages that are still to be submitted."""
     lines = [f"{job.stage}\t{job.id}\t{job.tasks}\t{' '.join(job.after)}\n" for job in jobs]
     lines += [f"{stage.name}\n" for stage in wanted[len(jobs) :]]
-    (run / "jobs").write_text("".join(lines))
+    (run / "jobs").write_text("".join(lines), encoding="utf-8")
 
 
 def remembered(run: Path) -> tuple[list[Job], list[str]]:
     """The jobs that were last submitted from this folder, and the stages that should have been and were not."""
-    lines = (run / "jobs").read_text().splitlines() if (run / "jobs").is_file() else []
+    lines = (run / "jobs").read_text(encoding="utf-8").splitlines() if (run / "jobs").is_file() else []
     fields = [line.split("\t") for line in lines]
     jobs = [Job(stage, number, int(tasks), tuple(after.split()))
             for stage, number, tasks, after in (entry for entry in fields if len(entry) > 1)]

@@ -81,7 +81,7 @@ def _assigned(file: Path) -> Settings:
     if not file.is_file():
         raise UsageError(f"{file}: No such file; copy {TEMPLATE} and fill it in")
     # What the environment holds under the name of a setting is none.
-    names = re.findall(r"^([A-Z_]+)=", TEMPLATE.read_text(), re.MULTILINE)
+    names = re.findall(r"^([A-Z_]+)=", TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE)
     around = {name: value for name, value in os.environ.items() if name not in names}
     line = 'set -euaf; . "$1"; env -0'
     done = subprocess.run(["bash", "-c", line, "bash", os.path.relpath(file) if "/" in str(file) else f"./{file}"],
@@ -155,6 +155,8 @@ def spread(files: list[str], count: int) -> list[str]:
 def write_down(run: Path, settings: Settings, files_of: dict[str, list[str]]) -> None:
     """The folder that the jobs read: settings, and the lists of files, one name a line."""
     (run / "logs").mkdir(parents=True, exist_ok=True)
+    # The shell reads them by their bytes, whatever the locale.
     for name, files in files_of.items():
-        (run / name).write_text("".join(f"{file}\n" for file in files))
-    (run / "settings.sh").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()))
+        (run / name).write_bytes(os.fsencode("".join(f"{file}\n" for file in files)))
+    lines = (f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
+    (run / "settings.sh").write_bytes(os.fsencode("".join(lines)))

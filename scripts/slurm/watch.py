@@ -38,7 +38,7 @@ def look(jobs: list[Job], run: Path) -> States:
     Raises: NoAnswerError; what was seen before is kept.
     """
     file = run / "states"
-    before = dict(line.split() for line in file.read_text().splitlines()) if file.is_file() else {}
+    before = dict(line.split() for line in file.read_text(encoding="utf-8").splitlines()) if file.is_file() else {}
     ids = ",".join(job.id for job in jobs)
     found = {task: _with_reason(state, reason) for task, state, reason in _queue(ids)}
     wanted = [task for job in jobs for task in job.task_ids]
@@ -47,7 +47,8 @@ def look(jobs: list[Job], run: Path) -> States:
         found = {task: state.split()[0] for task, state in _accounts(ids)} | found
     states = {task: found.get(task) or ended.get(task) or UNKNOWN for task in wanted}
     states |= _never_begun(jobs, states)
-    file.write_text("".join(f"{task} {state}\n" for task, state in states.items()))
+    file.write_text("".join(f"{task} {state}\n" for task, state in states.items()),
+                    encoding="utf-8")
     return states
 
 
@@ -166,7 +167,7 @@ def _last_words(file: Path, task: str) -> list[str]:
     said: deque[str] = deque(maxlen=_LOG_TAIL_LINES)
     its_own = False
     try:
-        with file.open(errors="replace") as lines:
+        with file.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 if line.startswith("== job "):
                     its_own = line.startswith(f"== job {task},")

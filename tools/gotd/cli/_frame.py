@@ -98,7 +98,7 @@ class Run:
 def peak_megabytes() -> float:
     """Largest resident memory so far. getrusage would count what a large parent held when it started us."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -138,9 +138,10 @@ def entry_point(command: click.Command) -> Callable[[], NoReturn]:
 
     def main() -> NoReturn:
         tool = command.name or "ds"
+        _begin_in_utf8()
         if sys.stderr is None:  # it was closed: the next file we open would take its number, and the messages
             os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)
-            sys.stderr = os.fdopen(_STDERR, "w")
+            sys.stderr = os.fdopen(_STDERR, "w", encoding="utf-8", errors="backslashreplace")
         signal.signal(signal.SIGTERM, _terminate)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
             signal.signal(signal.SIGHUP, _terminate)
@@ -168,6 +169,16 @@ def run_script(main: Callable[[], None]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(READER_GONE)
     sys.exit(DONE)
+
+
+def _begin_in_utf8() -> None:
+    """Start Python again in its UTF-8 mode where the locale has another encoding (ASCII, Latin-1).
+
+    Arguments, names of files and text files would be read in it, ours and those of libraries; some of these write
+    names in UTF-8 all the same and find nothing. Costs as much as Python takes to begin, nothing in a UTF-8 locale.
+    """
+    if not sys.flags.utf8_mode and sys.getfilesystemencoding() != "utf-8" and sys.executable:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def _variable(option: click.Option) -> str:

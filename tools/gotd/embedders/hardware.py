@@ -61,7 +61,7 @@ def _is_fast_in_bfloat16(device: torch.device) -> bool:
 def _cpu_flags() -> set[str]:
     """What the processor can do, in Linux' words; nothing where Linux does not say."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return set()
     return next((set(line.split()) for line in lines if line.startswith(("flags", "Features"))), set())

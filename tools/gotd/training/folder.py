@@ -119,7 +119,7 @@ class OutputFolder:
         if not file.is_file():
             return None
         try:
-            found = json.loads(file.read_text())
+            found = json.loads(file.read_text(encoding="utf-8"))
             if {"complete", "identity"} <= found.keys():
                 return dict(found)
         except (ValueError, AttributeError):
@@ -209,7 +209,9 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
     """A JSON file that appears whole."""
     draft = _draft(file)
     try:
-        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        # JSON has the same escape for what is not UTF-8 in an argument or a file's name.
+        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8",
+                         errors="backslashreplace")
         _sync(draft)
         draft.replace(file)
     except OSError as error:

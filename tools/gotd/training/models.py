@@ -94,7 +94,7 @@ def make_model(source: Path, fresh: bool, objective: str, tokenizer: Any, labels
         raise GotdError(f"{source}: {str(error).strip().splitlines()[0]}") from error
     body = [name for name in info["missing_keys"] if name.startswith(f"{model.base_model_prefix}.")]
     if getattr(config, "auto_map", None) and any("pooler" not in name for name in body):
-        raise CodeRefusedError(source, f"has weights (none of them {body[0]}) for code in its folder, which is never run")
+        raise CodeRefusedError(source, f"has weights, but no {body[0]}, for code in its folder, which is never run")
     _say_what_is_new(source, info, before, labels, tell)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         raise GotdError(f"{source}: its tokenizer has {len(tokenizer)} tokens, the model "

@@ -107,7 +107,7 @@ def _evaluated(file: Path, trainer_of: Callable[[], Any], request: Request,
     if data is None:
         return None
     if file.is_file():
-        return dict(json.loads(file.read_text()))
+        return dict(json.loads(file.read_text(encoding="utf-8")))
     trainer = trainer_of()
     found = trainer.evaluation_loop(trainer.get_eval_dataloader(data), file.stem, prediction_loss_only=False).metrics
     metrics = {name.removeprefix("eval_"): value for name, value in found.items() if "preparation" not in name}

@@ -97,7 +97,7 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: d
 
 def prepared(work: Path, objective: str) -> Prepared:
     """What `prepare` wrote."""
-    found = json.loads((work / PREPARED).read_text())
+    found = json.loads((work / PREPARED).read_text(encoding="utf-8"))
     tokenizer = load_tokenizer(work / "tokenizer")
     frame = frame_of(tokenizer, objective) if objective != "classify" else None
     stores = {name: TokenStore(work / "tokens" / name) for name in found["names"]}

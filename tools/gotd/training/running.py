@@ -86,7 +86,7 @@ def _say_what(request: Request, ready: Prepared) -> None:
 def _end(folder: OutputFolder, request: Request, ready: Prepared) -> None:
     """Models into their places, metrics.json, run.json."""
     places = {seed: folder.work / f"seed-{seed}" for seed in request.seeds}
-    runs = [json.loads((place / "done.json").read_text()) for place in places.values()]
+    runs = [json.loads((place / "done.json").read_text(encoding="utf-8")) for place in places.values()]
     for seed, place in places.items():
         folder.move_in(place / "model", folder.path / f"seed-{seed}" if len(places) > 1 else folder.path)
     evaluated = {when: summary([run[when] for run in runs]) for when in ("before", "after")} if runs[0]["after"] else {}

@@ -60,7 +60,7 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 def is_last(checkpoint: Path, steps: int, patience: int) -> bool:
     """Whether training ended there: with the last of its steps, or after `patience` looks at --dev without a gain."""
-    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     early = state["stateful_callbacks"].get("EarlyStoppingCallback")
     looks = early["attributes"]["early_stopping_patience_counter"] if early else 0
     return bool(state["global_step"] >= steps or looks >= patience)

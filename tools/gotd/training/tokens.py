@@ -76,7 +76,7 @@ class TokenWriter:
         self.__exit__(None, None, None)
         meta = Meta(self._dtype, self.documents, self.tokens, records, self._labelled, empty, truncated)
         draft = self.folder / "meta.tmp"
-        draft.write_text(json.dumps(asdict(meta), indent=1))
+        draft.write_text(json.dumps(asdict(meta), indent=1), encoding="utf-8")
         draft.replace(self.folder / _META)
         return TokenStore(self.folder)
 
@@ -115,7 +115,7 @@ class TokenStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            self.meta = Meta(**json.loads((folder / _META).read_text()))
+            self.meta = Meta(**json.loads((folder / _META).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise GotdError(f"{folder}: no finished tokens there; run the command again") from error
         self._tokens = _Mapped(folder / "tokens.bin", self.meta.dtype, self.meta.tokens)
