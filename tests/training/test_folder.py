@@ -1,6 +1,9 @@
 """The output folder: what is ours goes away when it should, and nothing else does."""
 
 import contextlib
+import fcntl
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,3 +83,50 @@ def test_what_a_complete_run_did_not_come_to_remove_goes_and_nothing_else(tmp_pa
     write_json(tmp_path / RECORD, {"complete": True, "identity": IDENTITY})
     assert claim(tmp_path, IDENTITY) is None
     assert folder.work.exists() is (name == "thesis")
+
+
+def while_waiting(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
+    """Something that another run does just before the lock is asked for."""
+    real, left = fcntl.flock, [happens]
+
+    def flock(file: object, how: int) -> None:
+        if left:
+            left.pop()()
+        real(file, how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_run_that_came_before_the_lock_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                             complete: bool) -> None:
+    def other_run() -> None:
+        write_json(tmp_path / RECORD, {"complete": complete, "identity": {"data": "another digest"}})
+        write_json(tmp_path / "work" / PREPARED, {})
+
+    while_waiting(monkeypatch, other_run)
+    with pytest.raises(GotdError, match="other data records"):
+        claim(tmp_path, IDENTITY)
+    assert (tmp_path / "work" / PREPARED).is_file()
+
+
+def test_the_same_run_that_ended_before_the_lock_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    while_waiting(monkeypatch, lambda: write_json(tmp_path / RECORD, {"complete": True, "identity": IDENTITY}))
+    assert claim(tmp_path, IDENTITY) is None
+    assert {entry.name for entry in tmp_path.iterdir()} == {RECORD}
+
+
+def test_a_lock_that_was_taken_away_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    while_waiting(monkeypatch, lambda: shutil.rmtree(tmp_path / "work"))
+    first = OutputFolder(tmp_path)
+    assert first.claim(IDENTITY) is False
+    with pytest.raises(GotdError, match="another ds-train writes there"):
+        claim(tmp_path, IDENTITY)
+    first.close()
+
+
+def test_a_complete_run_is_known_where_nobody_may_write(tmp_path: Path) -> None:
+    write_json(tmp_path / RECORD, {"complete": True, "identity": IDENTITY})
+    before = tmp_path.stat().st_mtime_ns
+    assert claim(tmp_path, IDENTITY) is None
+    assert tmp_path.stat().st_mtime_ns == before

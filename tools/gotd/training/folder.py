@@ -37,24 +37,38 @@ class OutputFolder:
         self._lock: IO[bytes] | None = None
 
     def claim(self, identity: Mapping[str, Any]) -> bool | None:
-        """Make the folder this run's, or find it so. Returns whether the run has begun; None where it is complete.
+        """Lock the folder and make it this run's. Returns whether the run has begun; None where it is complete.
 
         Raises: GotdError where the folder holds something else, another run, or one that is going on.
         """
+        record = self.record()
+        if record is not None and record["complete"]:  # nothing changes it any more
+            self._compare(record["identity"], identity)
+            self._clear_up()
+            return None
+        if record is None:
+            self._check_new()  # before anything of ours is put there
+        self._take_lock()
+        # Another run may have begun, or ended, while the lock was waited for: only what is read under it counts.
         record = self.record()
         if record is None:
             self._check_new()
         else:
             self._compare(record["identity"], identity)
             if record["complete"]:
-                if self._foreign() is None:  # a run that was killed after its last word
-                    self._remove_work()
+                self._clear_up()
                 return None
-        self._take_lock()
         begun = record is not None and (self.work / PREPARED).is_file()
         if not begun:
             self._empty_work()  # what a run that was cut off left may be of other records
         return begun
+
+    def _clear_up(self) -> None:
+        """Remove what a complete run was killed before it could remove; not while one is at it."""
+        if self.work.exists() and self._foreign() is None:
+            with contextlib.suppress(GotdError):
+                self._take_lock()
+                self._remove_work()
 
     def _check_new(self) -> None:
         """GotdError where the folder holds what no ds-train leaves that was cut off before it began."""
@@ -74,14 +88,29 @@ class OutputFolder:
         return next((entry for entry in entries if not locked or not _OWN.fullmatch(entry.name)), None)
 
     def _take_lock(self) -> None:
+        """Raises: GotdError where another run has it, or the folder cannot be written to."""
         try:
-            self.work.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.work / _LOCK).open("ab")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            while self._lock is None:
+                self._lock = self._locked()
         except BlockingIOError as error:
             raise GotdError(f"{self.path}: another ds-train writes there; wait, or choose another folder") from error
         except OSError as error:
             raise GotdError(f"{self.path}: {error.strerror}; the output cannot be created there") from error
+
+    def _locked(self) -> IO[bytes] | None:
+        """Return the lock; None where whoever had it took it away with the rest of work/ before it was ours."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            lock = (self.work / _LOCK).open("ab")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(lock.fileno()), (self.work / _LOCK).stat()):
+                    return lock
+            except OSError:
+                lock.close()
+                raise
+            lock.close()
+        return None
 
     def _empty_work(self) -> None:
         for entry in _entries(self.work):
