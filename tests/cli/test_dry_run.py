@@ -7,6 +7,7 @@ import pytest
 
 from gotd.cli import _dry_run, _frame
 from gotd.cli._jobs import Job
+from gotd.streams.records import Skipping
 from workdir import Workdir, records, texts
 
 
@@ -148,8 +149,44 @@ def test_the_estimate_is_of_the_rate_after_the_beginning(monkeypatch: pytest.Mon
 
     run = _frame.Run("ds-embed", quiet=True)
     clock.now += 5.0  # loading a model
-    out = _dry_run.report([Job([str(source)], str(tmp_path / "out.npy"))], {}, work, 1, run)  # type: ignore[arg-type]
+    out = _dry_run.report([Job([str(source)], str(tmp_path / "out.npy"))], {}, work, Skipping(), 1, run)
     rate = 2048 / window
     assert f"time     {15.0 + 1000 / rate:,.1f} s: 15.0 s to begin, then {rate:,.0f} rows/s" in out
     assert seen[: len(given)] == given
     assert sum(seen) < 2048 * 1000
+
+
+@pytest.mark.parametrize("sizes", [[300], [300_000], [300] * 50, [*[300] * 50, 300_000], [3, 300_000], [0, 300]])
+@pytest.mark.parametrize(("row", "output"), [(1e-6, 0.004), (2e-5, 0.0), (4e-3, 0.1)])
+def test_start_up_outputs_and_rows_are_told_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sizes: list[int],
+                                                  row: float, output: float) -> None:
+    """A fake command: seconds to load, seconds the first time it computes, then some for each output and row."""
+    clock = Clock()
+    monkeypatch.setattr(_frame.time, "monotonic", clock)
+    found = []
+    for number, size in enumerate(sizes):
+        (tmp_path / f"{number}.jsonl").write_bytes(b'{"text": "a"}\n' * size)
+        found.append(Job([str(tmp_path / f"{number}.jsonl")], str(tmp_path / f"{number}.npy")))
+    first = [3.0]
+
+    def work(job: Job, _: object, __: object, run: _frame.Run) -> None:
+        clock.now += output
+        size = sizes[int(Path(job.inputs[0]).stem)]
+        for rows in run.until_enough([[0] * min(2048, size - start) for start in range(0, size, 2048)]):
+            clock.now += row * len(rows) + (first.pop() if first else 0.0)
+            run.advance(len(rows))
+
+    run = _frame.Run("ds-score", quiet=True)
+    clock.now += 1.5
+    out = _dry_run.report(found, {}, work, Skipping(), len(found), run)
+    truth = 1.5 + 3.0 + len(sizes) * output + sum(sizes) * row
+    said = float(value(out.encode(), "time"))
+    assert truth / 2 < said < 2 * truth
+    # Closer than that: only what is rounded.
+    assert said == pytest.approx(truth, rel=0.02, abs=0.11)
+
+
+def test_bad_records_are_passed_over_in_each_sample(work: Workdir) -> None:
+    work.write("pool.jsonl", records(texts(50)) + b"{half\n")
+    work.ok("ds-embed --dry-run --skip-invalid 1 pool.jsonl -o emb/")
+    work.fails("ds-embed --dry-run pool.jsonl -o emb/", "pool.jsonl:51: not JSON")

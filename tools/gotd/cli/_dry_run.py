@@ -1,98 +1,26 @@
 """--dry-run: what a command would do, measured on the first rows of it; nothing is written."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from gotd.cli._frame import Run, peak_megabytes
 from gotd.cli._jobs import Job, is_done, with_inputs
+from gotd.cli._pace import Work, measured_pace
 from gotd.errors import DataError, UsageError
 from gotd.streams.compression import Marker, decompressed
 from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import STANDARD, is_url
 from gotd.streams.npy_header import MAGIC
-from gotd.streams.sinks import Sink
+from gotd.streams.records import Skipping
 from gotd.streams.sources import ByteSource, open_input
 
-#: Seconds that the sample is worked on, once the first rows are through.
-_SECONDS = 2.0
-#: Texts given to a model that takes longer than that for them.
-_FEW_ROWS, _QUICK_SECONDS = 256, 0.5
 #: Bytes of inputs without seals that are looked at, of all and of one, to tell how many rows they have.
 _LOOK_BYTES, _LOOK_BYTES_EACH = 1 << 29, 1 << 24
 _HEADER_BYTES = 1 << 12
-
-Item = TypeVar("Item")
-
-#: What a command does for one job: reads the inputs, writes the output, counts rows.
-Work = Callable[[Job, Sink, dict[str, Any], Run], None]
-
-
-class _Sampling(Run):
-    """Counts rows and the time they take, and ends the work when it is enough."""
-
-    def __init__(self) -> None:
-        super().__init__("", quiet=True)
-        self.first: tuple[int, float] | None = None
-        self.last = 0.0
-        self.quick = False
-
-    def advance(self, rows: int) -> None:
-        """Rows are through."""
-        super().advance(rows)
-        self.last = self.seconds
-        self.first = self.first or (rows, self.last)
-
-    def until_enough(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The first items; of windows only parts, as long as the work is slow."""
-        for item in items:
-            for part in self._parts(item):
-                yield part
-                if self.first and self.rows > self.first[0] and self.last - self.first[1] >= _SECONDS:
-                    return
-
-    def _parts(self, item: Any) -> Iterator[Any]:
-        if not isinstance(item, list):
-            yield item
-            return
-        start = 0
-        while start < len(item):
-            before, end = self.last, len(item) if self.quick else start + _FEW_ROWS
-            yield item[start:end]
-            start = end
-            # Where windows are read ahead, nothing is known before the first is through.
-            self.quick = self.first is not None and self.last - before < _QUICK_SECONDS
-
-    @property
-    def rows_per_second(self) -> float:
-        """Without what comes before the first rows, where there were more."""
-        rows, seconds = self.first or (0, 0.0)
-        if self.rows > rows:
-            return (self.rows - rows) / max(self.last - seconds, 1e-6)
-        return rows / max(seconds, 1e-6)
-
-    @property
-    def start_seconds(self) -> float:
-        """What comes before: libraries, the first look at a model or a target."""
-        rows, seconds = self.first or (0, 0.0)
-        return max(0.0, seconds - rows / self.rows_per_second) if self.rows > rows else 0.0
-
-
-class _Counting:
-    """A sink that counts bytes and drops them."""
-
-    def __init__(self, name: str) -> None:
-        self.name = "<stdout>" if name == STANDARD else name
-        self.is_pipe = name == STANDARD
-        self.bytes = 0
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Count."""
-        self.bytes += len(data)
-
-    def patch(self, offset: int, data: bytes) -> None:
-        """A header that is written twice is as long as before."""
+#: Seconds an output that are worth a word.
+_LEAST_SHOWN = 0.0005
 
 
 class _Input(NamedTuple):
@@ -103,7 +31,8 @@ class _Input(NamedTuple):
     size: int
 
 
-def report(found: Sequence[Job], made_by: Mapping[str, Any], work: Work, inputs: int, run: Run) -> str:
+def report(found: Sequence[Job], made_by: Mapping[str, Any], work: Work, skipping: Skipping, inputs: int,
+           run: Run) -> str:
     """Jobs with their state, then rows, seconds, bytes and memory of those to make."""
     begun = run.seconds
     for name in (name for job in found for name in job.inputs):
@@ -121,27 +50,26 @@ def report(found: Sequence[Job], made_by: Mapping[str, Any], work: Work, inputs:
     left = [(job, looks) for job, complete, looks in zip(found, done, seen, strict=True) if not complete]
     lines.append(f"{sum(len(job.inputs) for job in found)} of {inputs} inputs are this shard's; "
                  f"outputs: {sum(done)} complete, {len(left)} to make")
-    return "\n".join(lines + (_estimate(left, made_by, work, begun) if left else []))
+    return "\n".join(lines + (_estimate(left, made_by, work, skipping, begun) if left else []))
 
 
-def _estimate(left: list[tuple[Job, list[_Input]]], made_by: Mapping[str, Any], work: Work,
+def _estimate(left: list[tuple[Job, list[_Input]]], made_by: Mapping[str, Any], work: Work, skipping: Skipping,
               begun: float) -> list[str]:
-    """What is left takes as long a row as the first rows of it, after the seconds it takes to begin."""
-    job = left[0][0]
-    run, sink = _Sampling(), _Counting(job.output)
-    work(job, sink, dict(made_by), run)
+    """What is left takes the seconds to begin, then so many for each output and each row."""
     looks = [look for _, inputs in left for look in inputs]
+    sizes = [sum(look.size for look in inputs) for _, inputs in left]
+    pace = measured_pace([job for job, _ in left], sizes, made_by, work, skipping)
     unknown = sum(look.rows is None for look in looks)
     rows = sum(look.rows or 0 for look in looks)
-    begun += run.start_seconds
-    seconds = begun + (rows / run.rows_per_second if run.rows else 0.0)
-    row_bytes = sink.bytes / run.rows if run.rows else 0.0
+    begun += pace.start_seconds
+    seconds = begun + len(left) * pace.output_seconds + rows * pace.row_seconds
     besides = f", and those of {unknown} inputs that do not say" if unknown else ""
+    each = f"{pace.output_seconds:.3f} s an output and " if pace.output_seconds >= _LEAST_SHOWN else ""
     return [
         f"rows     {_rows(rows, all(look.exact for look in looks))}{besides}",
-        f"time     {seconds:,.1f} s: {begun:.1f} s to begin, then {run.rows_per_second:,.0f} rows/s "
-        f"(measured on {run.rows:,} rows of {job.inputs[0]})",
-        f"output   {rows * row_bytes / 1e6:,.1f} MB ({row_bytes:,.0f} bytes a row)",
+        f"time     {seconds:,.1f} s: {begun:.1f} s to begin, then {each}{1 / max(pace.row_seconds, 1e-9):,.0f} rows/s "
+        f"(measured on {pace.rows:,} rows of {pace.name})",
+        f"output   {rows * pace.row_bytes / 1e6:,.1f} MB ({pace.row_bytes:,.0f} bytes a row)",
         f"memory   {peak_megabytes():,.0f} MB",
     ]
 

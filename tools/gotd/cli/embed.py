@@ -83,7 +83,7 @@ def command(context: click.Context, files: tuple[str, ...], output: str, models:
             embed_into(sink, job, mine, embedder, reading, written, run)
 
         if dry_run:
-            print_text(report(found, maker, work, len(files), run))
+            print_text(report(found, maker, work, reading.skipping, len(files), run))
             return
         complete, counts = embed_all(found, maker, embedder, reading, written, run)
     run.note(complete, "outputs were already complete")

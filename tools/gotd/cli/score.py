@@ -80,7 +80,7 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
             lowest += _score(sources, sink, arrays_wanted, ours, mine, skipping, long_window, run)
 
     if dry_run:
-        print_text(report(found, maker, work, len(files), run))
+        print_text(report(found, maker, work, skipping, len(files), run))
         return
     for job, mine in run_jobs(found, maker):
         if mine is None:
