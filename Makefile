@@ -1,9 +1,11 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs, in .venv.
+# Where there is no GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu saves 5 GB of CUDA (on Linux): there pip
+# finds the version of constraints.txt as X+cpu, which it takes rather than X.
 PYTHON ?= python3
 VENV   ?= .venv
 PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint scripts/constraints.txt
 
-.PHONY: help setup demo demo-train real experiments test test-all check upgrade
+.PHONY: help setup demo demo-train real experiments quick test test-all check upgrade
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
@@ -30,12 +32,15 @@ experiments: $(VENV)/.test-installed ## a STUDY of scripts/experiments on DATA, 
 	$(VENV)/bin/python scripts/experiments/$(STUDY).py $(DATA) build/experiments --scale $(SCALE) $(ARGS)
 # One worker more than CPUs: some tests wait for a scheduler, a signal or a server.
 PYTEST = $(VENV)/bin/python -m pytest -q -n $$(($$(nproc) + 1)) --dist loadgroup
+QUICK ?= tests/ot tests/streams tests/methods tests/probing tests/test_chunking.py tests/test_ranking.py tests/test_imports.py
+quick: $(VENV)/.test-installed ## the tests in QUICK: the mathematics, the formats, the rules; no neural network, no study
+	$(PYTEST) -m "not slow" $(QUICK)
 test: $(VENV)/.test-installed ## the tests, without the slow ones
 	$(PYTEST) -m "not slow"
 test-all: $(VENV)/.test-installed ## every test
 	$(PYTEST)
 check: $(VENV)/.test-installed ## lint and types
-	$(PIP) ruff mypy
+	$(PIP) ruff mypy  # constraints.txt has their versions
 	$(VENV)/bin/ruff check tools tests scripts
 	$(VENV)/bin/mypy
 upgrade: $(VENV)/.test-installed ## the newest version of everything but torch, into scripts/constraints.txt
