@@ -136,6 +136,7 @@ def test_the_estimate_is_of_the_rate_after_the_beginning(monkeypatch: pytest.Mon
     """A fake command: ten seconds to begin, then so many seconds a window of 2048 rows."""
     clock = Clock()
     monkeypatch.setattr(_frame.time, "monotonic", clock)
+    monkeypatch.setattr(_dry_run, "_seconds_since_start", lambda run: run.seconds)
     source = tmp_path / "in.jsonl"
     source.write_bytes(b'{"text": "a"}\n' * 1000)
     seen: list[int] = []
@@ -163,6 +164,7 @@ def test_start_up_outputs_and_rows_are_told_apart(monkeypatch: pytest.MonkeyPatc
     """A fake command: seconds to load, seconds the first time it computes, then some for each output and row."""
     clock = Clock()
     monkeypatch.setattr(_frame.time, "monotonic", clock)
+    monkeypatch.setattr(_dry_run, "_seconds_since_start", lambda run: run.seconds)
     found = []
     for number, size in enumerate(sizes):
         (tmp_path / f"{number}.jsonl").write_bytes(b'{"text": "a"}\n' * size)
@@ -190,3 +192,9 @@ def test_bad_records_are_passed_over_in_each_sample(work: Workdir) -> None:
     work.write("pool.jsonl", records(texts(50)) + b"{half\n")
     work.ok("ds-embed --dry-run --skip-invalid 1 pool.jsonl -o emb/")
     work.fails("ds-embed --dry-run pool.jsonl -o emb/", "pool.jsonl:51: not JSON")
+
+
+def test_the_start_of_python_counts(work: Workdir) -> None:
+    work.write("pool.jsonl", records(texts(3)))
+    program = "import time; time.sleep(3); import sys; sys.argv = sys.argv[1:]; from gotd.cli.embed import main; main()"
+    assert float(value(work.ok(f'python -c "{program}" ds-embed --dry-run pool.jsonl -o emb/').out, "time")) >= 3.0
