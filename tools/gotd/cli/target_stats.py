@@ -183,11 +183,18 @@ def _judge(summary: dict[str, Any], tolerance: float, allow_unconverged: bool, r
     """Says the warnings; an error where the potentials are not what was asked for."""
     for warning in summary["warnings"]:
         run.say(f"warning: {warning}")
-    if not summary["converged"] and not allow_unconverged:
+    if summary["converged"] or allow_unconverged:
+        return
+    if summary["marginal_error"] > tolerance:
         raise GotdError(
             f"not converged: marginal error {summary['marginal_error']:.2g} after {summary['iterations']} iterations, "
             f"{tolerance:g} was asked; raise --max-iterations, --passes, --tol or --epsilon, or say --allow-unconverged"
         )
+    raise GotdError(
+        f"not converged: the marginals hold, but one more step would move scores by {summary['score_error']:.2g} of "
+        "their standard deviation: the target has parts that are many epsilons apart; raise --epsilon, "
+        "--max-iterations or --passes, or say --allow-unconverged"
+    )
 
 
 def _write(output: str, method: str, fitted: "Fitted") -> None:

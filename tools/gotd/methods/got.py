@@ -19,10 +19,11 @@ from gotd.ot.diagnosis import epsilon_warnings, top_overlap, weighted_correlatio
 from gotd.ot.exact import DISTANCE_PAIRS, exact_distance, exact_potentials
 from gotd.ot.gradient import calibration
 from gotd.ot.marginal import StreamedSource
-from gotd.ot.potentials import Potentials, solve_sample, solve_stream
+from gotd.ot.potentials import Potentials, solve_sample
 from gotd.ot.sample import Sample, hold, sample_mean_costs, sample_potentials
 from gotd.ot.source import Part
 from gotd.ot.transform import transform
+from gotd.ot.whole_source import solve_stream
 
 #: Absolute; its inverse, times what vectors are made of, has to stay a float32.
 _SMALLEST_EPSILON = 1e-30
@@ -66,15 +67,16 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     streamed = settings.passes > 0 and problem.epsilon > 0.0
     if streamed:
         stream = StreamedSource(parts, workers, device)
-        found = solve_stream(
-            stream, problem.sample, problem.q, problem.cost, found, settings.tolerance, settings.passes, workers
-        )
+        share = len(problem.drawn.rows) / problem.drawn.source_rows
+        found = solve_stream(stream, problem.sample, problem.q, problem.cost, found, settings.tolerance,
+                             settings.passes, workers, share)
     uniform = source_is_pool and len(parts) == 1 and parts[0].weights is None
     calibrated = calibration(found.mean_potential, problem.drawn.counts.distinct if uniform else None)
     summary = {
         "method": "got", "converged": found.converged, "warnings": [], "distance": found.distance,
         "distance_exact": _exact_distance(problem), "marginal_error": found.marginal_error,
-        "measured_on": _measured_on(found, streamed), "iterations": found.iterations,
+        "measured_on": _measured_on(found, streamed), "score_error": found.score_error,
+        "iterations": found.iterations,
         **_ranking(problem, found, workers),
         "epsilon": problem.epsilon, "epsilon_relative": problem.relative, **space_summary(settings),
         "cost_mean": problem.mean, "cost_std": problem.std,
@@ -116,7 +118,7 @@ def _solve(problem: Problem, settings: Settings, workers: Workers) -> Potentials
     else:
         g, distance = exact_potentials(*_points(problem), q, cost)
     f = sample_potentials(sample, transform(cost, q, 0.0, g), workers)
-    return Potentials(g, 0.0, True, 1, 0.0, True, distance, float(problem.drawn.masses @ f), q.weights, g)
+    return Potentials(g, 0.0, True, 1, 0.0, True, distance, float(problem.drawn.masses @ f), q.weights, g, 0.0)
 
 
 def _points(problem: Problem) -> tuple[torch.Tensor, torch.Tensor]:

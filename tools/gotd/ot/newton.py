@@ -11,18 +11,25 @@ mistake is much the same from step to step, so Anderson acceleration over the st
 took away 80 to 86 per cent of the error, where they had taken 62 to 72 (100,000 text vectors, a sample of 16,384). No
 M x M matrix is formed: conjugate gradients need products with P alone.
 
+Between clusters that are many eps apart I - K is singular to rounding, and the dual far from quadratic: their offsets
+are solved for by themselves (clusters.py), and the linear system without them.
+
 Source: Brauer, Clason, Lorenz and Wirth, A Sinkhorn-Newton method for entropic optimal transport, arXiv 1710.06635;
 the curvature of a sample: Byrd, Chin, Neveitt and Nocedal, SIAM J. Optim. 21 (2011).
 """
 
 import math
+import sys
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gotd.ot.acceleration import Anderson
+from gotd.ot.blocks import Workers
+from gotd.ot.clusters import cluster_labels, offsets
 from gotd.ot.cost import Target
-from gotd.ot.sample import Sample, sample_plan
+from gotd.ot.sample import Sample, sample_cluster_shares, sample_plan, sample_potentials
 from gotd.ot.transform import Transform, with_potentials
 
 #: Entries of P that are held for the products: 64 MiB of float32.
@@ -39,10 +46,16 @@ class Newton:
     worst Sinkhorn's own, then go on from the best g.
     """
 
-    def __init__(self, sample: Sample, kernel: Transform, target: Target) -> None:
+    def __init__(self, sample: Sample, kernel: Transform, target: Target, share: float = 0.0, is_source: bool = False
+                 ) -> None:
+        """share : of the source's rows that the sample holds.
+        is_source : residuals are those of the sample itself, so that the balance of its masses is known exactly.
+        """
         rows = max(1, _PLAN_ENTRIES // len(kernel.points))
-        self._sample = sample.thinned(-(-sample.size // rows))
-        self._kernel, self._target = kernel, target
+        self._whole, self._sample = sample, sample.thinned(-(-sample.size // rows))
+        self._kernel, self._target, self._is_source = kernel, target, is_source
+        self._share = share
+        self._last: tuple[Tensor, Tensor, Tensor] | None = None
         self._accelerated = Anderson(target.weights)
         self._best: tuple[float, Tensor, Tensor] | None = None
         self._instead: Anderson | None = None
@@ -55,32 +68,86 @@ class Newton:
         if self._instead is not None:
             return self._instead.next(g, residual, error)
         self._best = (error, g, residual)
-        step = self._step(g, residual)
+        step = self.step(g, residual)
         if not bool(step.isfinite().all()):
             return g + residual
         return self._accelerated.next(g, step, error)
 
-    def doubt(self, g: Tensor, new: Tensor) -> float:
-        """How far the marginal at `new` may be from what the sample says of the way there from g, in its own units.
+    def doubt(self, g: Tensor, new: Tensor) -> Tensor:
+        """By how much the marginal at `new` may differ from what the sample says of the way there from g.
 
         The two halves of the sample differ, to first order, by this much in how the marginal moves; their mean is the
-        sample's, and its standard error half of the difference. Infinite where there are no two halves.
-        Shapes: float64 (m,) both.
+        sample's, and its standard error half of the difference: less where the plan held is of a part of the sample,
+        and where the sample holds a good part of the source. Infinite where there are no two halves.
+        Shapes: float64 (m,) both -> float64 (m,).
         """
         if self._sample.size < 2:
-            return math.inf
+            return torch.full_like(g, torch.inf)
         plan, masses = sample_plan(self._sample, with_potentials(self._kernel, self._target, g))
         plan = plan[:, : len(g)]
         one, other = (_moved(plan[half::2], masses[half::2], new - g) for half in (0, 1))
-        return float((one - other).abs().sum().nan_to_num(nan=torch.inf)) / (2.0 * self._kernel.unit)
+        rest = math.sqrt(self._sample.size / self._whole.size * max(0.0, 1.0 - self._share))
+        return (one - other) * (rest / (2.0 * self._kernel.unit))
 
-    def _step(self, g: Tensor, residual: Tensor) -> Tensor:
-        """Solves (I - K) d = r with the sample's K at g. Shapes: float64 (m,) -> float64 (m,)."""
-        plan, masses = sample_plan(self._sample, with_potentials(self._kernel, self._target, g))
-        plan = plan[:, : len(g)]
-        marginal = torch.mv(plan.T, masses).double()
-        marginal = torch.where(self._target.weights > 0.0, marginal, 0.0)
-        return _conjugate_gradients(plan, masses, marginal, residual)
+    def step(self, g: Tensor, residual: Tensor) -> Tensor:
+        """Newton's step: (I - K) d = r with the sample's K at g, and the offsets of clusters beside it.
+
+        NaN where the clusters are too many to tell. Shapes: float64 (m,) -> float64 (m,).
+        """
+        if self._last is not None and torch.equal(g, self._last[0]) and torch.equal(residual, self._last[1]):
+            return self._last[2]
+        step = self._solved(g, residual)
+        self._last = (g, residual, step)
+        return step
+
+    def _solved(self, g: Tensor, residual: Tensor) -> Tensor:
+        kernel = with_potentials(self._kernel, self._target, g)
+        plan, masses = sample_plan(self._sample, kernel)
+        plan, present = plan[:, : len(g)], self._target.weights > 0.0
+        marginal = torch.where(present, torch.mv(plan.T, masses).double(), 0.0)
+        labels = cluster_labels(plan, present)
+        if labels is None:
+            return torch.full_like(g, torch.nan)
+        step = _conjugate_gradients(plan, masses, marginal, residual, labels)
+        return step + self._offsets(kernel, labels, residual) if int(labels.max()) > 0 else step
+
+    def _offsets(self, kernel: Transform, labels: Tensor, residual: Tensor) -> Tensor:
+        """What the potentials of each cluster are to rise by. Shapes: int64 (m,), float64 (m,) -> float64 (m,)."""
+        count, b = int(labels.max()) + 1, self._target.weights
+        groups = torch.where(labels >= 0, labels, count)
+
+        def sums(values: Tensor) -> np.ndarray:
+            return np.asarray(values.new_zeros(count + 1).index_add_(0, groups, values)[:count].cpu().numpy())
+
+        shares = sample_cluster_shares(self._whole, kernel, labels, count)
+        if self._is_source:
+            shifts = offsets(shares, self._whole.masses, sums(b), None)
+        else:
+            marginal = b * (-residual / kernel.epsilon).exp()  # r = eps (log b - log c), up to a constant
+            shifts = offsets(shares, self._whole.masses, sums(b), sums(marginal / marginal.sum() - b))
+        moved = torch.from_numpy(np.append(shifts, 0.0)).to(b.device)[groups]
+        return kernel.epsilon * moved
+
+    def effect(self, g: Tensor, new: Tensor, workers: Workers) -> float:
+        """By how much scores change on the way from g to `new`: the standard deviation of the change in theirs.
+
+        Scores that vary by less than float32 rounds are taken to vary by that. Infinite where `new` is no number.
+        Shapes: float64 (m,) both.
+        """
+        if not bool(new.isfinite().all()):
+            return math.inf
+        before, after = (
+            sample_potentials(self._sample, with_potentials(self._kernel, self._target, each), workers).astype("f8")
+            for each in (g, new)
+        )
+        masses = self._sample.masses
+        rounding = float(np.finfo(np.float32).eps) * float(self._sample.alpha.abs().max())
+        return _deviation(after - before, masses) / max(_deviation(after, masses), rounding, sys.float_info.min)
+
+
+def _deviation(values: np.ndarray, masses: np.ndarray) -> float:
+    """Standard deviation under masses that sum to 1. Shapes: float64 (n,) both."""
+    return float(np.sqrt(masses @ np.square(values - masses @ values)))
 
 
 def _moved(plan: Tensor, masses: Tensor, step: Tensor) -> Tensor:
@@ -90,16 +157,20 @@ def _moved(plan: Tensor, masses: Tensor, step: Tensor) -> Tensor:
     return torch.mv(plan.T, masses).double() * step - torch.mv(plan.T, weighted).double()
 
 
-def _conjugate_gradients(plan: Tensor, masses: Tensor, marginal: Tensor, residual: Tensor) -> Tensor:
-    """d with (diag(c) - P^T A P) d = c r, preconditioned by diag(c), without its part along constants.
+def _conjugate_gradients(plan: Tensor, masses: Tensor, marginal: Tensor, residual: Tensor, labels: Tensor) -> Tensor:
+    """d with (diag(c) - P^T A P) d = c r, preconditioned by diag(c), without its part along constants of each cluster.
 
-    Shapes: plan float32 (n, m), masses float32 (n,), marginal and residual float64 (m,) -> float64 (m,).
+    Shapes: plan float32 (n, m), masses float32 (n,), marginal and residual float64 (m,), labels int64 (m,) ->
+    float64 (m,).
     """
     present = marginal > 0.0
+    groups = labels.clamp_min(0)
+    totals = torch.zeros_like(marginal).index_add_(0, groups, marginal)[groups]
 
     def scaled(rest: Tensor) -> Tensor:
         z = torch.where(present, rest / marginal, 0.0)
-        return torch.where(present, z - marginal @ z / marginal.sum(), 0.0)
+        means = torch.zeros_like(marginal).index_add_(0, groups, marginal * z)[groups] / totals
+        return torch.where(present, z - means, 0.0)
 
     step = torch.zeros_like(residual)
     rest = marginal * scaled(marginal * residual)

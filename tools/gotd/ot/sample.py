@@ -116,6 +116,20 @@ def sample_plan(sample: Sample, kernel: Transform) -> tuple[Tensor, Tensor]:
     return plan, torch.from_numpy(np.ascontiguousarray(sample.masses)).float().to(plan.device)
 
 
+def sample_cluster_shares(sample: Sample, kernel: Transform, labels: Tensor, count: int) -> np.ndarray:
+    """Logarithms of what each row sends to each cluster of points, up to a constant of the row.
+
+    Shapes: labels int64 (m,), -1 where in none -> float64 (n, count).
+    """
+    shares = np.empty((sample.size, count))
+    columns = [torch.nonzero(labels == k).squeeze(1) for k in range(count)]
+    for block in sample_blocks(sample.size, kernel.points.device):
+        logits = sample_logits(sample, kernel, block).double()
+        sums = [logits[:, column].logsumexp(dim=1) for column in columns]
+        shares[block] = torch.stack(sums, dim=1).cpu().numpy()
+    return shares
+
+
 def sample_logits(sample: Sample, kernel: Transform, block: slice) -> Tensor:
     """The block's logits, from the kept products where there are any. Shapes: -> float32 (n, m')."""
     if sample.products is not None:
