@@ -53,7 +53,7 @@ def ours(problem: Problem, sample: int, passes: int) -> tuple[np.ndarray, dict[s
     fitted = fit(y, np.ones(len(y)), [part], True, how, workers, device)
     scorer = Scorer(fitted.arrays, fitted.summary, workers, device)
     f = -scorer.scores(x)
-    told = ("converged", "iterations", "marginal_error", "top_overlap")
+    told = ("converged", "iterations", "marginal_error", "expected_overlap")
     return f, {name: fitted.summary[name] for name in told}
 
 

@@ -10,7 +10,7 @@ import ot
 from gotd.errors import GotdError
 from gotd.ot import exact
 from gotd.ot.cost import Cost, Metric, Target
-from gotd.ot.exact import exact_distance, exact_potentials
+from gotd.ot.exact import exact_potentials
 from gotd.ot.potentials import Potentials
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -52,12 +52,12 @@ def test_the_dual_reaches_the_cost_of_the_best_plan(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_both_distances_are_those_of_the_best_plan(seed: int, costs: Callable[..., np.ndarray]) -> None:
+def test_the_distance_is_that_of_the_best_plan(seed: int, costs: Callable[..., np.ndarray]) -> None:
     x, a, y, b = problem(seed)
     rows, masses = torch.from_numpy(x), torch.from_numpy(a)
-    expected = pytest.approx(ot.emd2(a, b, costs(x, y)), rel=1e-6)
-    assert exact_potentials(rows, masses, target_of(y, b), Cost("sqeuclidean"))[1] == expected
-    assert exact_distance(rows, masses, target_of(y, b), Cost("sqeuclidean")) == expected
+    solved = exact_potentials(rows, masses, target_of(y, b), Cost("sqeuclidean"))
+    assert solved.distance == pytest.approx(ot.emd2(a, b, costs(x, y)), rel=1e-6)
+    assert solved.is_unique
 
 
 def staircase(x: np.ndarray, a: np.ndarray, y: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -118,7 +118,33 @@ def test_small_epsilon_tends_to_the_exact_potentials(
 def test_too_many_pairs_are_refused_with_the_number_that_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
     x, a, y, b = problem(0)
     monkeypatch.setattr(exact, "POTENTIAL_PAIRS", 130)
-    monkeypatch.setattr(exact, "DISTANCE_PAIRS", 130)
     with pytest.raises(GotdError, match="sample at most 10 rows"):
         potentials(x, a, y, b)
-    assert exact_distance(torch.from_numpy(x), torch.from_numpy(a), target_of(y, b), Cost("sqeuclidean")) is None
+
+
+@pytest.mark.parametrize("m", [1, 5, 20])
+def test_no_order_of_rows_changes_potentials_that_are_not_unique(m: int, costs: Callable[..., np.ndarray]) -> None:
+    """Ten rows to a point: each point's potential may be anything between two bounds."""
+    rng = np.random.default_rng(m)
+    x, y, target = rng.normal(size=(10 * m, 4)).astype("f4"), rng.normal(size=(m, 4)).astype("f4"), np.full(m, 1 / m)
+    masses, C = np.full(10 * m, 1 / (10 * m)), costs(x, y)
+    found = []
+    for _ in range(4):
+        order = rng.permutation(10 * m)
+        solved = exact_potentials(torch.from_numpy(x[order]), torch.from_numpy(masses), target_of(y, target),
+                                  Cost("sqeuclidean"))
+        assert solved.is_unique == (m == 1)
+        assert solved.is_centred
+        g = solved.g.numpy()
+        assert (C - g).min(axis=1).mean() + g.mean() == pytest.approx(ot.emd2([], [], C), rel=1e-6)
+        found.append((C - g).min(axis=1))
+    spread = max(np.std(each - found[0]) for each in found)
+    assert spread <= 1e-6 * np.std(C)
+
+
+def test_two_points_and_their_rows_meet_in_the_middle() -> None:
+    """On the line at 0 and 1 with rows at -0.1 and 1.2: g_1 - g_0 is between what the first and the second row bear."""
+    x, y = np.array([[-0.1], [1.2]], "f4"), np.array([[0.0], [1.0]], "f4")
+    g = potentials(x, np.full(2, 0.5), y, np.full(2, 0.5))
+    low, high = 0.2**2 - 1.2**2, 1.1**2 - 0.1**2  # C_11 - C_10 <= g_1 - g_0 <= C_01 - C_00
+    assert g[1] - g[0] == pytest.approx((low + high) / 2, abs=1e-6)

@@ -77,10 +77,12 @@ def _settings(embedders: Embedders, how: Mapping[str, Any], whiten: bool) -> Set
         whiten = bool(how["whiten"])
     if center is None:
         center = whiten or (embedders.identity or {}).get("name") == "hash"
+    if how["source"] and how["choose"] >= 1.0:
+        raise UsageError("--choose: with --source the pool is not counted; give the fraction of it, below 1")
     return Settings(
         epsilon=how["epsilon"], metric=how["metric"], center=center, whiten=whiten, sample=how["pool_sample"],
         passes=how["passes"], tolerance=how["tol"], max_iterations=how["max_iterations"],
-        max_target=how["max_target"], seed=how["seed"], rounds=how["rounds"] or 0,
+        max_target=how["max_target"], choose=how["choose"], seed=how["seed"], rounds=how["rounds"] or 0,
     )
 
 

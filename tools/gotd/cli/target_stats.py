@@ -69,6 +69,9 @@ _MOST_SEED = 2**64 - 1
               metavar="N", help="Looks at the sample, at most.")
 @click.option("--max-target", type=click.IntRange(0), default=_DEFAULTS.max_target, show_default=True, metavar="N",
               help="Compress a larger target to so many weighted points; 0 keeps all.")
+@click.option("--choose", type=options.FiniteRange(0, min_open=True), default=_DEFAULTS.choose, show_default=True,
+              metavar="K|F", help="Documents to be chosen, or below 1 their fraction: the summary's expected_overlap "
+                                  "is the part of them that another --seed would choose, too.")
 @click.option("--allow-unconverged", is_flag=True, help="Write the file all the same.")
 @click.option("--seed", type=click.IntRange(0, _MOST_SEED), default=_DEFAULTS.seed, show_default=True,
               help="Of all that is random.")

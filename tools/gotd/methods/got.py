@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gotd.errors import GotdError
 from gotd.methods.block_scorer import BlockScorer
@@ -15,18 +16,22 @@ from gotd.methods.space import Space, cost_from, space_arrays, space_of, space_s
 from gotd.ot.blocks import Workers, padded
 from gotd.ot.compress import Compressed, compress
 from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
-from gotd.ot.diagnosis import epsilon_warnings, top_overlap, weighted_correlation
-from gotd.ot.exact import DISTANCE_PAIRS, exact_distance, exact_potentials
+from gotd.ot.diagnosis import expected_overlap, mean_cost_warning, rounding_warning, weighted_correlation
+from gotd.ot.exact import exact_potentials
 from gotd.ot.gradient import calibration
+from gotd.ot.half_fits import change_on_another_sample
 from gotd.ot.marginal import StreamedSource
-from gotd.ot.potentials import Potentials, solve_sample
+from gotd.ot.newton import Newton
+from gotd.ot.potentials import Potentials, residual_of, solve_sample
 from gotd.ot.sample import Sample, hold, sample_mean_costs, sample_potentials
 from gotd.ot.source import Part
-from gotd.ot.transform import transform
+from gotd.ot.transform import transform, with_potentials
 from gotd.ot.whole_source import solve_stream
 
 #: Absolute; its inverse, times what vectors are made of, has to stay a float32.
 _SMALLEST_EPSILON = 1e-30
+#: Rows of the sample on which other values of eps are tried, and how well.
+_PART_ROWS, _PART_TOLERANCE = 2048, 1e-3
 
 
 class Problem(NamedTuple):
@@ -36,7 +41,7 @@ class Problem(NamedTuple):
     sample   : the same, held for many looks.
     packed   : the target as weighted points, on the host; q the same on the device.
     mean, std : of the cost over (source, target) pairs.
-    epsilon  : absolute; relative the same in standard deviations of the cost, usual what that is by default.
+    epsilon  : absolute; relative the same in standard deviations of the cost.
     """
 
     drawn: Drawn
@@ -48,7 +53,11 @@ class Problem(NamedTuple):
     std: float
     epsilon: float
     relative: float
-    usual: float
+
+    @property
+    def share(self) -> float:
+        """Of the source's rows that the sample holds."""
+        return len(self.drawn.rows) / max(self.drawn.counts.distinct, 1)
 
 
 def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
@@ -63,21 +72,20 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     """
     space = space_of(target, parts, settings, workers, device, ranked)
     problem = _problem(target, weights, space, settings, workers, device)
-    found = _solve(problem, settings, workers)
+    found, remarks = _solve(problem, settings, workers)
     streamed = settings.passes > 0 and problem.epsilon > 0.0
     if streamed:
         stream = StreamedSource(parts, workers, device)
-        share = len(problem.drawn.rows) / problem.drawn.source_rows
         found = solve_stream(stream, problem.sample, problem.q, problem.cost, found, settings.tolerance,
-                             settings.passes, workers, share)
+                             settings.passes, workers, problem.share)
     uniform = source_is_pool and len(parts) == 1 and parts[0].weights is None
     calibrated = calibration(found.mean_potential, problem.drawn.counts.distinct if uniform else None)
     summary = {
-        "method": "got", "converged": found.converged, "warnings": [], "distance": found.distance,
-        "distance_exact": _exact_distance(problem), "marginal_error": found.marginal_error,
-        "measured_on": _measured_on(found, streamed), "score_error": found.score_error,
-        "iterations": found.iterations,
-        **_ranking(problem, found, workers),
+        "method": "got", "converged": found.converged,
+        "warnings": remarks + _warnings(problem, found, settings, workers), "distance": found.distance,
+        "marginal_error": found.marginal_error, "measured_on": _measured_on(found, streamed),
+        "score_error": found.score_error, "iterations": found.iterations,
+        "expected_overlap": _overlap(problem, found, settings, streamed, workers), "choose": settings.choose,
         "epsilon": problem.epsilon, "epsilon_relative": problem.relative, **space_summary(settings),
         "cost_mean": problem.mean, "cost_std": problem.std,
         "calibration_mean": calibrated.mean, "calibration_scale": calibrated.scale,
@@ -104,21 +112,25 @@ def _problem(target: np.ndarray, weights: np.ndarray, space: Space, settings: Se
         raise GotdError(f"epsilon {relative:g}, where the cost varies by {std:.3g}, is too small to divide by "
                         "in float32; raise --epsilon, or multiply all vectors, the target's too, by one number")
     sample = hold(drawn.rows, drawn.masses, cost, q, workers)
-    return Problem(drawn, sample, packed, q, cost, mean, std, relative * std, relative, space.epsilon)
+    return Problem(drawn, sample, packed, q, cost, mean, std, relative * std, relative)
 
 
-def _solve(problem: Problem, settings: Settings, workers: Workers) -> Potentials:
+def _solve(problem: Problem, settings: Settings, workers: Workers) -> tuple[Potentials, list[str]]:
+    """The potentials on the sample, and what is to be said of them."""
     sample, q, cost = problem.sample, problem.q, problem.cost
     if problem.epsilon > 0.0:
         return solve_sample(
             sample, q, cost, problem.epsilon, problem.std, settings.tolerance, settings.max_iterations, workers
-        )
-    if problem.relative > 0.0:  # the cost does not vary: any plan is the best one
-        g, distance = torch.zeros_like(q.weights), problem.mean
-    else:
-        g, distance = exact_potentials(*_points(problem), q, cost)
+        ), []
+    g, distance, remarks = torch.zeros_like(q.weights), problem.mean, []
+    if problem.relative == 0.0:  # else the cost does not vary: any plan is the best one
+        exact = exact_potentials(*_points(problem), q, cost)
+        g, distance = exact.g, exact.distance
+        if not exact.is_centred:
+            remarks = ["the exact potentials are not unique: the masses of source and target are multiples of each "
+                       "other, and the order of rows decides which are found; give an epsilon above 0"]
     f = sample_potentials(sample, transform(cost, q, 0.0, g), workers)
-    return Potentials(g, 0.0, True, 1, 0.0, True, distance, float(problem.drawn.masses @ f), q.weights, g, 0.0)
+    return Potentials(g, 0.0, True, 1, 0.0, True, distance, float(problem.drawn.masses @ f), q.weights, 0.0), remarks
 
 
 def _points(problem: Problem) -> tuple[torch.Tensor, torch.Tensor]:
@@ -135,24 +147,54 @@ def _measured_on(found: Potentials, streamed: bool) -> str:
     return "source" if found.measured else "source, and the last correction on the sample"
 
 
-def _exact_distance(problem: Problem) -> float | None:
-    """The unregularised distance of small samples."""
-    if len(problem.drawn.rows) * len(problem.q.points) > DISTANCE_PAIRS:
+def _overlap(problem: Problem, found: Potentials, settings: Settings, streamed: bool, workers: Workers) -> float | None:
+    """Part of the choice that a fit with another seed would make, too; None at eps 0, whose potentials have no steps.
+
+    After readings of the whole source the sample's part of the error is gone; what is left is the next step.
+    """
+    if not problem.epsilon > 0.0:
         return None
-    return exact_distance(*_points(problem), problem.q, problem.cost)
+    q, rows = problem.q, problem.drawn.counts.distinct
+    kernel = transform(problem.cost, q, problem.epsilon, found.g)
+    change: Tensor | None
+    if streamed:
+        change = Newton(problem.sample, kernel, q).step(found.g, residual_of(problem.epsilon, q, found.marginal))
+    else:
+        change = change_on_another_sample(problem.sample, kernel, q, found.g, problem.share, workers)
+    if change is None or not bool(change.isfinite().all()):
+        return None
+    before, after = (sample_potentials(problem.sample, with_potentials(kernel, q, g), workers)
+                     for g in (found.g, found.g + change))
+    fraction = settings.choose if settings.choose < 1.0 else settings.choose / rows
+    return expected_overlap(before, after - before, problem.drawn.masses, fraction)
 
 
-def _ranking(problem: Problem, found: Potentials, workers: Workers) -> dict[str, Any]:
-    """Whether the ranking of the sample still moves, and whether eps lets it say anything."""
-    cost, q = problem.cost, problem.q
-    f = sample_potentials(problem.sample, transform(cost, q, problem.epsilon, found.g), workers)
-    earlier = sample_potentials(problem.sample, transform(cost, q, problem.epsilon, found.previous), workers)
-    correlation = weighted_correlation(f, sample_mean_costs(problem.sample, cost, q, workers), problem.drawn.masses)
+def _warnings(problem: Problem, found: Potentials, settings: Settings, workers: Workers) -> list[str]:
+    """Whether eps lets the scores say anything."""
+    if problem.relative == 0.0:
+        return []
+    if problem.epsilon == 0.0:
+        return ["the cost does not vary: all rows are at one distance from the target and score alike; check that the "
+                "vectors are what they should be"]
+    cost = problem.cost
     # A cosine's terms are 1 and x.y, however small their difference.
     size = max(abs(problem.mean) + problem.std, 1.0 if cost.metric == "cosine" else 0.0)
-    warnings = epsilon_warnings(problem.relative, problem.epsilon, correlation, size, problem.usual)
-    # There is one look at the exact solution: nothing to compare it with.
-    return {"top_overlap": top_overlap(f, earlier) if problem.epsilon > 0.0 else None, "warnings": warnings}
+    part = problem.sample.thinned(-(-problem.sample.size // _PART_ROWS))
+
+    def at(relative: float) -> float:
+        solved = solve_sample(part, problem.q, cost, relative * problem.std, problem.std, _PART_TOLERANCE,
+                              settings.max_iterations, workers)
+        return _correlation(problem, part, solved, workers)
+
+    said = (rounding_warning(problem.relative, problem.epsilon, size, cost.centre is not None),
+            mean_cost_warning(problem.relative, _correlation(problem, problem.sample, found, workers), at))
+    return [warning for warning in said if warning is not None]
+
+
+def _correlation(problem: Problem, sample: Sample, found: Potentials, workers: Workers) -> float:
+    """Of the potentials with the mean cost to the target."""
+    f = sample_potentials(sample, transform(problem.cost, problem.q, found.epsilon, found.g), workers)
+    return weighted_correlation(f, sample_mean_costs(sample, problem.cost, problem.q, workers), sample.masses)
 
 
 class Scorer(BlockScorer):

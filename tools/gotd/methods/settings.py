@@ -31,6 +31,7 @@ class Settings(NamedTuple):
     tolerance : marginal error to reach, sum_j |c_j - b_j|.
     max_iterations : looks at the sample.
     max_target : points that a larger target is compressed to; 0 keeps all.
+    choose    : documents that will be chosen, or below 1 their fraction: whose stability is told.
     seed      : of everything random.
     rounds    : of round-robin; 0 leaves it to the rule.
     min_words : of dsir; shorter texts score lowest.
@@ -46,6 +47,7 @@ class Settings(NamedTuple):
     tolerance: float = 1e-4
     max_iterations: int = 1000
     max_target: int = 4096
+    choose: float = 0.01
     seed: int = 0
     rounds: int = 0
     min_words: int = 100

@@ -1,12 +1,20 @@
-"""Is eps one that means something? Warnings as data: each with its number and a better value."""
+"""Does eps mean something, and how far is the choice settled? Warnings as data, with remedies that work."""
+
+import math
+from collections.abc import Callable
 
 import numpy as np
 
 #: Above this correlation of f with the mean cost to the target, the score is the mean distance under another name.
 _MEAN_COST_CORRELATION = 0.999
+#: A smaller eps is advised where it brings the correlation below this, so that the warning goes.
+_OTHER_CORRELATION = 0.998
+#: Smaller values of eps that are tried: halves of halves.
+_HALVES = 6
 #: eps should be this many times the rounding of a float32 cost, or weights exp(-C/eps) are mostly rounding.
 _ROUNDINGS_PER_EPSILON = 64.0
-
+#: Rows about the last of the best that say how the potentials of others differ there.
+_FEWEST_NEAR = 256
 
 def weighted_correlation(u: np.ndarray, v: np.ndarray, masses: np.ndarray) -> float:
     """Pearson's correlation under masses that sum to 1; 0 where either does not vary. Shapes: all (n,)."""
@@ -18,44 +26,73 @@ def weighted_correlation(u: np.ndarray, v: np.ndarray, masses: np.ndarray) -> fl
     return float(masses @ (u * v) / norm) if norm > 0.0 else 0.0
 
 
-def epsilon_warnings(relative: float, epsilon: float, correlation: float, largest_cost: float, usual: float
-                     ) -> list[str]:
-    """What is wrong with eps, if anything.
+def rounding_warning(relative: float, epsilon: float, largest_cost: float, centred: bool) -> str | None:
+    """Say where eps is so small that float32 rounds the weights away.
 
     relative     : eps over the standard deviation of the cost.
-    epsilon      : the same, absolute; 0 where the cost has no deviation.
-    correlation  : of f with the mean cost to the target, over the source.
+    epsilon      : the same, absolute.
     largest_cost : size of the terms a cost is made of, which float32 rounds.
-    usual        : the relative eps to suggest instead.
+    centred      : the source's mean is taken from every vector.
     """
-    if relative == 0.0:
-        return []
-    if epsilon == 0.0:
-        return ["the cost does not vary: all rows are at one distance from the target and score alike; check that the "
-                "vectors are what they should be"]
-    found = []
-    # A target of one kind gives such scores at any eps, and loses nothing by it.
-    if relative > usual and correlation > _MEAN_COST_CORRELATION:
-        found.append(
-            f"epsilon {relative:g} is so large that the score is the mean distance to the target (correlation "
-            f"{correlation:.5f}); rare kinds of target text are lost: try {usual:g}"
-        )
     floor = _ROUNDINGS_PER_EPSILON * float(np.finfo(np.float32).eps) * largest_cost
-    if epsilon < floor:
-        better = min(usual, relative * floor / epsilon)
-        found.append(
-            f"epsilon {relative:g} is {epsilon:.3g} in units of the cost, near the rounding of float32 at costs of "
-            f"{largest_cost:.3g}: try {better:.2g}, or 0 for the exact solver"
-        )
-    return found
+    if epsilon >= floor:
+        return None
+    better = _rounded_up(relative * floor / epsilon)
+    remedy = f"try {better:g}" if centred else f"try --center, which takes away what all vectors share, or {better:g}"
+    return (f"epsilon {relative:g} is {epsilon:.3g} in units of the cost, near the rounding of float32 at costs of "
+            f"{largest_cost:.3g}: {remedy}")
 
 
-def top_overlap(potentials: np.ndarray, others: np.ndarray, fraction: float = 0.01) -> float:
-    """Share of the best `fraction` of rows (the lowest potentials) that two sets of potentials agree on.
+def mean_cost_warning(relative: float, correlation: float, at: Callable[[float], float]) -> str | None:
+    """Say where the score is the mean distance to the target, and which eps would not make it so.
 
-    Shapes: both (n,). Ties go to the earlier row.
+    correlation : of f with the mean cost to the target, over the source.
+    at          : the same at another relative eps.
+
+    Where no smaller eps makes another score of it the target is of one kind, and nothing is lost.
     """
-    count = max(1, int(np.ceil(fraction * len(potentials))))
-    best = np.argsort(potentials, kind="stable")[:count]
-    other = np.argsort(others, kind="stable")[:count]
-    return len(np.intersect1d(best, other)) / count
+    if not correlation > _MEAN_COST_CORRELATION:
+        return None
+    for half in range(1, _HALVES + 1):
+        better = float(f"{relative * 0.5**half:.2g}")
+        if at(better) < _OTHER_CORRELATION:
+            return (f"epsilon {relative:g} is so large that the score is the mean distance to the target (correlation "
+                    f"{correlation:.5f}); rare kinds of target text are lost: try {better:g}")
+    return None
+
+
+def _rounded_up(number: float) -> float:
+    """Two digits, not below. Shapes: number above 0."""
+    unit = 10.0 ** (math.floor(math.log10(number)) - 1)
+    return float(f"{math.ceil(number / unit * (1 + 1e-9)) * unit:.2g}")
+
+
+def expected_overlap(potentials: np.ndarray, change: np.ndarray, masses: np.ndarray, fraction: float) -> float:
+    """Share of the best `fraction` of the mass (the lowest potentials) that remain when potentials change like this.
+
+    change : one draw of how others differ; only its size about the last of the best counts, less what all have in
+             common there. With s that size, row i is among the others' best with probability Phi((t - f_i) / s), t such
+             that these add up to the fraction: no count of rows that cross, which for a few rows would be all chance.
+    Shapes: all float (n,); masses sum to 1.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import ndtr
+
+    order = np.argsort(potentials, kind="stable")
+    f, e, a = (each[order].astype(np.float64) for each in (potentials, change, masses))
+    ends = np.cumsum(a)
+    last = int(np.searchsorted(ends, min(fraction, 1.0) * ends[-1] * (1 - 1e-12)))
+    # As many rows on either side as there are best ones, if there are enough.
+    reach = max(last + 1, _FEWEST_NEAR // 2)
+    near = slice(max(0, last + 1 - reach), last + 1 + reach)
+    centre = a[near] @ e[near] / a[near].sum()
+    size = math.sqrt(a[near] @ np.square(e[near] - centre) / a[near].sum())
+    if not size > 0.0 or last + 1 >= len(f):
+        return 1.0
+    wanted = ends[last]
+
+    def surplus(threshold: float) -> float:
+        return float(a @ ndtr((threshold - f) / size) - wanted)
+
+    threshold = brentq(surplus, f[0] - 10.0 * size, f[-1] + 10.0 * size)
+    return float(a[: last + 1] @ ndtr((threshold - f[: last + 1]) / size) / wanted)

@@ -63,7 +63,6 @@ class Potentials(NamedTuple):
     distance       : sum_i a_i f_i + sum_j b_j g_j = <P, C> + eps KL(P | a b), the entropic distance.
     mean_potential : sum_i a_i f_i at this g.
     marginal       : float64 (m,), c_j at this g.
-    previous       : float64 (m,), the g of the check or of the level before, to see whether ranks still move.
     score_error    : standard deviation of what one more step of Newton's changes in the scores, in standard deviations
                      of the scores; infinite where it is not known.
     """
@@ -77,7 +76,6 @@ class Potentials(NamedTuple):
     distance: float
     mean_potential: float
     marginal: Tensor
-    previous: Tensor
     score_error: float = math.inf
 
 
@@ -108,17 +106,16 @@ def solve_sample(
     levels = _levels(sample)
     g = _annealed(levels[0], target, cost, epsilon, spread, workers)
     kernel = transform(cost, target, epsilon, g)
-    previous = g
     for level in levels[:-1]:
         found = climb(_checker(level, workers), kernel, target, g, max(tolerance, _LEVEL_TOLERANCE), _PATIENCE)
-        previous = g = found.g
+        g = found.g
     limit = max_iterations if len(levels) == 1 else min(max_iterations, _PATIENCE)
     found = _certified(sample, kernel, target, g, tolerance, limit, workers)
     if not found.converged and limit < max_iterations:
         g = _annealed(sample, target, cost, epsilon, spread, workers)
         again = _certified(sample, kernel, target, g, tolerance, max_iterations - limit, workers)
         found = min(found, again, key=lambda each: (not each.converged, each.marginal_error))
-    return found if len(levels) == 1 else found._replace(previous=previous)
+    return found
 
 
 def _certified(
@@ -197,7 +194,7 @@ def climb(
     Returns the best g measured.
     """
     steps = steps or Anderson(target.weights)
-    g = previous = start
+    g = start
     best: Potentials | None = None
     for iteration in range(1, limit + 1):
         measured = check(with_potentials(kernel, target, g))
@@ -206,10 +203,9 @@ def climb(
         if best is None or error < best.marginal_error:
             distance = measured.mean_potential + float(target.weights @ g)
             best = Potentials(g, kernel.epsilon, False, iteration, error, True, distance,
-                              measured.mean_potential, marginal, previous)
+                              measured.mean_potential, marginal)
         if error <= tolerance or iteration == limit:  # a step after the last look would not be measured
             break
-        previous = g
         g = gauged(steps.next(g, residual_of(kernel.epsilon, target, marginal), error), target)
     assert best is not None
     return best._replace(iterations=iteration)

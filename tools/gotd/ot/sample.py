@@ -35,11 +35,11 @@ class Sample(NamedTuple):
         """Number of rows."""
         return len(self.rows)
 
-    def thinned(self, stride: int) -> "Sample":
+    def thinned(self, stride: int, first: int = 0) -> "Sample":
         """Every stride-th row: as random as the sample is, and spread evenly along it. Shares its memory."""
-        masses = self.masses[::stride]
-        products = None if self.products is None else self.products[::stride]
-        return Sample(self.rows[::stride], masses / masses.sum(), self.alpha[::stride], products)
+        masses = self.masses[first::stride]
+        products = None if self.products is None else self.products[first::stride]
+        return Sample(self.rows[first::stride], masses / masses.sum(), self.alpha[first::stride], products)
 
 
 def hold(rows: np.ndarray, masses: np.ndarray, cost: Cost, target: Target, workers: Workers) -> Sample:

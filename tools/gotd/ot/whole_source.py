@@ -41,8 +41,6 @@ def solve_stream(
         if found.converged or not math.isfinite(found.score_error):
             break
     assert found is not None
-    if looks == 1:
-        found = found._replace(previous=start.previous)
     found = found._replace(iterations=looks)
     return found if found.converged else _corrected(found, sample, kernel, target, tolerance, steps, workers)
 
@@ -76,7 +74,7 @@ def _corrected(
     distance = found.distance + float((target.weights - (found.marginal + marginal) / 2.0) @ (g - found.g))
     mean = distance - float(target.weights @ g)
     corrected = found._replace(g=g, marginal_error=error, measured=False, distance=distance, mean_potential=mean,
-                               marginal=marginal, previous=found.g, score_error=math.inf)
+                               marginal=marginal, score_error=math.inf)
     # Scores are judged as if the doubt were the error that there is.
     as_doubted, _ = judged(corrected._replace(marginal=marginal + doubt), steps, kernel, target, tolerance, workers)
     return as_doubted._replace(marginal=marginal)
