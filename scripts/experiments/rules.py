@@ -6,15 +6,19 @@ A rule is written RULE[:OPTION=VALUE]..., as got:vectors=hash+static:source=gene
     source    pool, or general (what the base model was trained on)
     center    0 or 1
     whiten    0 or 1; of got 1 unless it says otherwise, as ds-target-stats has it
-    epsilon   of got; by default what ds-target-stats takes
+    ridge     of whitening, in mean variances of a direction; 2s is 2 s with s = sqrt(d / n), for n rows of d numbers;
+              by default what ot/whitening.py takes
+    epsilon   of got; 2s is 2 / (1 + s); by default what ds-target-stats takes
     rounds    of got: each chooses a part of the budget, which joins the source, with mass `mass` in the end
     distinct  cosine above which a text is taken for a copy of a better one, and left out
     seed      of random
     target_mass  text, words or sqrt-words: the mass of each text of the target
+    rows      0, or how many rows of the pool there are: drawn at random, those of a smaller number among them
+    draw      which ones: the seed of that
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
@@ -38,9 +42,9 @@ _CPU = torch.device("cpu")
 _SAMPLE = 32768
 #: A ranking is at least this much longer than the budget, for chunks shorter than the mean.
 _SLACK = 1.6
-DEFAULTS: Mapping[str, str] = {"vectors": "hash", "source": "pool", "center": "1", "whiten": "", "epsilon": "",
-                               "rounds": "1", "mass": "0.3", "distinct": "1", "seed": "0", "min_words": "100",
-                               "target_mass": "text"}
+DEFAULTS: Mapping[str, str] = {"vectors": "hash", "source": "pool", "center": "1", "whiten": "", "ridge": "",
+                               "epsilon": "", "rounds": "1", "mass": "0.3", "distinct": "1", "seed": "0",
+                               "min_words": "100", "target_mass": "text", "rows": "0", "draw": "0"}
 #: The power of a text's words that is its mass.
 _POWERS = {"text": 0.0, "sqrt-words": 0.5, "words": 1.0}
 
@@ -78,12 +82,30 @@ def ranked(study: Study, task: str, rule: Rule, chunks: int) -> np.ndarray:
     return np.load(file).astype(np.int64)
 
 
+def pool_rows(study: Study, rule: Rule) -> np.ndarray:
+    """Rows of the pool that the rule may choose from, in the pool's order. Shapes: -> int64 (n,)."""
+    total, wanted = len(vectors(study, rule["vectors"], "pool")), int(rule["rows"])
+    if wanted > total:
+        raise SystemExit(f"rules: error: {rule.written}: the pool has {total} rows")
+    if wanted in (0, total):
+        return np.arange(total)
+    # Not the first rows of the pool: each draw has others.
+    return np.sort(np.random.default_rng([int(rule["draw"]), total]).permutation(total)[:wanted])
+
+
 def _rank(study: Study, task: str, rule: Rule, chunks: int) -> np.ndarray:
+    """All rows that there are, best first. Shapes: -> int64 (n,)."""
+    rows = pool_rows(study, rule)
+    return np.asarray(rows[_rank_of(study, task, rule, rows, chunks)])
+
+
+def _rank_of(study: Study, task: str, rule: Rule, rows: np.ndarray, chunks: int) -> np.ndarray:
+    """As _rank, but places among these rows."""
     if rule.name == "random":
-        return np.random.default_rng([int(rule["seed"])]).permutation(len(vectors(study, "hash", "pool")))
+        return np.random.default_rng([int(rule["seed"])]).permutation(len(rows))
     if RULES[rule.name].reads == "texts":
-        return _by(_text_scores(study, task, rule))
-    scores = RowScores(study, task, rule, int(_SLACK * chunks))
+        return _by(_text_scores(study, task, rule, rows))
+    scores = RowScores(study, task, rule, int(_SLACK * chunks), rows)
     rounds, order = int(rule["rounds"]), np.empty(0, dtype=np.int64)
     for number in range(1, rounds + 1):
         found = scores.given(order, float(rule["mass"]) * len(order) / chunks)
@@ -101,10 +123,11 @@ def _by(scores: np.ndarray) -> np.ndarray:
 class RowScores:
     """Scores of the pool by a rule that reads vectors."""
 
-    def __init__(self, study: Study, task: str, rule: Rule, wanted: int) -> None:
+    def __init__(self, study: Study, task: str, rule: Rule, wanted: int, rows: np.ndarray | None = None) -> None:
         self._rule, self._wanted = rule, wanted
         self._masses = target_masses(study, task, rule)
-        self._pool, self._target = vectors(study, rule["vectors"], "pool"), vectors(study, rule["vectors"], task)
+        every, self._target = vectors(study, rule["vectors"], "pool"), vectors(study, rule["vectors"], task)
+        self._pool = every if rows is None or len(rows) == len(every) else every[rows]
         self._source = self._pool if rule["source"] == "pool" else vectors(study, rule["vectors"], "source")
 
     def given(self, chosen: np.ndarray, mass: float) -> np.ndarray:
@@ -119,8 +142,11 @@ class RowScores:
         rule, rows = self._rule, self._target.astype(np.float32)
         turns = -(-self._wanted // len(rows)) if rule.name == "round-robin" else 0
         whiten = rule["whiten"] == "1" if rule["whiten"] else RULES[rule.name].whitens
-        epsilon = float(rule["epsilon"]) if rule["epsilon"] else None
-        settings = Settings(epsilon, center=rule["center"] == "1", whiten=whiten, rounds=turns, sample=_SAMPLE)
+        s = float(np.sqrt(rows.shape[1] / len(self._pool)))
+        epsilon = _number(rule["epsilon"], lambda s: 1.0 / (1.0 + s), s) if rule["epsilon"] else None
+        ridge = _number(rule["ridge"], lambda s: s, s) if rule["ridge"] else None
+        settings = Settings(epsilon, center=rule["center"] == "1", whiten=whiten, ridge=ridge, rounds=turns,
+                            sample=_SAMPLE)
         parts = [Part("source", 1.0 - mass, lambda: iter([self._source]))]
         if mass > 0.0:
             before = self._pool[np.sort(chosen)]
@@ -145,12 +171,18 @@ def target_masses(study: Study, task: str, rule: Rule) -> np.ndarray:
     return np.asarray(np.concatenate(lengths) ** power)
 
 
-def _text_scores(study: Study, task: str, rule: Rule) -> np.ndarray:
-    settings = Settings(min_words=int(rule["min_words"]))
-    source = study.pool if rule["source"] == "pool" else study.source
+def _number(written: str, scaled: Callable[[float], float], s: float) -> float:
+    """A number as it stands, or one followed by s, times what is scaled by s."""
+    return float(written[:-1]) * scaled(s) if written.endswith("s") else float(written)
+
+
+def _text_scores(study: Study, task: str, rule: Rule, rows: np.ndarray) -> np.ndarray:
+    settings, every = Settings(min_words=int(rule["min_words"])), texts(study.pool)
+    pool = [every[row] for row in rows]
+    source = pool if rule["source"] == "pool" else texts(study.source)
     of_rule = module(RULES[rule.name])
-    fitted = of_rule.fit([texts(study.target(task))], [texts(source)], settings, 2)
-    return np.asarray(of_rule.Scorer(fitted.arrays, fitted.summary, 2).scores(texts(study.pool)), dtype=np.float64)
+    fitted = of_rule.fit([texts(study.target(task))], [source], settings, 2)
+    return np.asarray(of_rule.Scorer(fitted.arrays, fitted.summary, 2).scores(pool), dtype=np.float64)
 
 
 @lru_cache(maxsize=6)

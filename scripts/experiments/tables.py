@@ -75,11 +75,11 @@ def read(study: Study, judge: str, file: Path) -> Found:
         runs[rule, (line["task"], line["chunks"])].append(line)
     found: Found = defaultdict(dict)
     for (rule, cell), some in runs.items():
-        found[rule][cell] = _judged(study, judge, cell[0], some)
+        found[rule][cell] = judged(study, judge, cell[0], some)
     return found
 
 
-def _judged(study: Study, judge: str, task: str, lines: Sequence[dict[str, Any]]) -> Judged:
+def judged(study: Study, judge: str, task: str, lines: Sequence[dict[str, Any]]) -> Judged:
     """The seeds of a rule as one. Costs in WORK say by the text what older lines do not."""
     unit = "word" if judge == "probe" else "token"
     loss, base = ({measure: _mean([line.get(f"{name}{measure}") for line in lines]) for measure in _MEASURES}

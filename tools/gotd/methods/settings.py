@@ -26,6 +26,7 @@ class Settings(NamedTuple):
     metric    : the cost between two vectors.
     center    : take the source's mean from every vector and scale the rest to unit length.
     whiten    : between the two, scale directions so that the source varies alike in all (ot/whitening.py).
+    ridge     : of whitening, in mean variances of a direction; None takes its own (ot/whitening.py).
     sample    : rows of the source that are solved on.
     passes    : readings of the whole source after that, at most; each measures, and corrects where it has to.
     tolerance : marginal error to reach, sum_j |c_j - b_j|.
@@ -42,6 +43,7 @@ class Settings(NamedTuple):
     metric: Literal["sqeuclidean", "cosine"] = "sqeuclidean"
     center: bool = False
     whiten: bool = False
+    ridge: float | None = None
     sample: int = 65536
     passes: int = 0
     tolerance: float = 1e-4

@@ -67,7 +67,7 @@ def cost_of(settings: Settings, drawn: Drawn, device: torch.device) -> Cost:
         return cost
     if drawn.covariance is None:
         raise ValueError("whitening needs the covariance")
-    return cost._replace(whitening=whitening(drawn.covariance.to(device), drawn.moment_rows))
+    return cost._replace(whitening=whitening(drawn.covariance.to(device), drawn.moment_rows, settings.ridge))
 
 
 def space_arrays(cost: Cost) -> dict[str, np.ndarray]:

@@ -30,15 +30,15 @@ def ridge(rows: int, dimension: int) -> float:
     return _DEVIATIONS * sampling_spread(rows, dimension)
 
 
-def whitening(covariance: Tensor, rows: int) -> Tensor:
+def whitening(covariance: Tensor, rows: int, wanted: float | None = None) -> Tensor:
     """W, scaled so that it lengthens nothing (its largest eigenvalue is 1). Costs O(d^3), once.
 
-    rows : distinct rows that the covariance was learned from.
+    rows : distinct rows that the covariance was learned from. wanted : another r / (tr(S) / d) than ridge's.
     Shapes: covariance float64 (d, d), symmetric -> float32 (d, d), symmetric. Where nothing varies, the identity.
     """
     values, vectors = torch.linalg.eigh(covariance)
     values = values.clamp(min=0.0)
-    added = ridge(rows, len(covariance)) * values.mean()
+    added = (ridge(rows, len(covariance)) if wanted is None else wanted) * values.mean()
     if not added > 0.0:
         return torch.eye(len(covariance), dtype=torch.float32, device=covariance.device)
     scales = ((values[0] + added) / (values + added)).sqrt()

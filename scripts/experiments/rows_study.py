@@ -1,0 +1,134 @@
+"""How few rows of a pool change what is best: the ridge of whitening, eps, and the rules, by the probe.
+
+    python rows_study.py DATA WORK [--scale tiny] [--rules FILE] [--rows 1000 3000 10000 60000] [--draws 2 2 1 1]
+
+Lays the data out and embeds it as domain.py does. For every number of rows, draw of them, target and rule of
+rules/rows.txt one JSON line in WORK/SCALE/rows.jsonl: the probe's cross-entropy of held-out text, by the word and by
+the text (the mean over texts of each text's nats a word), with a choice of 5 % of these rows, at most 2,000. Then the
+tables, by the number of rows. Stopped, the same command goes on.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from arguments import of_a_study
+from averages import BY_TEXT, averages, units_of
+from data import TARGETS, Study
+from deadline import Deadline
+from domain import with_vectors
+from judge import Judge
+from probe_study import cost_file, read_rules
+from results import add_all, lines_of, whole
+from rules import Rule, ranked
+from tables import Found, interval, judged
+
+_RULES = Path(__file__).parent / "rules" / "rows.txt"
+_SHARE_CHOSEN, _MOST_CHOSEN = 0.05, 2_000
+#: As probe_study.py has them.
+_ORDER, _LAMBDA = 3, 0.3
+
+
+class Pool(NamedTuple):
+    """Which rows there are: how many, and the seed by which they are drawn."""
+
+    rows: int
+    draw: int
+
+    def rule(self, rule: Rule) -> Rule:
+        """The rule on these rows alone."""
+        return Rule.parse(f"{rule.written}:rows={self.rows}:draw={self.draw}")
+
+    @property
+    def chunks(self) -> int:
+        """How many are chosen."""
+        return min(round(_SHARE_CHOSEN * self.rows), _MOST_CHOSEN)
+
+
+def runs(study: Study, rules: list[Rule], pools: list[Pool], tasks: list[str],
+         results: Path) -> Iterator[dict[str, Any]]:
+    """One result after the other; those that the file holds already are not made again."""
+    before = {(run["task"], run["rows"], run["draw"], run["rule"]) for run in lines_of(results)}
+    for task in tasks:
+        missing = [(pool, rule) for pool in pools for rule in rules if (task, *pool, rule.written) not in before]
+        if not missing:
+            continue
+        judge = Judge(study, task, _ORDER, _LAMBDA)
+        lengths, units = judge.target.numbered.lengths, units_of(study, task)
+        base = averages("base_nats_per_word", judge.base_costs, lengths, units)
+        for pool, rule in missing:
+            on_these = pool.rule(rule)
+            words = round(pool.chunks * float(judge.words.mean()))
+            costs = judge.costs(ranked(study, task, on_these, pool.chunks), words)
+            with whole(cost_file(study, task, on_these.written, pool.chunks, _ORDER, _LAMBDA)) as draft:
+                np.save(draft, costs)
+            yield {"task": task, "rows": pool.rows, "draw": pool.draw, "rule": rule.written, "chunks": pool.chunks,
+                   "order": _ORDER, "lambda": _LAMBDA, "words": words, "held_out_words": int(lengths.sum()),
+                   "held_out_texts": int((lengths > 0).sum()), **averages("nats_per_word", costs, lengths, units),
+                   **base}
+
+
+def read(study: Study, lines: list[dict[str, Any]]) -> Found:
+    """What the probe says of each rule, the draws as one; a cell is a target and a number of rows."""
+    by: dict[tuple[str, tuple[str, int]], list[dict[str, Any]]] = defaultdict(list)
+    for line in lines:
+        on_these = Pool(line["rows"], line["draw"]).rule(Rule.parse(line["rule"]))
+        by[line["rule"], (line["task"], line["rows"])].append({**line, "rule": on_these.written})
+    found: Found = defaultdict(dict)
+    for (rule, cell), some in by.items():
+        found[rule][cell] = judged(study, "probe", cell[0], some)
+    return found
+
+
+def table(found: Found, reference: str, measure: str, resamples: int = 2000) -> str:
+    """Markdown: a rule a line, a number of rows a column; means over targets, and differences to the reference.
+
+    A cell that has not all targets is left empty.
+    """
+    sizes = sorted({rows for cells in found.values() for _, rows in cells})
+    tasks = {task for cells in found.values() for task, _ in cells}
+    lines = ["| rule |" + "".join(f" {rows:,} rows |" for rows in sizes), "|---|" + "---|" * len(sizes)]
+    for rule, cells in found.items():
+        row = [f"`{rule}`"]
+        for rows in sizes:
+            some = [(task, rows) for task in sorted(tasks)]
+            if not cells.keys() >= set(some):
+                row.append("")
+                continue
+            row.append(f"{np.mean([cells[cell].loss[measure] for cell in some]):.4f}")
+            if rule != reference and found[reference].keys() >= set(some):
+                more = interval(found, rule, reference, some, resamples, measure)
+                row[-1] += f", {more[0]:+.4f} ({more[1]:+.4f} to {more[2]:+.4f})" if more else ""
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """All steps."""
+    parser = of_a_study(__doc__)
+    parser.add_argument("--rules", type=Path, default=_RULES)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 3_000, 10_000, 60_000])
+    parser.add_argument("--draws", type=int, nargs="+", default=[2, 2, 1, 1], help="how often each number is drawn")
+    parser.add_argument("--tasks", nargs="+", default=list(TARGETS))
+    parser.add_argument("--reference", metavar="RULE", default="got:vectors=hash+static:ridge=2s:epsilon=2s")
+    parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
+    given = parser.parse_args()
+    if len(given.draws) != len(given.rows):
+        parser.error("--draws: give one number for each of --rows")
+    study = with_vectors(given.data, given.work, given.scale, given.rules, given.encoder)
+    pools = [Pool(rows, draw) for rows, draws in zip(given.rows, given.draws, strict=True) for draw in range(draws)]
+    results = study.folder / "rows.jsonl"
+    add_all(results, runs(study, read_rules(given.rules), pools, given.tasks, results),
+            lambda run: f"{run['rows']:7,} {run['task']:20} {run['nats_per_word']:.4f} "
+                        f"{run['nats_per_word_by_text']:.4f} {run['rule']}", Deadline(given.minutes))
+    found = read(study, lines_of(results))
+    if given.reference not in found:
+        parser.error(f"--reference {given.reference}: no such rule in {results}")
+    for title, measure in (("By the word", ""), ("By the text", BY_TEXT)):
+        print(f"\n{title}, nats a word:\n\n{table(found, given.reference, measure)}")
+
+
+if __name__ == "__main__":
+    main()
