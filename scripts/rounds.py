@@ -101,7 +101,7 @@ def write_scores(work: Path, ranked: np.ndarray, pool: list[str]) -> None:
             values[row] = len(ranked) - place
         (work / "scores").mkdir(exist_ok=True)
         with open_output(str(work / "scores" / Path(name).name)) as sink:
-            writer = ArrayWriter(sink, "scores", "<f4", None, made_by("rounds", {}))
+            writer = ArrayWriter(sink, "scores", "<f4", None, made_by("rounds", 1, {}))
             writer.records += runs
             writer.write(values)
             writer.finish()

@@ -33,7 +33,7 @@ def sampled(count: int, seed: int, files: list[str]) -> list[bytes]:
 def main(count: str, seed: str, output: str, *files: str) -> None:
     """Write the sample."""
     with open_output(output) as sink:
-        writer = RecordWriter(sink, made_by("sample.py", {"count": int(count), "seed": int(seed)}))
+        writer = RecordWriter(sink, made_by("sample.py", 1, {"count": int(count), "seed": int(seed)}))
         writer.write(sampled(int(count), int(seed), list(files)))
         writer.finish()
 

@@ -83,7 +83,7 @@ def write(path: Path, records: Iterable[bytes]) -> None:
     """Records to a file, which is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open_output(str(path)) as sink:
-        writer = RecordWriter(sink, made_by("experiments", {}))
+        writer = RecordWriter(sink, made_by("experiments", 1, {}))
         writer.write(list(records))
         writer.finish()
 

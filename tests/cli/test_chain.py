@@ -164,8 +164,8 @@ def test_shards_of_an_array_job_make_what_one_run_makes(work: Workdir) -> None:
     work.ok(line.format("whole"))
     work.ok(line.format("parts") + " --shard 0/3")
     for task in (5, 6):  # an array that starts at 4: --array=4-6
-        array = {"SLURM_ARRAY_TASK_MIN": "4", "SLURM_ARRAY_TASK_COUNT": "3"}
-        work.ok(line.format("parts"), SLURM_ARRAY_TASK_ID=str(task), **array)
+        array = {"SLURM_ARRAY_TASK_MIN": "4", "SLURM_ARRAY_TASK_MAX": "6", "SLURM_ARRAY_TASK_COUNT": "3"}
+        work.ok(line.format("parts") + " --shard slurm", SLURM_ARRAY_TASK_ID=str(task), **array)
     work.ok("diff -r whole parts")
 
 

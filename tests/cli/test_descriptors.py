@@ -102,7 +102,6 @@ def test_the_environment_sets_every_option_by_its_name(chain: Workdir, monkeypat
 
 @pytest.mark.parametrize(("line", "said"), [
     ("ds-chunk --shard ²/3 pool.jsonl -o made/", "--shard ²/3: wanted I/N"),
-    ("SLURM_ARRAY_TASK_ID=x ds-chunk pool.jsonl expected -o made/", "SLURM_ARRAY_TASK_ID=x"),
     ("ds-chunk --text-key $'\\xff' pool.jsonl", "--text-key: not UTF-8"),
     ("ds-chunk --text-key parts pool.jsonl", "rename that field first"),
     ("ds-chunk --text-key id pool.jsonl", "rename that field first"),

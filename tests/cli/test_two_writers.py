@@ -39,8 +39,9 @@ def test_two_array_tasks_of_the_same_index(pool: Workdir) -> None:
     pool.ok("mkdir pool && for i in 0 1 2 3; do head -$((3000 + i)) pool.jsonl > pool/$i.jsonl; done")
     files = " ".join(f"pool/{i}.jsonl" for i in range(4))
     pool.ok(f"ds-embed --dimension 256 {files} -o expected/")
-    task = {"SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_COUNT": "2", "SLURM_ARRAY_TASK_ID": "1"}
-    line = f"ds-embed --dimension 256 {files} -o made/"
+    task = dict(zip(("SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_MAX", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_ID"),
+                    "0121", strict=True))
+    line = f"ds-embed --dimension 256 --shard slurm {files} -o made/"
     assert [process.wait(timeout=120) for process in together(pool, [line] * 2, **task)] == [0, 0]
     assert {name for name in pool.names() if name.startswith("made/")} == {"made/1.npy", "made/3.npy"}
     for name in ("1.npy", "3.npy"):

@@ -13,7 +13,7 @@ from gotd.streams.end_seal import end_seal
 from gotd.streams.json_fields import parse_object, text_of
 from gotd.streams.pairing import Pair, Proof
 from gotd.streams.records import Record, RecordReader, Skipping, read_records
-from gotd.streams.seal import Seal
+from gotd.streams.seal import RecordRun, Seal
 from gotd.streams.sources import open_input, opened_in_turn
 
 
@@ -110,27 +110,25 @@ def _read_back(pair: Pair, rows: int, seals: list[Seal], wanted: set[int],
     runs = [run for seal in seals for run in seal.records]
     if not wanted and len(runs) == 1 and len(pair.records) == 1:
         end = end_seal(pair.records[0])
-        if end and (end.seal.rows, end.seal.digest) == runs[0]:
+        if end and runs[0] in (RecordRun(end.seal.rows, end.seal.digest), *end.seal.records):
             return  # sealed as the very records that were scored: nothing in them is needed
     proof = Proof(pair, rows, runs)
     proven = sum(run.rows for run in runs if run.digest) == rows
     for name in pair.records:
         with open_input(name) as source:
             reader = RecordReader(source, reading.long_window)
-            for lines in _good_lines(reader, proven, reading):
+            for batch in _good_records(reader, proven, reading):
                 start = proof.records
-                yield from ((start + i, line) for i, line in enumerate(lines) if start + i in wanted)
-                proof.add_lines(lines)
+                yield from ((start + i, record.line) for i, record in enumerate(batch) if start + i in wanted)
+                proof.add(batch)
     proof.end()
 
 
-def _good_lines(reader: RecordReader, proven: bool, reading: Reading) -> Iterator[list[bytes]]:
-    """Lines that hold a record: all of them where a digest proves it, else they are parsed to see."""
+def _good_records(reader: RecordReader, proven: bool, reading: Reading) -> Iterator[list[Record]]:
+    """Records: all lines where digests prove them, whatever their fields are called, else those that have a text."""
     if proven and not reading.skipping.allowed:
-        yield from reader.batches()
-        return
-    for batch in read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key)):
-        yield [record.line for record in batch]
+        return read_records(reader, reading.skipping)
+    return read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key))
 
 
 def choose_within_chars(pairs: Sequence[Pair], chars: int, reading: Reading) -> Choice:
@@ -157,7 +155,7 @@ def _side_by_side(pair: Pair, targets: set[str], reading: Reading) -> Iterator[t
         for opened in opened_in_turn(pair.records):
             reader = RecordReader(opened, reading.long_window)
             for batch in read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key)):
-                proof.add_lines([record.line for record in batch])
+                proof.add(batch)
                 taken = scores.take(len(batch))
                 yield batch[: len(taken)], taken
         proof.end()

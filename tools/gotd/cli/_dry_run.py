@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gotd.cli._frame import Run, peak_megabytes
-from gotd.cli._jobs import Job, is_done, with_inputs
+from gotd.cli._jobs import ContentOf, Job, Provenance, is_done
 from gotd.cli._pace import Work, measured_pace
 from gotd.errors import DataError, UsageError
 from gotd.streams.compression import Marker, decompressed
@@ -35,15 +35,15 @@ class _Input(NamedTuple):
     size: int
 
 
-def report(found: Sequence[Job], made_by: Mapping[str, Any], work: Work, skipping: Skipping, inputs: int,
-           run: Run) -> str:
+def report(found: Sequence[Job], made_by: Mapping[str, Any], content_of: ContentOf, work: Work,
+           skipping: Skipping, inputs: int, run: Run) -> str:
     """Jobs with their state, then rows, seconds, bytes and memory of those to make."""
     begun = _seconds_since_start(run)
     for name in (name for job in found for name in job.inputs):
         if name == STANDARD or not (is_url(name) or Path(name).is_file() or not Path(name).exists()):
             what = "standard input" if name == STANDARD else f"{name}, which is none"
             raise UsageError(f"--dry-run looks at files: name them instead of {what}")
-    done = [end_seal(job.output) is not None and is_done(job, with_inputs(made_by, job)) for job in found]
+    done = [is_done(Provenance(job, made_by), content_of) for job in found]
     limit = min(_LOOK_BYTES_EACH, _LOOK_BYTES // sum(len(job.inputs) for job in found))
     seen = [[_look(name, limit) for name in job.inputs] for job in found]
     lines = ["input\trows\tbytes\toutput\tstate"]

@@ -1,21 +1,22 @@
 """The way of records through an embedder: read ahead, embedded in windows, written in order."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from gotd.cli._contents import run_content
 from gotd.cli._frame import Run
-from gotd.cli._jobs import Job, run_jobs
+from gotd.cli._jobs import Job, Provenance
 from gotd.embedders.protocol import Counts, Embedded, Embedder
 from gotd.errors import DataError, GotdError, RowError
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.carried import with_embeddings
 from gotd.streams.json_fields import text_of
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
-from gotd.streams.seal import Digest, MadeBy, RecordRun
 from gotd.streams.sinks import Sink, open_output
 from gotd.streams.sources import open_input
+from gotd.streams.text_digest import TextDigest
 
 #: Windows that are begun before the oldest is waited for: one is tokenised while another is embedded.
 _WINDOWS_AHEAD = 2
@@ -32,11 +33,10 @@ class Reading(NamedTuple):
 
 
 class Output(NamedTuple):
-    """One output in the making. digest : of the records read for it so far"""
+    """One output in the making. digest : of the texts read for it so far"""
 
-    job: Job
-    made_by: MadeBy
-    digest: Digest
+    provenance: Provenance
+    digest: TextDigest
 
 
 class Part(NamedTuple):
@@ -46,7 +46,7 @@ class Part(NamedTuple):
     records: list[Record]
 
 
-def embed_all(jobs: Sequence[Job], made_by: Mapping[str, Any], embedder: Embedder, reading: Reading, dtype: str | None,
+def embed_all(found: Iterator[tuple[Job, Provenance | None]], embedder: Embedder, reading: Reading, dtype: str | None,
               run: Run) -> tuple[int, Counts]:
     """Makes the outputs that are not there yet; how many were, and what was counted.
 
@@ -54,18 +54,19 @@ def embed_all(jobs: Sequence[Job], made_by: Mapping[str, Any], embedder: Embedde
     """
     there: list[Job] = []
     counts = Counts()
-    parts = _parts(run_jobs(jobs, made_by), reading, embedder.window, there, run)
+    parts = _parts(found, reading, embedder.window, there, dtype is not None, run)
     stream = _in_flight(parts, embedder, reading.text_key)
     for first in stream:
-        with open_output(first[0].output.job.output) as sink:
+        with open_output(first[0].output.provenance.job.output) as sink:
             counts += _write(sink, first, stream, embedder, dtype, run)
     return len(there), counts
 
 
-def embed_into(sink: Sink, job: Job, made_by: MadeBy, embedder: Embedder, reading: Reading, dtype: str | None,
+def embed_into(sink: Sink, provenance: Provenance, embedder: Embedder, reading: Reading, dtype: str | None,
                run: Run) -> Counts:
     """Makes one output, or of it what the run wants, wherever it goes."""
-    parts = _parts(iter([(job, dict(made_by))]), reading, embedder.window, [], run)
+    found = iter([(provenance.job, provenance)])
+    parts = _parts(found, reading, embedder.window, [], dtype is not None, run)
     stream = _in_flight(parts, embedder, reading.text_key)
     return _write(sink, next(stream), stream, embedder, dtype, run)
 
@@ -82,7 +83,8 @@ def _write(sink: Sink, first: "tuple[Part, Embedded]", stream: "Iterator[tuple[P
         run.advance(len(part.records))
         part, embedded = next(stream)
     if isinstance(writer, ArrayWriter):
-        writer.records.append(RecordRun(output.digest.rows, output.digest.hexdigest()))
+        writer.records.append(output.digest.run)
+    writer.made_by = output.provenance.complete
     writer.notes |= asdict(counts) | ({"precision": embedder.precision} if embedder.precision else {})
     writer.finish()
     return counts
@@ -90,30 +92,39 @@ def _write(sink: Sink, first: "tuple[Part, Embedded]", stream: "Iterator[tuple[P
 
 def _writer(output: Output, sink: Sink, embedder: Embedder, dtype: str | None) -> Any:
     if dtype is None:
-        return RecordWriter(sink, output.made_by)
-    return ArrayWriter(sink, "vectors", dtype, embedder.dimension, output.made_by)
+        return RecordWriter(sink, output.provenance.made_by)
+    return ArrayWriter(sink, "vectors", dtype, embedder.dimension, output.provenance.made_by)
 
 
-def _parts(found: Iterator[tuple[Job, dict[str, Any] | None]], reading: Reading, rows: int, there: list[Job],
-           run: Run) -> Iterator[Part]:
-    """All windows of all outputs that are to be made; into `there` go those that need not be."""
-    for job, mine in found:
-        if mine is None:
+def _parts(found: Iterator[tuple[Job, Provenance | None]], reading: Reading, rows: int, there: list[Job],
+           texts_alone: bool, run: Run) -> Iterator[Part]:
+    """All windows of all outputs that are to be made; into `there` go those that need not be.
+
+    texts_alone : whether the outputs hold nothing of their records but what is computed from the texts
+    """
+    for job, provenance in found:
+        if provenance is None:
             there.append(job)
             continue
-        output = Output(job, mine, Digest())
-        records = windows(_records(job.inputs, reading, output.digest), rows, _WINDOW_BYTES)
+        output = Output(provenance, TextDigest(reading.text_key))
+        records = windows(_records(output, reading, texts_alone), rows, _WINDOW_BYTES)
         for window in run.until_enough(records):
             yield Part(output, window)
         yield Part(output, [])
 
 
-def _records(names: list[str], reading: Reading, digest: Digest) -> Iterator[list[Record]]:
+def _records(output: Output, reading: Reading, texts_alone: bool) -> Iterator[list[Record]]:
     """Records of all inputs in order."""
+    names = output.provenance.job.inputs
     for name in names:
         with open_input(name) as source:
             reader = RecordReader(source, reading.long_window)
-            yield from read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key), digest)
+            own = output.digest if len(names) == 1 else TextDigest(reading.text_key)
+            for batch in read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key)):
+                for digest in {output.digest, own} if texts_alone else ():
+                    digest.add(batch)
+                yield batch
+            output.provenance.contents.append(run_content(own.run) if texts_alone else reader.verifier.content)
 
 
 def _in_flight(parts: Iterator[Part], embedder: Embedder, text_key: str) -> Iterator[tuple[Part, Embedded]]:

@@ -3,7 +3,8 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,6 @@ from gotd.errors import UsageError
 from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import STANDARD, is_url
 from gotd.streams.pairing import stem
-from gotd.streams.sources import open_input
 
 
 class Job(NamedTuple):
@@ -31,6 +31,7 @@ def is_directory(output: str) -> bool:
 def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None, dry: bool = False) -> list[Job]:
     """All inputs into one output, or each into its own in a directory, this shard's only. `dry` makes no directory.
 
+    shard : I/N
     Raises: UsageError where outputs would meet each other or replace an input.
     """
     names = list(files) or [STANDARD]
@@ -48,8 +49,13 @@ def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None, dry:
     return found
 
 
-def has_nothing_to_do(found: Sequence[Job], files: Sequence[str], run: Run) -> bool:
-    """Whether the inputs leave none for this shard, which is then said: arrays may have more tasks than inputs."""
+def has_nothing_to_do(found: Sequence[Job], files: Sequence[str], shard: str | None, run: Run) -> bool:
+    """Whether the inputs leave none for this shard, which is then said: arrays may have more tasks than inputs.
+
+    The closing line says what part of them this run took.
+    """
+    if shard:
+        run.notes.append(f"part {shard}")
     if found:
         return False
     run.say(f"nothing to do: {len(files)} inputs leave none for this shard")
@@ -62,74 +68,58 @@ def _one_each(names: list[str], output: str, suffix: str, shard: str | None) -> 
     if STANDARD in names or twice:
         what = "standard input has no name" if STANDARD in names else f"several inputs are called {twice[0]}"
         raise UsageError(f"{what}: outputs in {output} are named after their inputs")
-    first, step = _shard_of(shard, len(names))
+    first, step = map(int, (shard or "0/1").split("/"))
     return [Job([name], f"{output.rstrip('/')}/{stem(name)}{suffix}") for name in names[first::step]]
 
 
-def _shard_of(shard: str | None, inputs: int) -> tuple[int, int]:
-    """(i, n) of --shard, or of the Slurm array task where several inputs are there to be shared out."""
-    if shard is None and inputs > 1 and "SLURM_ARRAY_TASK_ID" in os.environ:
-        shard = _array_task()
-    i, slash, n = (shard or "0/1").partition("/")
-    if not (slash and i.isdecimal() and n.isdecimal() and int(i) < int(n)):
-        raise UsageError(f"--shard {shard}: wanted I/N with I from 0 to N - 1, as 0/4")
-    return int(i), int(n)
+#: Names what an output depends on in one of its inputs, read for it where no seal says; of a job, by the input's name.
+ContentOf = Callable[[Job, str], str]
 
 
-def _array_task() -> str:
-    """I/N of this task of a Slurm array."""
-    task, first = os.environ["SLURM_ARRAY_TASK_ID"], os.environ.get("SLURM_ARRAY_TASK_MIN", "0")
-    try:
-        return f"{int(task) - int(first)}/{os.environ.get('SLURM_ARRAY_TASK_COUNT', '1')}"
-    except ValueError as error:
-        what = f"SLURM_ARRAY_TASK_ID={task} and SLURM_ARRAY_TASK_MIN={first} are not numbers"
-        raise UsageError(f"{what}: give --shard I/N") from error
+@dataclass
+class Provenance:
+    """What the seal of a job's output says of its making.
 
-
-def with_inputs(made_by: Mapping[str, Any], job: Job, names_matter: bool = False) -> dict[str, Any]:
-    """`made_by` for this job: with what it was made from, where that can be known, so that it is not made again.
-
+    made_by : what is known beforehand
+    contents : of the inputs, in order, as whoever reads them finds them
     names_matter : whether the output's bytes depend on what its inputs are called, their folders apart
     """
-    digest = hashlib.sha256()
-    for name in job.inputs:
-        content = _content(name) if job.output != STANDARD else None
-        if content is None:
-            return dict(made_by)
-        called = Path(name).name if names_matter else ""
-        digest.update(os.fsencode(f"{content} {called}\n"))
-    return {**made_by, "inputs": digest.hexdigest()}
+
+    job: Job
+    made_by: Mapping[str, Any]
+    names_matter: bool = False
+    contents: list[str] = field(default_factory=list)
+
+    @property
+    def can_be_compared(self) -> bool:
+        """Whether a later run could tell that the output is there: not where it or an input passes by once."""
+        files = all(is_url(name) or Path(name).is_file() for name in self.job.inputs if name != STANDARD)
+        return files and STANDARD not in (self.job.output, *self.job.inputs)
+
+    @property
+    def complete(self) -> dict[str, Any]:
+        """`made_by` with what the output was made from, once that is read, so that it is not made again."""
+        if not self.can_be_compared or len(self.contents) < len(self.job.inputs):
+            return dict(self.made_by)
+        digest = hashlib.sha256()
+        for name, content in zip(self.job.inputs, self.contents, strict=True):
+            called = Path(name).name if self.names_matter else ""
+            digest.update(os.fsencode(f"{content} {called}\n"))
+        return {**self.made_by, "inputs": digest.hexdigest()}
 
 
-def is_done(job: Job, made_by: Mapping[str, Any]) -> bool:
+def is_done(wanted: Provenance, content_of: ContentOf) -> bool:
     """Whether the output is there and its seal says: made in this way, from inputs of this content."""
-    if "inputs" not in made_by:
+    found = end_seal(wanted.job.output) if wanted.can_be_compared else None
+    if found is None or found.seal.made_by != {**wanted.made_by, "inputs": found.seal.made_by.get("inputs")}:
         return False
-    found = end_seal(job.output)
-    return found is not None and found.seal.made_by == made_by
+    contents = [content_of(wanted.job, name) for name in wanted.job.inputs]
+    return found.seal.made_by == replace(wanted, contents=contents).complete
 
 
-def _content(name: str) -> str | None:
-    """What tells a file or object from others, by its seal or else its bytes; None for what can be read once only."""
-    if name == STANDARD or (not is_url(name) and not Path(name).is_file()):
-        return None
-    found = end_seal(name)
-    if found is not None:
-        return found.content
-    return f"bytes:{_digest_of_bytes(name)}"
-
-
-def _digest_of_bytes(name: str) -> str:
-    digest = hashlib.sha256()
-    with open_input(name) as source:
-        while piece := source.read_some():
-            digest.update(piece)
-    return digest.hexdigest()
-
-
-def run_jobs(found: Sequence[Job], made_by: Mapping[str, Any],
-             names_matter: bool = False) -> Iterator[tuple[Job, dict[str, Any] | None]]:
-    """Each job with its own `made_by`, or with None where its output is complete already."""
+def run_jobs(found: Sequence[Job], made_by: Mapping[str, Any], content_of: ContentOf,
+             names_matter: bool = False) -> Iterator[tuple[Job, Provenance | None]]:
+    """Each job with the provenance of its output, or with None where that is complete already."""
     for job in found:
-        mine = with_inputs(made_by, job, names_matter)
-        yield job, None if is_done(job, mine) else mine
+        wanted = Provenance(job, made_by, names_matter)
+        yield job, None if is_done(wanted, content_of) else wanted

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from gotd.cli._sharing import shard_of
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
 from gotd.streams.sources import with_objects
@@ -71,8 +72,8 @@ threads = click.option("--threads", type=click.IntRange(1), default=None, metava
                        help="Default: SLURM_CPUS_PER_TASK, else the CPUs this process may use.")
 device = click.option("--device", default="auto", show_default=True, metavar="NAME",
                       help="cpu, cuda, cuda:1, ...; auto: a GPU where there is one.")
-shard = click.option("--shard", default=None, metavar="I/N",
-                     help="Take every N-th input from the I-th (from 0). In a Slurm array: the task's own.")
+shard = click.option("--shard", default=None, metavar="I/N|slurm", callback=shard_of,
+                     help="Take every N-th input from the I-th (from 0). slurm: I and N of this task of an array.")
 dry_run = click.option("--dry-run", is_flag=True,
                        help="Write nothing: print inputs, outputs, and time, bytes and memory measured on a sample.")
 

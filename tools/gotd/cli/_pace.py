@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from gotd.cli._frame import Run
-from gotd.cli._jobs import Job
+from gotd.cli._jobs import Job, Provenance
 from gotd.streams.locations import STANDARD
 from gotd.streams.records import Skipping
 from gotd.streams.sinks import Sink
@@ -19,7 +19,7 @@ _DIFFERENCE = 2
 Item = TypeVar("Item")
 
 #: What a command does for one job: reads the inputs, writes the output, counts rows.
-Work = Callable[[Job, Sink, dict[str, Any], Run], None]
+Work = Callable[[Provenance, Sink, Run], None]
 
 
 class Pace(NamedTuple):
@@ -54,7 +54,7 @@ def measured_pace(jobs: Sequence[Job], input_bytes: Sequence[int], made_by: Mapp
     def sampled(job: Job) -> _Sample:
         skipping.skipped = 0
         sample = _Sample(job.output)
-        work(job, sample.sink, dict(made_by), sample)
+        work(Provenance(job, made_by), sample.sink, sample)
         sample.end()
         return sample
 

@@ -10,23 +10,23 @@ import orjson
 from gotd.cli._frame import Run
 from gotd.cli._texts import record_batches
 from gotd.cli._vectors import Embedders, VectorFiles
-from gotd.errors import DataError
 from gotd.methods.sampling import RowSample
 from gotd.probing.comparing import Comparison, Input, Settings, compare
 from gotd.probing.report import as_json, as_table
 from gotd.probing.units import numbered
 from gotd.streams.records import Record, Skipping
-from gotd.streams.seal import Digest
+from gotd.streams.seal import RecordRun
+from gotd.streams.text_digest import TextDigest
 
 _HINT = "all files are read by --text-key, the target by --target-text-key where that is given"
 
 
 class TextFiles:
-    """Records of several files as texts. rows, digest : of the records, after a reading."""
+    """Records of several files as texts. rows, runs : how many, and as seals of any format name them, once read."""
 
     def __init__(self, names: Sequence[str], text_key: str, how: dict[str, Any], run: Run) -> None:
         self.names, self._text_key, self._how, self._run = list(names), text_key, how, run
-        self.rows, self.digest, self.skipped = -1, "", 0
+        self.rows, self.runs, self.skipped = -1, list[RecordRun](), 0
 
     @property
     def input(self) -> Input:
@@ -44,12 +44,13 @@ class TextFiles:
 
     def records(self, group_key: str = "") -> Iterator[list[Record]]:
         """The records, which have a field `group_key`; those that are read again are not counted again."""
-        skipping, digest, first = Skipping(self._how["skip_invalid"]), Digest(), self.rows < 0
-        for batch in record_batches(self.names, self._text_key, skipping, self._how["long_window"], digest, _HINT,
+        skipping, first = Skipping(self._how["skip_invalid"]), self.rows < 0
+        digests = [TextDigest(self._text_key), TextDigest(None)]
+        for batch in record_batches(self.names, self._text_key, skipping, self._how["long_window"], digests, _HINT,
                                     group_key):
             self._run.advance(len(batch) if first else 0)
             yield batch
-        self.rows, self.digest, self.skipped = digest.rows, digest.hexdigest(), skipping.skipped
+        self.rows, self.runs, self.skipped = digests[0].rows, [digest.run for digest in digests], skipping.skipped
 
 
 def probe(names: Sequence[str], how: dict[str, Any], threads: int, run: Run) -> str:
@@ -154,10 +155,6 @@ class _Some:
 
 def _require_same_records(vectors: VectorFiles, texts: TextFiles) -> None:
     """Raises: DataError where vectors do not belong to the records, as far as their seals say."""
-    name, records = ", ".join(vectors.names), ", ".join(texts.names)
     if not vectors.rows:  # with a share of 0 nobody has read them
         deque(vectors.blocks(), maxlen=0)
-    if vectors.rows != texts.rows:
-        raise DataError(name, f"{vectors.rows} rows for the {texts.rows} records of {records}", "embed those records")
-    if len(vectors.runs) == 1 and vectors.runs[0].digest not in (None, texts.digest):
-        raise DataError(name, f"made of other records than {records}, or in another order", "embed those records")
+    vectors.require_records(texts.runs, ", ".join(texts.names))

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gotd.cli._frame import Run
+from gotd.cli._jobs import Provenance
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.carried import with_scores
 from gotd.streams.records import Record, RecordWriter
-from gotd.streams.seal import Digest, MadeBy, RecordRun
+from gotd.streams.seal import RecordRun
 from gotd.streams.sinks import Sink
 
 if TYPE_CHECKING:
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 NOTE = "lowest"
 
 
-def write_scored(found: "Iterable[tuple[list[Record], np.ndarray]]", digest: Digest, sink: Sink, arrays_wanted: bool,
-                 made_by: MadeBy, run: Run) -> int:
+def write_scored(found: "Iterable[tuple[list[Record], np.ndarray]]", runs: list[RecordRun], sink: Sink,
+                 arrays_wanted: bool, provenance: Provenance, run: Run) -> int:
     """Write records with their scores, float32 (n,), window by window; return how many have the lowest there is.
 
-    digest : has taken in all the records once `found` is at its end; an array is sealed with it
+    runs : the records, once `found` is at its end; an array is sealed with them
     """
-    writer = ArrayWriter(sink, "scores", "<f4", None, made_by) if arrays_wanted else RecordWriter(sink, made_by)
+    maker = provenance.made_by
+    writer = ArrayWriter(sink, "scores", "<f4", None, maker) if arrays_wanted else RecordWriter(sink, maker)
     lowest = 0
     for window, values in found:
         if isinstance(writer, ArrayWriter):
@@ -33,8 +35,9 @@ def write_scored(found: "Iterable[tuple[list[Record], np.ndarray]]", digest: Dig
         lowest += count_lowest(values)
         run.advance(len(window))
     if isinstance(writer, ArrayWriter):
-        writer.records.append(RecordRun(digest.rows, digest.hexdigest()))
+        writer.records += runs
     writer.notes[NOTE] = lowest
+    writer.made_by = provenance.complete
     writer.finish()
     return lowest
 

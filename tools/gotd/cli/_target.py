@@ -7,7 +7,7 @@ from gotd.cli._texts import text_batches
 from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
 from gotd.errors import DataError, UsageError
 from gotd.streams.records import Skipping
-from gotd.streams.seal import Digest
+from gotd.streams.text_digest import TextDigest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,9 +78,10 @@ def _words(files: VectorFiles, texts: str, options: Mapping[str, Any]) -> "np.nd
 
     from gotd.methods.ngrams import Classes, find_words, text_blocks
 
-    classes, digest, counts = Classes(), Digest(), [np.empty(0)]
+    classes, counts = Classes(), [np.empty(0)]
+    digests = [TextDigest(options["text_key"]), TextDigest(None)]
     for batch in text_batches([texts], options["text_key"], Skipping(options["skip_invalid"]), options["long_window"],
-                              digest):
+                              digests):
         counts += [np.diff(find_words(block, classes).offsets) for block in text_blocks(batch)]
-    files.require_records(digest, texts)
+    files.require_records([digest.run for digest in digests], texts)
     return np.concatenate(counts).astype(np.float64)

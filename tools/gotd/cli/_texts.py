@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from gotd.allocator import keep_freed_memory
+from gotd.cli._contents import run_content
 from gotd.cli._frame import Run
+from gotd.cli._jobs import Provenance
 from gotd.cli._scored import write_scored
 from gotd.errors import DataError
 from gotd.methods.registry import Rule, module, rule
@@ -13,9 +15,10 @@ from gotd.methods.settings import Settings
 from gotd.streams.json_fields import text_of
 from gotd.streams.npy_header import MAGIC
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
-from gotd.streams.seal import Digest, MadeBy
+from gotd.streams.seal import RecordRun
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource, open_input
+from gotd.streams.text_digest import TextDigest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,23 +58,26 @@ def fit_texts(found: Rule, target: str, names: Sequence[str], threads: int, how:
 
 
 def text_batches(files: Sequence[str], text_key: str, skipping: Skipping, long_window: bool,
-                 digest: Digest | None = None, hint: str = "") -> Iterator[list[str]]:
+                 digests: Sequence[TextDigest] = (), hint: str = "") -> Iterator[list[str]]:
     """The texts of all files in order, some thousand at a time. hint : said where a record has no such field."""
-    for window in record_batches(files, text_key, skipping, long_window, digest, hint):
+    for window in record_batches(files, text_key, skipping, long_window, digests, hint):
         yield [record.fields[text_key] for record in window]
 
 
 def record_batches(files: Sequence[str], text_key: str, skipping: Skipping, long_window: bool,
-                   digest: Digest | None = None, hint: str = "", group_key: str = "") -> Windows:
+                   digests: Sequence[TextDigest] = (), hint: str = "", group_key: str = "") -> Windows:
     """Records that have a text of all files in order. group_key : a field besides, a string or a whole number."""
     for name in files:
         with open_input(name) as source:
-            yield from _windows([source], text_key, skipping, long_window, digest, hint, group_key)
+            for window in _windows([source], text_key, skipping, long_window, hint, group_key):
+                for digest in digests:
+                    digest.add(window)
+                yield window
 
 
-def _windows(sources: Iterable[ByteSource], text_key: str, skipping: Skipping, long_window: bool,
-             digest: Digest | None = None, hint: str = "", group_key: str = "") -> Windows:
-    """Records that have a text, of all sources in order."""
+def _windows(sources: Iterable[ByteSource], text_key: str, skipping: Skipping, long_window: bool, hint: str = "",
+             group_key: str = "", ended: Callable[[RecordReader, TextDigest], None] | None = None) -> Windows:
+    """Records that have a text, of all sources in order. ended : told of each source when it has been read"""
 
     def check(fields: dict[str, Any]) -> None:
         if hint and text_key not in fields:
@@ -84,8 +90,13 @@ def _windows(sources: Iterable[ByteSource], text_key: str, skipping: Skipping, l
         for source in sources:
             if source.peek(len(MAGIC)) == MAGIC:
                 raise DataError(source.name, _WRONG_KIND, "give the records they were made from")
-            reader = RecordReader(source, long_window)
-            yield from read_records(reader, skipping, check, digest)
+            reader, digest = RecordReader(source, long_window), TextDigest(text_key)
+            for batch in read_records(reader, skipping, check):
+                if ended:
+                    digest.add(batch)
+                yield batch
+            if ended:
+                ended(reader, digest)
 
     return windows(records(), _WINDOW)
 
@@ -99,15 +110,20 @@ class TextTarget:
         self.scorer: TextScorer = module(rule(summary["method"])).Scorer(arrays, summary, threads)
 
 
-def score_texts(sources: Iterable[ByteSource], sink: Sink, arrays_wanted: bool, ours: TextTarget, made_by: MadeBy,
-                skipping: Skipping, long_window: bool, run: Run) -> int:
-    """Write scores as an array, sealed with the records they belong to, or records with "score".
+def score_texts(sources: Iterable[ByteSource], sink: Sink, arrays_wanted: bool, ours: TextTarget,
+                provenance: Provenance, skipping: Skipping, long_window: bool, run: Run) -> int:
+    """Write scores as an array, sealed with the texts they belong to, or records with "score".
 
     Return how many have the lowest there is.
     """
-    digest = Digest()
-    found = _scored(_windows(sources, ours.text_key, skipping, long_window, digest), ours)
-    return write_scored(run.until_enough(found), digest, sink, arrays_wanted, made_by, run)
+    runs: list[RecordRun] = []
+
+    def ended(reader: RecordReader, digest: TextDigest) -> None:
+        runs.append(digest.run)
+        provenance.contents.append(run_content(digest.run) if arrays_wanted else reader.verifier.content)
+
+    found = _scored(_windows(sources, ours.text_key, skipping, long_window, ended=ended), ours)
+    return write_scored(run.until_enough(found), runs, sink, arrays_wanted, provenance, run)
 
 
 def _scored(found: Windows, ours: TextTarget) -> "Iterator[tuple[list[Record], np.ndarray]]":

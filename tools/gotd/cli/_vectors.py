@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
-from gotd.streams.seal import Digest, RecordRun, Seal, require_same_embedder
+from gotd.streams.seal import RecordRun, Seal
 from gotd.streams.sources import open_input
 
 if TYPE_CHECKING:
@@ -64,13 +64,16 @@ class VectorFiles:
             raise GotdError(f"{self.names[0]}: no rows; give vectors made by ds-embed")
         self.rows, self.runs = rows, runs
 
-    def require_records(self, digest: Digest, records: str) -> None:
-        """Hold what was read against records. Raises: DataError where they are not those the vectors were made from."""
+    def require_records(self, runs: Sequence[RecordRun], records: str) -> None:
+        """Hold what was read against records. Raises: DataError where they are not those the vectors were made from.
+
+        runs : all the records, as seals of each format name them
+        """
         name = ", ".join(self.names)
-        if self.rows != digest.rows:
-            what = f"{self.rows} rows for the {digest.rows} records of {records}"
+        if self.rows != runs[0].rows:
+            what = f"{self.rows} rows for the {runs[0].rows} records of {records}"
             raise DataError(name, what, "embed those records")
-        if len(self.runs) == 1 and self.runs[0].digest not in (None, digest.hexdigest()):
+        if len(self.runs) == 1 and self.runs[0].digest not in (None, *(run.digest for run in runs)):
             raise DataError(name, f"made of other records than {records}, or in another order", "embed those records")
 
     def all_rows(self) -> "np.ndarray":
@@ -95,3 +98,15 @@ class WeightFiles:
                         what = f"a weight above {_MOST_WEIGHT:g}, too large to add up"
                         raise DataError(name, what, "divide all weights by the largest: only their ratios count")
                     yield block
+
+
+def require_same_embedder(expected: Any, found: Any, expected_in: str, found_in: str) -> None:
+    """Error unless both identities are known and equal, or one of them is unknown."""
+    if expected is None or found is None or expected == found:
+        return
+    differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    details = ", ".join(f"{key} {expected.get(key)!r} against {found.get(key)!r}" for key in differing)
+    raise GotdError(
+        f"{found_in}: made by another embedder than {expected_in} ({details}); "
+        "embed both with the same ds-embed --model and options"
+    )

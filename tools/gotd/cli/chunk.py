@@ -6,6 +6,7 @@ import click
 
 from gotd.chunking import Chunk, Chunker, Document
 from gotd.cli import _options as options
+from gotd.cli._contents import whole_content
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
 from gotd.errors import UsageError
@@ -14,6 +15,9 @@ from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, r
 from gotd.streams.seal import made_by
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
+
+#: One more whenever the same records and options give other chunks.
+REVISION = 1
 
 
 @click.command("ds-chunk")
@@ -43,18 +47,18 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
     if text_key in ("id", "parts"):
         raise UsageError(f'--text-key {text_key}: chunks have an "{text_key}" of their own; rename that field first')
     found = jobs(files, output, ".jsonl.zst", shard)
-    if has_nothing_to_do(found, files, run):
+    if has_nothing_to_do(found, files, shard, run):
         return
     skipping = Skipping(skip_invalid)
     chunker = Chunker(chars)
     written = complete = 0
-    maker = made_by("ds-chunk", {"chars": chars, "text_key": text_key})
-    for job, mine in run_jobs(found, maker, names_matter=True):
-        if mine is None:
+    maker = made_by("ds-chunk", REVISION, {"chars": chars, "text_key": text_key})
+    for job, provenance in run_jobs(found, maker, lambda _, name: whole_content(name, long_window), names_matter=True):
+        if provenance is None:
             complete += 1
             continue
         with open_output(job.output) as sink:
-            writer = RecordWriter(sink, mine)
+            writer = RecordWriter(sink, maker, text_key)
             for name in job.inputs:
                 with open_input(name) as source:
                     reader = RecordReader(source, long_window)
@@ -62,7 +66,9 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
                         for record in batch:
                             writer.write(_lines(chunker.add(_document(record, text_key)), text_key))
                         run.advance(len(batch))
+                    provenance.contents.append(reader.verifier.content)
                 writer.write(_lines(chunker.flush(), text_key))
+            writer.made_by = provenance.complete
             writer.finish()
             written += writer.rows
     run.note(complete, "outputs were already complete")

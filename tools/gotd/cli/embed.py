@@ -4,16 +4,19 @@ import click
 
 from gotd.allocator import keep_freed_memory
 from gotd.cli import _options as options
+from gotd.cli._contents import texts_content, whole_content
 from gotd.cli._dry_run import report
 from gotd.cli._embedding import Reading, embed_all, embed_into
 from gotd.cli._frame import Run, entry_point, print_text
-from gotd.cli._jobs import Job, has_nothing_to_do, is_directory, jobs
+from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, is_directory, jobs, run_jobs
 from gotd.embedders.loading import load
 from gotd.errors import UsageError
 from gotd.streams.records import Skipping
-from gotd.streams.seal import MadeBy, made_by
+from gotd.streams.seal import made_by
 from gotd.streams.sinks import Sink
 
+#: One more whenever the same texts, embedder and options give other bytes; embedders have revisions of their own.
+REVISION = 1
 _DTYPES = {"float16": "<f2", "float32": "<f4"}
 
 
@@ -62,7 +65,7 @@ def command(context: click.Context, files: tuple[str, ...], output: str, models:
     """
     run = Run("ds-embed", quiet)
     found = jobs(files, output, ".npy", shard, dry_run)
-    if has_nothing_to_do(found, files, run):
+    if has_nothing_to_do(found, files, shard, run):
         return
     is_vectors = is_directory(output) or output.endswith(".npy")
     if dtype != "float16" and not is_vectors:
@@ -76,16 +79,20 @@ def command(context: click.Context, files: tuple[str, ...], output: str, models:
     with load(models, device=device, threads=options.thread_count(threads), max_tokens=max_tokens, dimension=dimension,
               batch_tokens=batch_tokens, precision=precision, pooling=pooling, half=written != "<f4",
               passed_over=shared) as embedder:
-        maker = made_by("ds-embed", {"text_key": text_key} | ({"dtype": dtype} if is_vectors else {}),
+        maker = made_by("ds-embed", REVISION, {"text_key": text_key} | ({"dtype": dtype} if is_vectors else {}),
                         embedder=embedder.identity)
 
-        def work(job: Job, sink: Sink, mine: MadeBy, run: Run) -> None:
-            embed_into(sink, job, mine, embedder, reading, written, run)
+        def work(provenance: Provenance, sink: Sink, run: Run) -> None:
+            embed_into(sink, provenance, embedder, reading, written, run)
+
+        def content_of(_job: Job, name: str) -> str:
+            return (texts_content(name, text_key, skip_invalid, long_window) if is_vectors
+                    else whole_content(name, long_window))
 
         if dry_run:
-            print_text(report(found, maker, work, reading.skipping, len(files), run))
+            print_text(report(found, maker, content_of, work, reading.skipping, len(files), run))
             return
-        complete, counts = embed_all(found, maker, embedder, reading, written, run)
+        complete, counts = embed_all(run_jobs(found, maker, content_of), embedder, reading, written, run)
     run.note(complete, "outputs were already complete")
     run.note(reading.skipping.skipped, "bad records skipped")
     run.note(counts.empty, "texts without content, whose vectors are zero")

@@ -8,27 +8,33 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gotd.cli import _options as options
+from gotd.cli._contents import texts_content, whole_content
 from gotd.cli._dry_run import report
 from gotd.cli._frame import Run, entry_point, print_text
-from gotd.cli._jobs import Job, has_nothing_to_do, jobs, run_jobs
+from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
 from gotd.cli._scored import NOTE, count_lowest, write_scored
 from gotd.cli._texts import TextTarget, score_texts
+from gotd.cli._vectors import require_same_embedder
 from gotd.errors import DataError, GotdError
 from gotd.methods.contents import check_contents
 from gotd.methods.registry import module, rule
 from gotd.streams.arrays import ArrayReader, ArrayWriter
 from gotd.streams.carried import embeddings, require_embedding
+from gotd.streams.end_seal import end_seal
 from gotd.streams.npy_header import MAGIC
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
-from gotd.streams.seal import Digest, MadeBy, RecordRun, Verifier, made_by, require_same_embedder
+from gotd.streams.seal import RecordRun, Verifier, made_by
 from gotd.streams.sinks import Sink, open_output
 from gotd.streams.sources import ByteSource, opened_in_turn
+from gotd.streams.text_digest import TextDigest
 
 if TYPE_CHECKING:
     import numpy as np
 
     from gotd.methods.protocol import RowScorer
 
+#: One more whenever the same vectors or texts and target give other scores.
+REVISION = 1
 #: Records scored at once, and scores written at once.
 _WINDOW = 4096
 
@@ -61,33 +67,38 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     """
     run = Run("ds-score", quiet)
     found = jobs(files, output, ".npy", shard, dry_run)
-    if has_nothing_to_do(found, files, run):
+    if has_nothing_to_do(found, files, shard, run):
         return
     arrays, summary, digest, reads = _fitted(target)
     cpus = options.thread_count(threads)
     ours = _Target(target, arrays, summary, cpus, device)
     texts = TextTarget(arrays, summary, cpus) if reads == "texts" else None
-    maker = made_by("ds-score", {}, target=digest, embedder=summary["embedder"])
+    maker = made_by("ds-score", REVISION, {}, target=digest, embedder=summary["embedder"])
     skipping = Skipping(skip_invalid)
     complete = lowest = 0
 
-    def work(job: Job, sink: Sink, mine: MadeBy, run: Run) -> None:
+    def work(provenance: Provenance, sink: Sink, run: Run) -> None:
         nonlocal lowest
-        sources, arrays_wanted = opened_in_turn(job.inputs), job.output.endswith(".npy")
+        sources, arrays_wanted = opened_in_turn(provenance.job.inputs), provenance.job.output.endswith(".npy")
         if texts:
-            lowest += score_texts(sources, sink, arrays_wanted, texts, mine, skipping, long_window, run)
+            lowest += score_texts(sources, sink, arrays_wanted, texts, provenance, skipping, long_window, run)
         else:
-            lowest += _score(sources, sink, arrays_wanted, ours, mine, skipping, long_window, run)
+            lowest += _score(sources, sink, arrays_wanted, ours, provenance, skipping, long_window, run)
+
+    def content_of(job: Job, name: str) -> str:
+        if texts and job.output.endswith(".npy"):
+            return texts_content(name, texts.text_key, skip_invalid, long_window)
+        return whole_content(name, long_window)
 
     if dry_run:
-        print_text(report(found, maker, work, skipping, len(files), run))
+        print_text(report(found, maker, content_of, work, skipping, len(files), run))
         return
-    for job, mine in run_jobs(found, maker):
-        if mine is None:
+    for job, provenance in run_jobs(found, maker, content_of):
+        if provenance is None:
             complete += 1
             continue
         with open_output(job.output) as sink:
-            work(job, sink, mine, run)
+            work(provenance, sink, run)
     run.note(complete, "outputs were already complete")
     run.note(skipping.skipped, "bad records skipped")
     run.note(lowest, "rows without content rank last" if reads == "vectors" else
@@ -165,20 +176,22 @@ class _Target:
         return found
 
 
-def _score(sources: Iterator[ByteSource], sink: Sink, arrays_wanted: bool, ours: _Target, mine: MadeBy,
+def _score(sources: Iterator[ByteSource], sink: Sink, arrays_wanted: bool, ours: _Target, provenance: Provenance,
            skipping: Skipping, long_window: bool, run: Run) -> int:
     """Score vectors, or records that carry them, by the first bytes of the first source; return how many rank last."""
     first = next(sources)
     every = chain([first], sources)
     if first.peek(len(MAGIC)) == MAGIC:
-        return _score_vectors(every, ArrayWriter(sink, "scores", "<f4", None, mine), ours, run)
-    digest = Digest()
+        return _score_vectors(every, sink, provenance, ours, run)
+    runs: list[RecordRun] = []
     readers = (RecordReader(source, long_window) for source in every)
-    return write_scored(_scored(readers, ours, skipping, digest, run), digest, sink, arrays_wanted, mine, run)
+    found = _scored(readers, ours, skipping, provenance, runs, run)
+    return write_scored(found, runs, sink, arrays_wanted, provenance, run)
 
 
-def _score_vectors(sources: Iterable[ByteSource], writer: ArrayWriter, ours: _Target, run: Run) -> int:
+def _score_vectors(sources: Iterable[ByteSource], sink: Sink, provenance: Provenance, ours: _Target, run: Run) -> int:
     lowest = 0
+    writer = ArrayWriter(sink, "scores", "<f4", None, provenance.made_by)
     for source in sources:
         reader = ArrayReader(source, "vectors")
         for scores in run.until_enough(ours.stream(_fitting(reader, ours), source.name)):
@@ -190,7 +203,9 @@ def _score_vectors(sources: Iterable[ByteSource], writer: ArrayWriter, ours: _Ta
             writer.records += seal.records
         if reader.verifier.digest.rows:
             writer.records.append(RecordRun(reader.verifier.digest.rows, None))
+        provenance.contents.append(reader.verifier.content)
     writer.notes[NOTE] = lowest
+    writer.made_by = provenance.complete
     writer.finish()
     return lowest
 
@@ -205,17 +220,31 @@ def _fitting(reader: ArrayReader, ours: _Target) -> "Iterator[np.ndarray]":
         yield block
 
 
-def _scored(readers: Iterable[RecordReader], ours: _Target, skipping: Skipping, digest: Digest,
-            run: Run) -> "Iterator[tuple[list[Record], np.ndarray]]":
-    """Records that carry vectors, window by window with their scores. digest : takes in the records."""
+def _scored(readers: Iterable[RecordReader], ours: _Target, skipping: Skipping, provenance: Provenance,
+            runs: list[RecordRun], run: Run) -> "Iterator[tuple[list[Record], np.ndarray]]":
+    """Records that carry vectors, window by window with their scores. runs : takes in what they were made from."""
     for reader in readers:
-        rows = 0
-        for window in run.until_enough(windows(read_records(reader, skipping, require_embedding, digest), _WINDOW)):
+        rows, digest = 0, None
+        for window in run.until_enough(windows(read_records(reader, skipping, require_embedding), _WINDOW)):
             ours.check(reader.verifier)
+            digest = digest or TextDigest(_text_key(reader))
+            digest.add(window)
             scores = ours.scores(embeddings(window, ours.dimension), reader.name, rows)
             rows += len(window)
             yield window, scores
         ours.check(reader.verifier)
+        runs += [digest.run] if digest else []
+        provenance.contents.append(reader.verifier.content)
+
+
+def _text_key(reader: RecordReader) -> str:
+    """The field that ds-embed read, as the stream or the file says, where one says."""
+    said = [message for message in (reader.verifier.announced, *reader.verifier.seals) if message]
+    file = None if said else end_seal(reader.name)
+    said += [file.seal] if file else []
+    options = said[0].made_by.get("options") if said else None
+    key = options.get("text_key") if isinstance(options, dict) else None
+    return key if isinstance(key, str) else "text"
 
 
 main = entry_point(command)

@@ -26,6 +26,9 @@ from gotd.streams.seal import made_by
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import rereadable
 
+#: One more whenever the same records, scores and options give another choice.
+REVISION = 1
+
 
 @click.command("ds-topk")
 @options.inputs
@@ -72,7 +75,7 @@ def command(files: tuple[str, ...], count: int | None, fraction: float | None, b
         choice = _from_scores(found, count, fraction, budget_chars, reading)
     if order == "input":
         choice.records.sort(key=lambda record: record.row)
-    maker = made_by("ds-topk", how, target=_only(choice.targets), pool_rows=run.rows)
+    maker = made_by("ds-topk", REVISION, how, target=_only(choice.targets), pool_rows=run.rows)
     with open_output(output) as sink:
         writer = RecordWriter(sink, maker)
         writer.write([record.line for record in choice.records])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gotd import __version__
 from gotd.errors import DataError
 from gotd.streams.finite import rounded, wrong_row
 from gotd.streams.npy_header import MAGIC, MAX_HEADER_BYTES, length_bytes, parse
@@ -123,12 +124,14 @@ class ArrayWriter:
 
     records : the runs of records the rows belong to; may be added to any time before `finish`
     notes : what the seal tells beside; likewise
+    made_by : what the seal says of the tool; may be replaced by more until then
     """
 
     def __init__(self, sink: Sink, kind: str, dtype: str, width: int | None, made_by: MadeBy) -> None:
         self.records: list[RecordRun] = []
-        self.notes: dict[str, Any] = {}
-        self._sink, self._kind, self._made_by = sink, kind, made_by
+        self.notes: dict[str, Any] = {"version": __version__}
+        self.made_by = made_by
+        self._sink, self._kind = sink, kind
         self._dtype = np.dtype(dtype)
         self._tail_shape = () if width is None else (width,)
         self._digest = Digest()
@@ -157,7 +160,7 @@ class ArrayWriter:
     def finish(self) -> None:
         """Mend the header and add the seal."""
         position = self._bytes + len(_byte_array(b""))  # a header is as long whatever it counts
-        seal = Seal(self._kind, self.rows, self._digest.hexdigest(), tuple(self.records), self._made_by, self.notes,
+        seal = Seal(self._kind, self.rows, self._digest.hexdigest(), tuple(self.records), self.made_by, self.notes,
                     position)
         self._send(_byte_array(encode(seal)))
         if not self._sink.is_pipe:

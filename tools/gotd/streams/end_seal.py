@@ -18,11 +18,6 @@ class EndSeal(NamedTuple):
     seal: Seal
     size: int
 
-    @property
-    def content(self) -> str:
-        """Names the content of the whole file."""
-        return f"{self.seal.digest}:{self.size}"
-
 
 def end_seal(path: str) -> EndSeal | None:
     """The seal that a file or URL ends with; None where none speaks for the whole file, or there is no such file.

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.locations import STANDARD, is_url
-from gotd.streams.seal import Digest, RecordRun
+from gotd.streams.records import Record
+from gotd.streams.seal import RecordRun
 from gotd.streams.sources import shown
+from gotd.streams.text_digest import TextDigest
 
-_REMEDY = "score those records again, or give the --skip-invalid they were embedded with"
+_REMEDY = "embed and score those records again, or give the --skip-invalid they were embedded with"
 #: Missing shards named in one message.
 _LISTED = 20
 _SUFFIXES = (".jsonl.zst", ".jsonl.gz", ".ndjson.zst", ".ndjson.gz", ".json.zst", ".json.gz", ".jsonl", ".ndjson",
@@ -52,7 +54,7 @@ def pairs(scores: str, records: Sequence[str]) -> list[Pair]:
 
 
 class Proof:
-    """Takes in records in order and holds them against the runs that scores were made from.
+    """Takes in records in order and holds their texts against the runs that scores were made from.
 
     runs : from the seals of the scores; records past the last run are not proven, only counted.
     """
@@ -60,25 +62,29 @@ class Proof:
     def __init__(self, pair: Pair, rows: int, runs: Sequence[RecordRun]) -> None:
         self._pair, self._rows = pair, rows
         self._runs = deque(runs)
-        self._digest = Digest()
+        self._digest = self._of_next_run()
         self.records = 0
 
-    def add_lines(self, lines: list[bytes]) -> None:
+    def _of_next_run(self) -> TextDigest:
+        return TextDigest(self._runs[0].text_key if self._runs else None)
+
+    def add(self, records: list[Record]) -> None:
         """The next records."""
-        self.records += len(lines)
-        while lines and self._runs:
+        self.records += len(records)
+        while records and self._runs:
             wanted = self._runs[0].rows - self._digest.rows
-            self._digest.add_lines(lines[:wanted])
-            lines = lines[wanted:]
+            self._digest.add(records[:wanted])
+            records = records[wanted:]
             if self._digest.rows == self._runs[0].rows:
                 self._compare()
 
     def _compare(self) -> None:
         run = self._runs.popleft()
-        if run.digest not in (None, self._digest.hexdigest()):
-            what = f"scores of other records than {', '.join(self._pair.records)}, or in another order"
+        if run.digest is not None and run != self._digest.run:
+            by = "their lines" if run.text_key is None else f'their "{run.text_key}"'
+            what = f"scores of other records than {', '.join(self._pair.records)}, or in another order, by {by}"
             raise DataError(shown(self._pair.scores), what, _REMEDY)
-        self._digest = Digest()
+        self._digest = self._of_next_run()
 
     def end(self) -> None:
         """All records have been read: there must be as many as scores."""

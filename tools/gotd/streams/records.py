@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 import zstandard
 
+from gotd import __version__
 from gotd.errors import DataError
 from gotd.streams.compression import MARKER_HEADER_BYTES, OPENING_FRAME, Marker, decompressed, marker_frame
 from gotd.streams.json_fields import parse_object
 from gotd.streams.seal import PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
+from gotd.streams.text_digest import TextDigest
 
 #: Longest record read, in bytes: a line is held whole, parsed and copied, and 64 MiB become a few hundred.
 MAX_RECORD_BYTES = 1 << 26
@@ -100,12 +102,10 @@ def read_records(
     reader: RecordReader,
     skipping: Skipping,
     check: Callable[[dict[str, Any]], object] | None = None,
-    digest: Digest | None = None,
 ) -> Iterator[list[Record]]:
     """Parsed records in batches; the bad ones are counted or end the reading.
 
     check : raises ValueError on a record that parses but lacks what the command needs
-    digest : takes in the lines that were good
     """
     number = 0
     for lines in reader.batches():
@@ -121,8 +121,6 @@ def read_records(
                 skipping.spend(place, str(error), "mend that line")
                 continue
             records.append(Record(line, fields, place))
-        if digest:
-            digest.add_lines([record.line for record in records])
         if records:
             yield records
 
@@ -150,14 +148,16 @@ def windows(
 class RecordWriter:
     """Records into a sink: zstd with a seal, or gzip or plain text, which have no place for one, by the sink's name.
 
-    made_by : what the seal says of the tool; see `seal.made_by`
+    made_by : what the seal says of the tool; see `seal.made_by`; may be replaced by more at any time before `finish`
+    text_key : the field whose texts the seal names, too; None names none
     notes : what the seal tells beside; may be added to any time before `finish`
     """
 
-    def __init__(self, sink: Sink, made_by: MadeBy) -> None:
+    def __init__(self, sink: Sink, made_by: MadeBy, text_key: str | None = None) -> None:
         self._sink = sink
-        self.notes: dict[str, Any] = {}
-        self._made_by = made_by
+        self.notes: dict[str, Any] = {"version": __version__}
+        self.made_by = made_by
+        self._texts = None if text_key is None else TextDigest(text_key)
         self._held = bytearray()
         self._bytes = 0
         self._digest = Digest()
@@ -174,6 +174,8 @@ class RecordWriter:
     def write(self, lines: list[bytes]) -> None:
         """Add lines (without newlines)."""
         self._digest.add_lines(lines)
+        if self._texts:
+            self._texts.add([Record(line, parse_object(line), "") for line in lines])
         for line in lines:
             self._held += line
             self._held += b"\n"
@@ -187,8 +189,9 @@ class RecordWriter:
         if self._encoder is not None:
             self._send(self._encoder.flush())
         if self._sealed:
-            seal = Seal("records", self.rows, self._digest.hexdigest(), made_by=self._made_by, notes=self.notes,
-                        position=self._bytes + MARKER_HEADER_BYTES)
+            runs = (self._texts.run,) if self._texts else ()
+            seal = Seal("records", self.rows, self._digest.hexdigest(), runs, self.made_by, self.notes,
+                        self._bytes + MARKER_HEADER_BYTES)
             self._send(marker_frame(encode(seal)))
 
     def _emit(self, block: bytes) -> None:

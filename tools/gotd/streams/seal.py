@@ -7,16 +7,20 @@ A seal is one line of JSON. Inside zstd it travels in a skippable frame, after a
     kind     "records", "vectors" or "scores"
     rows     how many rows the stream holds
     digest   SHA-256 of the rows themselves
-    records  of vectors and scores: the records the rows belong to, row i to record i, as runs [rows, SHA-256]; the
-             digest is null where nothing says what the run was made from
+    records  whose rows these are, row i of record i, as runs [rows, SHA-256, text key]: the digest is of the texts
+             under that key (`text_digest.py`), and null where nothing says what the run was made from. Of records
+             themselves at most one run, of their own texts
     position bytes of its stream before this line: where several streams stand in one file, one after the other, the
              last seal is elsewhere, and speaks for the last stream only
-    made_by  tool, version, options and whatever identifies its models
+    made_by  tool, its revision, options, whatever identifies its models, and a digest of its inputs
     notes    counts and the like, to be read by people: nothing is ever compared with them
     check    digest of the line itself, so that a flipped bit in the seal does not pass for another truth
 
 An announcement is the same without the figures: who is writing, so that a reader can refuse at once, and knows that
 a stream which ends without its seal is short.
+
+In format 1 runs were [rows, SHA-256] of the records' lines, and `made_by` held the version of the package: what was
+made then is read and paired by its lines, and made anew where a command is asked to make it again.
 """
 
 import hashlib
@@ -26,10 +30,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gotd import __version__
 from gotd.errors import DataError, GotdError
 
-FORMAT = 1
+FORMAT = 2
+_READ_FORMATS = (1, 2)
 PREFIX = b'{"gotd":'
 #: Longest seal we write or believe, in bytes; a longer skippable frame belongs to somebody else. Scores of 200,000
 #: shards in one file have a run of records for each, of 75 bytes.
@@ -39,17 +43,25 @@ _CHECK_HEX_DIGITS = 16
 MadeBy = Mapping[str, Any]
 
 
-def made_by(tool: str, options: Mapping[str, Any], **identities: Any) -> dict[str, Any]:
-    """Who made a stream: only what its bytes depend on, so no paths, threads or times."""
+def made_by(tool: str, revision: int, options: Mapping[str, Any], **identities: Any) -> dict[str, Any]:
+    """Who made a stream: only what its bytes depend on, so no paths, threads, times or version of the package.
+
+    revision : of the tool, one more whenever it makes other bytes of the same input and options
+    """
     known = {name: value for name, value in identities.items() if value is not None}
-    return {"tool": tool, "version": __version__, "options": dict(options), **known}
+    return {"tool": tool, "revision": revision, "options": dict(options), **known}
 
 
 class RecordRun(NamedTuple):
-    """Consecutive records that rows were made from. digest : as `Digest.add_lines` makes it; None where unknown."""
+    """Consecutive records that rows were made from.
+
+    digest : as `TextDigest` makes it of the texts under `text_key`, or `Digest.add_lines` of the lines where that is
+        None (format 1); None where unknown
+    """
 
     rows: int
     digest: str | None
+    text_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,13 @@ class Seal:
     notes: Mapping[str, Any] = field(default_factory=dict)
     position: int | None = None
 
+    @property
+    def content(self) -> str:
+        """Names the rows and the texts they belong to, whoever wrote them when."""
+        if self.kind == "records":
+            return self.digest
+        return content_of(self.digest, orjson.dumps([[*map(list, self.records)], self.made_by.get("embedder")]))
+
 
 def encode(message: Seal | Announcement) -> bytes:
     """One line of JSON without the newline, the same bytes for the same message.
@@ -80,7 +99,8 @@ def encode(message: Seal | Announcement) -> bytes:
     """
     body: dict[str, Any] = {"gotd": FORMAT, "kind": message.kind}
     if isinstance(message, Seal):
-        body |= {"rows": message.rows, "digest": message.digest, "records": [list(run) for run in message.records]}
+        runs = [[*run] if run.text_key is not None else [run.rows, run.digest] for run in message.records]
+        body |= {"rows": message.rows, "digest": message.digest, "records": runs}
         body |= {} if message.position is None else {"position": message.position}
     else:
         body |= {"opens": True}
@@ -109,16 +129,16 @@ def decode(payload: bytes, place: str) -> Seal | Announcement:
 
 def _message(body: dict[str, Any], place: str) -> Seal | Announcement:
     """The message in a parsed payload; ValueError, KeyError or TypeError where it holds none."""
-    if body["gotd"] != FORMAT:
-        what = f"sealed in format {body['gotd']}, this gotd reads {FORMAT}"
+    if body["gotd"] not in _READ_FORMATS:
+        what = f"sealed in format {body['gotd']}, this gotd reads {' and '.join(map(str, _READ_FORMATS))}"
         raise DataError(place, what, "use the gotd that made it")
     made_by = _typed(body, "made_by", dict)
     _typed(made_by, "embedder", dict | None)
     _typed(made_by, "target", str | None)
     if "opens" in body:
         return Announcement(_typed(body, "kind", str), made_by)
-    runs = tuple(RecordRun(_count(rows), digest) for rows, digest in _typed(body, "records", list))
-    if not all(isinstance(run.digest, str | None) for run in runs):
+    runs = tuple(RecordRun(_count(rows), *rest) for rows, *rest in _typed(body, "records", list))
+    if not all(isinstance(run.digest, str | None) and isinstance(run.text_key, str | None) for run in runs):
         raise TypeError("records")
     notes = _typed(body, "notes", dict | None) or {}
     position = None if body.get("position") is None else _count(body["position"])
@@ -167,6 +187,11 @@ class Digest:
         return self._hash.hexdigest()
 
 
+def content_of(digest: str, *others: bytes) -> str:
+    """One name for rows of that digest and what else tells them from others."""
+    return hashlib.sha256(b"\n".join([digest.encode(), *others])).hexdigest()
+
+
 class Verifier:
     """Checks a stream against the seals in it: one digest from seal to seal, a verdict at the end."""
 
@@ -202,6 +227,15 @@ class Verifier:
         """Whether every row so far stands under a seal."""
         return bool(self.seals) and not self.digest.rows
 
+    @property
+    def content(self) -> str:
+        """Names the content of a stream that was read to its end: of one under one seal what the seal alone says."""
+        if not self.seals:
+            return self.digest.hexdigest()
+        if self.sealed and len(self.seals) == 1:
+            return self.seals[0].content
+        return content_of(self.digest.hexdigest(), *(seal.content.encode() for seal in self.seals))
+
     def _short(self, what: str) -> None:
         tool = (self.announced or Announcement("")).made_by.get("tool", "the command before this one")
         remedy = f"{tool} stopped early: see its message, then run the whole line again"
@@ -213,15 +247,3 @@ class Verifier:
             raise DataError(self.name, what, "make the file again")
         if seal.digest != self.digest.hexdigest():
             raise DataError(self.name, "its rows are not the ones it was sealed with", "make the file again")
-
-
-def require_same_embedder(expected: Any, found: Any, expected_in: str, found_in: str) -> None:
-    """Error unless both identities are known and equal, or one of them is unknown."""
-    if expected is None or found is None or expected == found:
-        return
-    differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
-    details = ", ".join(f"{key} {expected.get(key)!r} against {found.get(key)!r}" for key in differing)
-    raise GotdError(
-        f"{found_in}: made by another embedder than {expected_in} ({details}); "
-        "embed both with the same ds-embed --model and options"
-    )

@@ -43,7 +43,10 @@ def records_of(names: list[str], reading: Reading, digest: Digest | None = None)
     for name in names:
         with open_input(name) as source:
             reader = RecordReader(source, reading.long_window)
-            yield from read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key), digest)
+            for batch in read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key)):
+                if digest:
+                    digest.add_lines([record.line for record in batch])
+                yield batch
             reading.seals += [seal.made_by for seal in reader.verifier.seals]
 
 

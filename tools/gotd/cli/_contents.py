@@ -1,0 +1,45 @@
+"""What an output depends on in its inputs, named so that a change shows: lines, texts alone, or rows."""
+
+from collections import deque
+
+from gotd.streams.arrays import ArrayReader
+from gotd.streams.end_seal import end_seal
+from gotd.streams.json_fields import text_of
+from gotd.streams.npy_header import MAGIC
+from gotd.streams.records import RecordReader, Skipping, read_records
+from gotd.streams.seal import RecordRun
+from gotd.streams.sources import open_input
+from gotd.streams.text_digest import TextDigest
+
+
+def run_content(run: RecordRun) -> str:
+    """The content of records of which the texts alone count."""
+    return f"{run.rows} texts {run.digest}"
+
+
+def texts_content(name: str, text_key: str, skip_invalid: int, long_window: bool) -> str:
+    """The content of a file of records of which the texts alone count, by its seal, or else read."""
+    found = end_seal(name)
+    if found and len(found.seal.records) == 1 and found.seal.records[0].text_key == text_key:
+        return run_content(found.seal.records[0])
+    digest = TextDigest(text_key)
+    with open_input(name) as source:
+        reader = RecordReader(source, long_window)
+        for batch in read_records(reader, Skipping(skip_invalid), lambda fields: text_of(fields, text_key)):
+            digest.add(batch)
+    return run_content(digest.run)
+
+
+def whole_content(name: str, long_window: bool) -> str:
+    """The content of a file of records or vectors, all of it, by its seal, or else read."""
+    found = end_seal(name)
+    if found:
+        return found.seal.content
+    with open_input(name) as source:
+        if source.peek(len(MAGIC)) == MAGIC:
+            vectors = ArrayReader(source, "vectors")
+            deque(vectors.blocks(), maxlen=0)
+            return vectors.verifier.content
+        records = RecordReader(source, long_window)
+        deque(records.batches(), maxlen=0)
+        return records.verifier.content

@@ -1,0 +1,47 @@
+"""What vectors and scores belong to: the texts of records in order, whatever else the records hold."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gotd.streams.seal import RecordRun
+
+if TYPE_CHECKING:
+    from gotd.streams.records import Record
+
+_LENGTH_BYTES = 8
+
+
+class TextDigest:
+    """Running SHA-256 of texts in order, counted: each one's UTF-8 after its length in bytes.
+
+    A record that has no text under the key is known by its line, after the line's length below zero.
+
+    text_key : None takes in whole lines, each with a newline, as seals of format 1 name records
+    """
+
+    def __init__(self, text_key: str | None) -> None:
+        self.rows = 0
+        self._text_key = text_key
+        self._hash = hashlib.sha256()
+
+    def add(self, records: "Sequence[Record]") -> None:
+        """The next records."""
+        parts: list[bytes] = []
+        for record in records:
+            if self._text_key is None:
+                parts += [record.line, b"\n"]
+                continue
+            text = record.fields.get(self._text_key)
+            if isinstance(text, str):
+                content = text.encode("utf-8", "surrogatepass")
+                parts += [len(content).to_bytes(_LENGTH_BYTES, "little", signed=True), content]
+            else:
+                parts += [(-len(record.line)).to_bytes(_LENGTH_BYTES, "little", signed=True), record.line]
+        self._hash.update(b"".join(parts))
+        self.rows += len(records)
+
+    @property
+    def run(self) -> RecordRun:
+        """All records so far, as a seal names them."""
+        return RecordRun(self.rows, self._hash.hexdigest(), self._text_key)
