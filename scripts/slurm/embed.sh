@@ -1,5 +1,5 @@
 #!/bin/bash
 #SBATCH --requeue --open-mode=append --signal=B:USR1@120
 # Array job: the chunks as vectors.
-. "$SCRIPTS/job.sh"
+. "$2/job.sh"
 step ds-embed "${models[@]}" $EMBED --shard "$part" "${chunks[@]}" -o "$WORK/emb/"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from settings import Settings
+from settings import Settings, gpu_count
 
 from gotd.errors import GotdError
 
@@ -59,7 +59,7 @@ def stages(settings: Settings) -> list[Stage]:
 def sbatch(stage: Stage, settings: Settings, run: Path, after: list[str]) -> list[str]:
     """The line that submits a stage, once the jobs before it have these ids."""
     limit = {name: settings.get(f"{stage.limits}_{name}", "") for name in ("TIME", "CPUS", "MEMORY", "GPUS", "NODES")}
-    gpus = limit["GPUS"] not in ("", "0")
+    gpus = gpu_count(limit["GPUS"]) > 0
     partition = settings["GPU_PARTITION"] if gpus and settings["GPU_PARTITION"] else settings["PARTITION"]
     at_once = f"%{settings['AT_ONCE']}" if settings["AT_ONCE"] else ""
     options = {
@@ -71,10 +71,10 @@ def sbatch(stage: Stage, settings: Settings, run: Path, after: list[str]) -> lis
         "nodes": limit["NODES"] or "1", "ntasks-per-node": "1", "gpus-per-node": limit["GPUS"] if gpus else "",
         "partition": partition, "account": settings["ACCOUNT"], "qos": settings["QOS"],
         "output": str(log(run, stage.name, "%a" if stage.array else "")),
-        "export": f"ALL,RUN={run},SCRIPTS={HERE}",
     }
     given = [f"--{name}={value}" for name, value in options.items() if value]
-    return ["sbatch", "--parsable", *given, *shlex.split(settings["SBATCH"]), str(HERE / f"{stage.name}.sh")]
+    more = [word for name in ("SBATCH", f"SBATCH_{stage.limits}") for word in shlex.split(settings[name])]
+    return ["sbatch", "--parsable", *given, *more, str(HERE / f"{stage.name}.sh"), str(run), str(HERE)]
 
 
 def log(run: Path, stage: str, task: str) -> Path:

@@ -1,6 +1,9 @@
 # What every batch script begins with: the settings that submit wrote down, the lists of shards, and `step`.
-# submit exports RUN, the folder where they are.
+# submit gives a job two words: the folder where they are, and the folder of this file. Nothing is expected of the
+# environment: under SBATCH="--export=NONE" there is none, and what SETUP makes of it is for the steps all the same.
 set -eo pipefail
+RUN=$1
+export SLURM_EXPORT_ENV=ALL
 # Logs are added to. submit's report reads from the last of these lines on, if it is of the job that it reports.
 task=${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
 echo "== job $task, $(date '+%F %T'), ${SLURMD_NODENAME:-}" >&2
@@ -13,8 +16,10 @@ mapfile -t emb < "$RUN/emb"
 mapfile -t target < "$RUN/target"
 models=()
 for model in $MODEL; do models+=(--model "$model"); done
-#: This task's part of the shards, for --shard. TASKS, not what Slurm counts: of an array only some may run again.
-part=${SLURM_ARRAY_TASK_ID:-0}/$TASKS
+#: This task's part of the shards, for --shard. Where only some tasks of an array were submitted again by hand, Slurm
+#: counts those alone, and TASKS all.
+part=slurm
+[ "${SLURM_ARRAY_TASK_COUNT:-}" = "$TASKS" ] || part=${SLURM_ARRAY_TASK_ID:-0}/$TASKS
 # Since 22.05 a step no longer has the CPUs of its job unless it asks.
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}
 out=$WORK/$NAME

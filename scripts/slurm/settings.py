@@ -24,7 +24,7 @@ _FORMS = {
     "TIME": (re.compile(r"(\d+-)?\d+(:\d+){0,2}|UNLIMITED"), "a time, as 4:00:00 or 2-0"),
     "MEMORY": (re.compile(r"\d+[KMGT]?"), "an amount of memory, as 8G"),
     "CPUS": (re.compile(r"[1-9]\d*"), "a number from 1"),
-    "GPUS": (re.compile(r"\d+"), "a number"),
+    "GPUS": (re.compile(r"([A-Za-z][\w.-]*:)?\d+"), "a number, or a type and a number, as a100:1"),
     "NODES": (re.compile(r"[1-9]\d*"), "a number from 1"),
     "TASKS": (re.compile(r"[1-9]\d*"), "a number from 1"),
     "REQUEUES": (re.compile(r"\d+"), "a number"),
@@ -70,10 +70,11 @@ def _check_words(file: Path, settings: Settings) -> None:
         if found := set(",%").intersection(settings[name]):
             raise UsageError(f"{file}: {name}={settings[name]}: sbatch reads {' and '.join(sorted(found))} in names as "
                              "something else; choose another")
-    try:
-        shlex.split(settings["SBATCH"])
-    except ValueError as error:
-        raise UsageError(f"{file}: SBATCH={settings['SBATCH']}: {error}") from error
+    for name in (name for name in settings if name.startswith("SBATCH")):
+        try:
+            shlex.split(settings[name])
+        except ValueError as error:
+            raise UsageError(f"{file}: {name}={settings[name]}: {error}") from error
 
 
 def _assigned(file: Path) -> Settings:
@@ -101,8 +102,13 @@ def _completed(settings: Settings) -> Settings:
     """With what follows from others: absolute names, the target's name, processes."""
     work = str(Path(settings["WORK"]).absolute())
     name = settings["NAME"] or stem(settings["TARGET"].split()[0])
-    processes = settings["TRAIN_PROCESSES"] or str(max(1, int(settings["TRAIN_GPUS"])))
+    processes = settings["TRAIN_PROCESSES"] or str(max(1, gpu_count(settings["TRAIN_GPUS"])))
     return settings | {"WORK": work, "NAME": name, "TRAIN_PROCESSES": processes}
+
+
+def gpu_count(gpus: str) -> int:
+    """How many GPUs a setting asks for, of whatever type; none where it is empty."""
+    return int(gpus.rpartition(":")[2] or 0)
 
 
 def lists(settings: Settings) -> dict[str, list[str]]:

@@ -17,12 +17,18 @@ TRAIN=                  # options of ds-train, as TRAIN="--model base/ --objecti
 # ---- How
 TASKS=8                 # array tasks that share the shards out; more than shards: the rest have nothing to do
 AT_ONCE=                # so many of them at a time, at most
-SETUP=                  # run first in every job, as SETUP="source /home/me/gotd/.venv/bin/activate"
+SETUP=                  # run first in every job, as SETUP="source /home/me/gotd/.venv/bin/activate"; submit tries it
 PARTITION=
 GPU_PARTITION=          # for jobs with GPUs; empty: PARTITION
 ACCOUNT=
 QOS=
-SBATCH=                 # more options of sbatch, for every job
+SBATCH=                 # more options of sbatch, for every job; for the jobs of one kind alone, after these:
+SBATCH_CHUNK=
+SBATCH_EMBED=           # as SBATCH_EMBED="--constraint=a100"; for the target, too
+SBATCH_STATS=
+SBATCH_SCORE=
+SBATCH_TOPK=
+SBATCH_TRAIN=
 REQUEUES=20             # a job out of time goes back into the queue if it began again less often; preemptions count
 
 # ---- Limits of each job (of an array: of each task). Time and memory are in Slurm's notation.
@@ -32,7 +38,7 @@ CHUNK_MEMORY=2G
 EMBED_TIME=8:00:00      # for the target, too
 EMBED_CPUS=4
 EMBED_MEMORY=8G
-EMBED_GPUS=0
+EMBED_GPUS=0            # or with their type, as a100:1
 STATS_SHARDS=           # so many shards, spread over the pool, are read for the potentials; empty: all
 STATS_TIME=4:00:00
 STATS_CPUS=8

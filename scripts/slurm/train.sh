@@ -1,7 +1,7 @@
 #!/bin/bash
 #SBATCH --requeue --open-mode=append --signal=B:USR1@120
 # Training on the choice, on one or more nodes.
-. "$SCRIPTS/job.sh"
+. "$2/job.sh"
 # One node need not find itself by its name.
 first=localhost here=(--local-addr localhost)
 [ "$SLURM_JOB_NUM_NODES" = 1 ] || { first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -1); here=(); }

@@ -163,9 +163,9 @@ def _failure(job: Job, task: str, state: str, run: Path) -> str:
 
 
 def _last_words(file: Path, task: str) -> list[str]:
-    """The end of what a task said since it last began. Logs are added to: what an older job said is not its."""
+    """The end of what a task said since it last began. Logs are added to: what an older job said is not its own."""
     said: deque[str] = deque(maxlen=_LOG_TAIL_LINES)
-    its_own = False
+    its_own = True  # before the first of these lines nobody but the first job has said anything
     try:
         with file.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:

@@ -184,6 +184,14 @@ def test_out_of_time_it_goes_back_into_the_queue(cluster_work: Workdir) -> None:
     assert len(work.ok(f"zstdcat {SELECTED}").out.splitlines()) == 50
 
 
+def test_jobs_that_get_nothing_of_the_environment(cluster_work: Workdir) -> None:
+    work = cluster_work
+    setup = f"export PATH={work.environment['PATH'].split(':')[0]}:$PATH SLURM_CONF={work.environment['SLURM_CONF']}"
+    work.ok(f"cat >> settings.sh <<< 'TASKS=2 SBATCH=--export=NONE SETUP=\"{setup}\"'")
+    out = work.ok(f"{SUBMIT} --wait").out.decode()
+    assert re.search(r"^topk +done +1 of 1 done", out, re.MULTILINE), out
+
+
 @pytest.mark.slow
 def test_training_runs_under_torchrun(cluster_work: Workdir) -> None:
     work = cluster_work

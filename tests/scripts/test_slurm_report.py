@@ -88,17 +88,30 @@ def test_a_job_says_its_name_as_the_report_knows_it(ready: Workdir) -> None:
     ready.ok("echo TRAIN= >> s.sh && submit s.sh")
     ready.write("bin/srun", b'#!/bin/sh\necho "$*"\n')
     (ready.path / "bin/srun").chmod(0o755)
-    variables = {"RUN": f"{ready.path}/work/slurm/target", "SCRIPTS": f"{SCRIPTS}/slurm", "SLURM_JOB_ID": "9"}
-    alone = ready.ok(f"bash {SCRIPTS}/slurm/target.sh", **variables)
+    words = f"{ready.path}/work/slurm/target {SCRIPTS}/slurm"
+    alone = ready.ok(f"bash {SCRIPTS}/slurm/target.sh {words}", SLURM_JOB_ID="9")
     assert alone.err.startswith("== job 9, ")
-    task = ready.ok(f"bash {SCRIPTS}/slurm/embed.sh", **variables, SLURM_ARRAY_JOB_ID="2", SLURM_ARRAY_TASK_ID="3")
+    array = {"SLURM_JOB_ID": "9", "SLURM_ARRAY_JOB_ID": "2", "SLURM_ARRAY_TASK_ID": "3"}
+    task = ready.ok(f"bash {SCRIPTS}/slurm/embed.sh {words}", **array, SLURM_ARRAY_TASK_COUNT="4")
     assert task.err.startswith("== job 2_3, ")
-    assert b"--shard 3/4 " in task.out
+    assert b"--shard slurm " in task.out
+    # Of an array that was submitted again by hand for this task alone Slurm counts one.
+    again = ready.ok(f"bash {SCRIPTS}/slurm/embed.sh {words}", **array, SLURM_ARRAY_TASK_COUNT="1")
+    assert b"--shard 3/4 " in again.out
+
+
+def test_what_a_job_says_before_its_first_line_is_reported(ready: Workdir) -> None:
+    ready.ok("echo TRAIN= TASKS=1 >> s.sh && submit s.sh")
+    waiting = [f"{task}|PENDING|Dependency" for task in ("2_0", "3", "4", "5_0", "6")]
+    says(ready, "squeue", ["1_0|FAILED|None", *waiting])
+    ready.write("work/slurm/target/logs/chunk_0.log", b"slurm_script: line 4: /job.sh: No such file or directory\n")
+    out = ready.run("submit s.sh --report").out.decode()
+    assert "chunk_0.log: slurm_script: line 4: /job.sh: No such file or directory" in out
 
 
 def refusing(work: Workdir, stage: str, instead: str) -> None:
     """From now on sbatch does something else when it should submit that stage."""
-    work.write("bin/sbatch", f"#!/bin/sh\ncase $* in *{stage}.sh) {instead};; esac\necho 7$#\n".encode())
+    work.write("bin/sbatch", f"#!/bin/sh\ncase $* in *{stage}.sh\\ *) {instead};; esac\necho 7$#\n".encode())
 
 
 @pytest.mark.parametrize(("scancel", "end"), [

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,17 @@ def test_the_template_names_what_must_be_set(ready: Workdir) -> None:
     ("WORK=a,b", "/a,b: sbatch reads , in names as something else"),
     ("NAME=5%", "NAME=5%: sbatch reads % in names as something else"),
     ("SBATCH='--comment=\"a'", "SBATCH=--comment=\"a: No closing quotation"),
+    ("SBATCH_TOPK='--comment=\"a'", "SBATCH_TOPK=--comment=\"a: No closing quotation"),
+    ("EMBED_GPUS=a100:", "EMBED_GPUS=a100:: wanted a number, or a type and a number"),
+    ("EMBED='--dimention 64'", "EMBED=--dimention 64: ds-embed: No such option"),
+    ("CHUNK='--chars many'", "CHUNK=--chars many: ds-chunk: Invalid value for '--chars'"),
+    ("STATS='--epsilon=0.1 --passes'", "STATS=--epsilon=0.1 --passes: ds-target-stats: "),
+    ("SCORE='-threads 3'", "SCORE=-threads 3: ds-score: No such option"),
+    ("TOPK='order input'", "TOPK=order input: order, input: no option"),
+    ("TRAIN='--init config.json --objective guess'", "ds-train: Invalid value for '--objective'"),
+    ("SETUP='echo gone >&2; false'", "SETUP=echo gone >&2; false: ended with 1: gone; "),
+    ("SETUP='PATH=/usr/bin'", "ended with 127: ds-embed: not found after it; activate the environment where gotd is"),
+    ("SBATCH=--export=NONE", "ended with 127: ds-embed: not found after it"),
 ])
 def test_bad_settings_are_named_before_anything_is_submitted(ready: Workdir, line: str, words: str) -> None:
     ready.ok(f"echo {shlex.quote(line)} >> s.sh")
@@ -54,8 +66,7 @@ def test_no_settings_at_all(ready: Workdir) -> None:
 def test_each_job_is_asked_for_within_its_limits(ready: Workdir) -> None:
     out = ready.ok("submit s.sh --print").out.decode()
     assert {"calls", "work"}.isdisjoint(ready.names())
-    lines = {line.rsplit("/", 1)[-1].removesuffix(".sh"): shlex.split(line) for line in out.splitlines()
-             if line.startswith("sbatch ")}
+    lines = {Path(words[-3]).stem: words for line in out.splitlines() if (words := shlex.split(line))[0] == "sbatch"}
     assert list(lines) == ["chunk", "embed", "target", "stats", "score", "topk", "train"]
     for name, line in lines.items():
         assert ("--array=0-3%2" in line) == (name in ("chunk", "embed", "score")), name
@@ -68,6 +79,23 @@ def test_each_job_is_asked_for_within_its_limits(ready: Workdir) -> None:
     assert "--mem=8G" in lines["embed"]
     assert "--time=24:00:00" in lines["train"]
     assert re.search(r"^embed +4 tasks for 2 shards +after chunk$", out, re.MULTILINE)
+
+
+def test_options_of_sbatch_for_the_jobs_of_one_kind(ready: Workdir) -> None:
+    ready.ok("echo SBATCH_EMBED=--constraint=a100 SBATCH_TOPK=\"'--exclusive --nice=5'\" >> s.sh")
+    ready.ok("echo EMBED_GPUS=a100:1 TRAIN_GPUS=nvidia_a100_3g.20gb:2 >> s.sh")
+    lines = [shlex.split(line) for line in ready.ok("submit s.sh --print").out.decode().splitlines()]
+    jobs = {Path(line[-3]).stem: line for line in lines if line[0] == "sbatch"}
+    for option, wanted in {"--constraint=a100": {"embed", "target"}, "--gpus-per-node=a100:1": {"embed", "target"},
+                           "--exclusive": {"topk"}, "--nice=5": {"topk"}, "--mail-type=FAIL": set(jobs)}.items():
+        assert {name for name, line in jobs.items() if option in line} == wanted, option
+    assert "--gpus-per-node=nvidia_a100_3g.20gb:2" in jobs["train"]
+    ready.ok("submit s.sh && grep TRAIN_PROCESSES=2 work/slurm/target/settings.sh")
+
+
+def test_a_setup_that_works_on_the_nodes_alone(ready: Workdir) -> None:
+    ready.ok("echo SETUP=false >> s.sh && submit s.sh --no-setup")
+    assert b"sbatch" in ready.read("calls")
 
 
 def test_what_is_submitted_is_written_down_for_the_jobs(ready: Workdir) -> None:
