@@ -84,6 +84,10 @@ ifeq ($(filter help,$(MAKECMDGOALS)),)
   ifeq ($(POOL_FILES),)
     $(error pipeline.mk: no records in $(POOL): looked for $(SUFFIXES:%=*%))
   endif
+  SAVED := $(strip $(foreach p,$(POOL),$(if $(and $(wildcard $p/dataset_info.json),$(wildcard $p/state.json)),$p)))
+  ifneq ($(SAVED),)
+    $(error pipeline.mk: $(SAVED): a dataset that save_to_disk wrote, no records; write it with Dataset.to_json)
+  endif
   TWICE := $(strip $(foreach s,$(sort $(SHARDS)),$(if $(word 2,$(filter $s,$(SHARDS))),$s)))
   ifneq ($(TWICE),)
     $(error pipeline.mk: several shards are called $(TWICE); outputs are named after them)

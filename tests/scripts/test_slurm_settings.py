@@ -53,6 +53,17 @@ def test_bad_settings_are_named_before_anything_is_submitted(ready: Workdir, lin
     assert {"calls", "work"}.isdisjoint(ready.names())
 
 
+def test_a_dataset_that_was_saved_to_disk_is_no_pool(ready: Workdir) -> None:
+    ready.ok("mkdir saved && echo '{}' | tee saved/dataset_info.json > saved/state.json")
+    ready.ok("echo POOL=saved >> s.sh")
+    words = "saved: a dataset that save_to_disk wrote"
+    ready.fails("submit s.sh", words, "Dataset.to_json", status=2)
+    made = ready.run(f"make -f {SCRIPTS}/pipeline.mk POOL=saved TARGET=target.jsonl K=1 WORK=made")
+    assert made.status == 2
+    assert words in made.err
+    assert {"calls", "work", "made"}.isdisjoint(ready.names())
+
+
 def test_more_names_than_a_command_line_holds(ready: Workdir) -> None:
     for shard in range(5000):
         (ready.path / "pool" / f"{shard:0240}.jsonl").touch()
