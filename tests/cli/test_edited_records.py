@@ -90,22 +90,24 @@ def test_scores_of_texts(work: Workdir) -> None:
     score = "ds-score --target t.npz pool.jsonl -o s.npy"
     work.ok(f"ds-target-stats --method dsir --text-key body --target pool.jsonl pool.jsonl -o t.npz && {score}")
     work.ok(f"sed -i '{LANGUAGE}' pool.jsonl")
+    choose = f"{CHOOSE} --text-key body"
     assert "1 outputs were already complete" in work.ok(score).err
-    work.ok(CHOOSE)
+    work.ok(choose)
     assert {record["lang"] for record in chosen(work)} == {"en"}
     work.ok("sed -i '3s/\"body\": \"/&rocket /' pool.jsonl")
-    work.fails(CHOOSE, "s.npy", "other records than pool.jsonl", '"body"')
+    work.fails(choose, "s.npy", "other records than pool.jsonl", '"body"')
     work.ok(score)
-    work.ok(CHOOSE)
+    work.ok(choose)
 
 
 @pytest.mark.parametrize("key", ["text", "body"])
 def test_scores_from_a_pipe_belong_to_the_texts_before_it(scored: Workdir, key: str) -> None:
     scored.ok(f"sed -i 's/\"text\"/\"{key}\"/' pool.jsonl")
     scored.ok(f"ds-embed --text-key {key} --dimension 64 pool.jsonl | ds-score --target t.npz -o s.npy")
-    scored.ok(f"sed -i '{LANGUAGE}' pool.jsonl && {CHOOSE}")
+    choose = f"{CHOOSE} --text-key {key}"
+    scored.ok(f"sed -i '{LANGUAGE}' pool.jsonl && {choose}")
     scored.ok("tac pool.jsonl > turned && mv turned pool.jsonl")
-    scored.fails(CHOOSE, "s.npy", "in another order")
+    scored.fails(choose, "s.npy", "in another order")
 
 
 def test_records_written_whole_are_written_again(scored: Workdir) -> None:
