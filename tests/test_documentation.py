@@ -18,7 +18,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 #: With options of their own, which they explain in their text.
 SCRIPTS = [ROOT / "scripts/slurm/submit", ROOT / "scripts/growth.py"]
 #: Of other programs the README shows.
-FOREIGN = {"--help", "--index-url", "--nproc-per-node", "--no-python"}
+FOREIGN = {"--help", "--index-url", "--nproc-per-node", "--no-python", "--export"}
 
 
 def help_of(command: str) -> str:

@@ -1,6 +1,5 @@
 """scripts/pipeline.mk: what a change rebuilds, what a kill leaves behind, what bad input says."""
 
-import json
 import os
 import random
 import re
@@ -84,18 +83,6 @@ def test_a_touched_shard_redoes_that_shard_the_potentials_the_scores_and_the_cho
     assert would_remake(built, MAKE) == expected
     assert remade(built, f"{MAKE} -j2") == expected
     assert built.read(SELECTED) == before
-
-
-def test_fields_edited_beside_the_texts_are_carried_by_the_same_choice(built: Workdir) -> None:
-    before = [json.loads(line) for line in built.ok(f"zstdcat {SELECTED}").out.splitlines()]
-    built.ok("zcat pool/b.jsonl.gz | sed 's/}$/,\"lang\":\"en\"}/' | gzip > new && mv new pool/b.jsonl.gz")
-    built.ok("sed -i 's/}$/,\"lang\":\"en\"}/' target.jsonl")
-    said = built.ok(f"{MAKE} -j2").err
-    assert len(re.findall(r"^ds-embed: 0 rows .* 1 outputs were already complete$", said, re.MULTILINE)) == 2, said
-    now = [json.loads(line) for line in built.ok(f"zstdcat {SELECTED}").out.splitlines()]
-    assert {record.pop("lang", None) for record in now} == {None, "en"}
-    assert now == before
-    assert remade(built, MAKE) == []
 
 
 def test_k_is_of_the_choice_alone(built: Workdir) -> None:
