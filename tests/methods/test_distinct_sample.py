@@ -97,7 +97,7 @@ def test_what_is_left_out_and_what_is_held_are_all_rows(seed: int, size: int) ->
         piece = rows[start : start + 1000]
         left += sample.add(piece, content_keys(piece, seed), np.ones(len(piece)))
     found, late = sample.take()
-    every = np.concatenate([found.rows, *(each.rows for each in (*left, late) if len(each.keys))])
+    every = np.concatenate([found.rows, *(each.block[each.places] for each in (*left, late) if len(each.keys))])
     assert np.sort(numbers(every)).tolist() == list(range(12_000))
 
 

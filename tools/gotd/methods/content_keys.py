@@ -18,6 +18,8 @@ from gotd.methods.sampling import mix, row_keys
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _HALVES_IN_WORD = 4
+#: The bits of float16's -0.0 as a whole number: the smallest of 16 bits.
+_NEGATIVE_ZERO = -0x8000
 #: Rows hashed at a time: their words stay in a core's cache.
 _ROWS_AT_ONCE = 256
 #: Bits of a key that a float64 between 0 and 1 can hold.
@@ -47,8 +49,8 @@ def _words(rows: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         halves = np.ascontiguousarray(rows, dtype="<f2")
     bits = halves.view("<u2")
-    if (negative_zero := bits == 0x8000).any():  # -0.0 equals 0.0 and has other bytes
-        bits = np.where(negative_zero, np.uint16(0), bits)
+    if bits.view("<i2").min(initial=0) == _NEGATIVE_ZERO:  # it equals 0.0 and has other bytes
+        bits = np.where(bits.view("<i2") == _NEGATIVE_ZERO, np.uint16(0), bits)
     if short := -bits.shape[1] % _HALVES_IN_WORD:
         bits = np.pad(bits, ((0, 0), (0, short)))
     return np.ascontiguousarray(bits).view("<u8")

@@ -17,14 +17,18 @@ import numpy as np
 from gotd.methods.sampling import log_uniform
 
 #: Room for rows that wait for their place, as a part of the sample and at least: the less, the more often it is sorted.
-_WAITING_PART, _LEAST_WAITING = 8, 4096
+_WAITING_PART, _LEAST_WAITING = 16, 4096
 
 
 class Outside(NamedTuple):
-    """Rows that are not, or no longer, in the sample. Shapes: keys uint64 (n,), rows (n, d)."""
+    """Rows that are not, or no longer, in the sample.
+
+    keys : uint64 (n,). places : int64 (n,), where they stand in `block`, (m, d): most are never looked at.
+    """
 
     keys: np.ndarray
-    rows: np.ndarray
+    places: np.ndarray
+    block: np.ndarray
 
 
 class Distinct(NamedTuple):
@@ -43,7 +47,7 @@ class Distinct(NamedTuple):
 class DistinctSample:
     """Keeps the `size` distinct rows with the smallest log u - log w.
 
-    Memory: the rows of the sample and an eighth of them, in the widest dtype of the rows it kept.
+    Memory: the rows of the sample and a sixteenth of them, in the widest dtype of the rows it kept.
     """
 
     def __init__(self, size: int) -> None:
@@ -71,7 +75,7 @@ class DistinctSample:
         outside = []
         if not near.all():
             self._next = min(self._next, priorities[~near].min())
-            outside.append(Outside(keys[~near], rows[~near]))
+            outside.append(Outside(keys[~near], np.flatnonzero(~near), rows))
             rows, keys, logs = rows[near], keys[near], logs[near]
         room = self._size + max(self._size // _WAITING_PART, _LEAST_WAITING)
         for start in range(0, len(keys), _LEAST_WAITING):
@@ -104,7 +108,8 @@ class DistinctSample:
     def _settle(self) -> Outside:
         """Make copies one row, keep the best `size` distinct rows, and return those that leave."""
         if self._rows is None:
-            return Outside(np.empty(0, dtype=np.uint64), np.empty((0, 0), dtype=np.float32))
+            nothing = np.empty(0, dtype=np.int64)
+            return Outside(nothing.astype(np.uint64), nothing, np.empty((0, 0), dtype=np.float32))
         keys = self._keys[: self._held]
         order = np.argsort(keys)
         ranked = keys[order]
@@ -118,21 +123,33 @@ class DistinctSample:
         if len(kept) == self._size:
             self._limit = priorities[best[self._size - 1]]
         self._next = min(self._next, priorities[gone].min(initial=np.inf))
-        outside = Outside(ranked[gone], self._rows[places[gone]])
-        self._rows[: len(kept)] = self._rows[places[kept]]
-        self._keys[: len(kept)], self._log_weights[: len(kept)] = ranked[kept], logs[kept]
-        self._copies[: len(kept)] = copies[kept]
+        outside = Outside(ranked[gone], np.arange(len(gone)), self._rows[places[gone]])
+        places = self._moved_down(places[kept])
+        self._keys[places], self._log_weights[places], self._copies[places] = ranked[kept], logs[kept], copies[kept]
         self._held = len(kept)
         return outside
 
+    def _moved_down(self, places: np.ndarray) -> np.ndarray:
+        """Move the rows at these places to the first places of all, as few as need be; return where they are now."""
+        count = len(places)
+        is_free = np.ones(count, dtype=bool)
+        is_free[places[places < count]] = False
+        high = np.flatnonzero(places >= count)
+        free = np.flatnonzero(is_free)
+        if self._rows is not None:
+            self._rows[free] = self._rows[places[high]]
+        places[high] = free
+        return places
+
     def take(self) -> tuple[Distinct, Outside]:
-        """Return the sample, and the rows that leave it in the end."""
+        """Return the sample, and the rows that leave it in the end; the memory is then the caller's."""
         outside = self._settle()
-        held = self._held
-        rows = np.empty((0, 0), dtype=np.float32) if self._rows is None else self._rows[:held]
-        logs = np.maximum(self._log_weights[:held], -self._next)
+        order = np.argsort(self._keys[: self._held])
+        rows = np.empty((0, 0), dtype=np.float32) if self._rows is None else self._rows[order]
+        self._rows = None
+        logs = np.maximum(self._log_weights[order], -self._next)
         masses = np.exp(logs - logs.max(initial=-np.inf))  # weights may be in any unit
-        return Distinct(rows, masses / masses.sum(), self._copies[:held].copy()), outside
+        return Distinct(rows, masses / masses.sum(), self._copies[order]), outside
 
     def distinct(self) -> int:
         """Return how many distinct rows there were, estimated where not all are held; for rows that weigh alike."""

@@ -99,7 +99,7 @@ class _PartReading:
 
     def drawn(self, workers: Workers) -> Drawn:
         """Read the part."""
-        for sums in workers.map(self._sums, self._left_outside()):
+        for sums in workers.map(self._sums, self._left_outside(workers)):
             self._outside.add(sums)
         if not self._weight:
             raise self._nothing()
@@ -107,8 +107,9 @@ class _PartReading:
             raise GotdError(f"{self._part.name}: rows times weights sum to infinity; divide rows or weights by some "
                             "number")
         found, late = self._sample.take()
-        for level, rows in self._outside.select(late) if self._part.weights is None else ():
-            self._outside.add(row_sums(level, rows, self._shift, self._wanted.covariance))
+        if self._part.weights is None:
+            for item in (*self._outside.select(late), *self._outside.rest()):
+                self._outside.add(self._sums(item))
         mean, covariance, moment_rows = self._moments(found, workers)
         distinct = self._distinct(len(found.rows))
         counts = SourceCounts(self._counts.rows, self._counts.blank, distinct, int(found.copies.sum()),
@@ -129,15 +130,12 @@ class _PartReading:
                              "check the texts they were embedded from, and --text-key")
         return without_mass(self._part)
 
-    def _left_outside(self) -> Iterator[tuple[int, np.ndarray]]:
+    def _left_outside(self, workers: Workers) -> Iterator[tuple[int, np.ndarray]]:
         """Yield rows that are not in the sample and count for mean and covariance, by level."""
-        for rows, weights in weighted_blocks(self._part, _BLOCK_ROWS, self._counts):
+        for rows, keys, weights in workers.map(self._keyed, weighted_blocks(self._part, _BLOCK_ROWS, self._counts)):
             if not len(self._shift):
                 self._shift = torch.tensor(rows).float().mean(dim=0).to(self._device)
             self._weight += float(weights.sum())
-            if not (weights > 0.0).all():
-                rows, weights = rows[weights > 0.0], weights[weights > 0.0]
-            keys = content_keys(rows, self._wanted.seed)
             self._watch(keys)
             outside = self._sample.add(rows, keys, weights)
             if self._part.weights is None:
@@ -145,6 +143,13 @@ class _PartReading:
                     yield from self._outside.select(each)
             elif len(rows):
                 self._weighted_sum = self._weighted_sum + _weighted_sum(rows, weights)
+
+    def _keyed(self, block: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the rows that have weight, their keys and weights."""
+        rows, weights = block
+        if not (weights > 0.0).all():
+            rows, weights = rows[weights > 0.0], weights[weights > 0.0]
+        return rows, content_keys(rows, self._wanted.seed), weights
 
     def _watch(self, keys: np.ndarray) -> None:
         if len(self._watched):

@@ -23,6 +23,9 @@ GPU_BLOCK_ROWS = 16384
 #: Threads that feed a GPU: one fills a buffer while another's is copied and a third's is worked on.
 _GPU_THREADS = 4
 
+#: Columns that tell of almost every row that it is not zero.
+_FIRST_COLUMNS = 16
+
 _CPU = torch.device("cpu")
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -50,10 +53,13 @@ def has_content(rows: np.ndarray) -> np.ndarray:
     """Return which rows are not zero: a text without a word has a zero vector, and no place in the space.
 
     Shapes: rows float16 or float32 (n, d) -> bool (n,). Looks at the bits without their signs, three times as fast
-    as floats are compared.
+    as floats are compared, and at few of them where those tell.
     """
     bits = np.ascontiguousarray(rows).view("<u2" if rows.dtype == np.float16 else "<u4")
-    return np.asarray((bits << 1).any(axis=1))
+    kept = np.asarray((bits[:, :_FIRST_COLUMNS] << 1).any(axis=1))
+    rest = np.flatnonzero(~kept)
+    kept[rest] = (bits[rest] << 1).any(axis=1)
+    return kept
 
 
 def rechunked(arrays: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
