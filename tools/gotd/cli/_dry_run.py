@@ -13,7 +13,7 @@ from gotd.cli._pace import Work, measured_pace
 from gotd.errors import DataError, UsageError
 from gotd.streams.compression import Marker, decompressed
 from gotd.streams.end_seal import end_seal
-from gotd.streams.locations import STANDARD, is_url
+from gotd.streams.locations import STANDARD, is_plain_records, is_url
 from gotd.streams.npy_header import MAGIC
 from gotd.streams.records import Skipping
 from gotd.streams.sources import ByteSource, open_input
@@ -102,7 +102,7 @@ def _look(name: str, limit: int) -> _Input:
             return _Input(_array_rows(source.peek(_HEADER_BYTES), size), True, size)
         start = source.peek(limit)
     if not source.size:
-        return _Input(None, False, 0)
+        return _Input(0, True, 0) if source.size == 0 and is_plain_records(name) else _Input(None, False, 0)
     lines = _lines(start, name)
     whole = size <= len(start)
     return _Input(lines if whole else round(lines * size / len(start)), whole, size)

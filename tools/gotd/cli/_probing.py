@@ -14,11 +14,12 @@ from gotd.methods.sampling import RowSample
 from gotd.probing.comparing import Comparison, Input, Settings, compare
 from gotd.probing.report import as_json, as_table
 from gotd.probing.units import numbered
+from gotd.streams.locations import some_names
 from gotd.streams.records import Record, Skipping
 from gotd.streams.seal import RecordRun
 from gotd.streams.text_digest import TextDigest
 
-_HINT = "all files are read by --text-key, the target by --target-text-key where that is given"
+_REMEDY = "name the field with --text-key, or for the target alone with --target-text-key"
 
 
 class TextFiles:
@@ -31,7 +32,7 @@ class TextFiles:
     @property
     def input(self) -> Input:
         """As the comparison reads it."""
-        return Input(", ".join(self.names), self.batches)
+        return Input(some_names(self.names), self.batches)
 
     def text(self, record: Record) -> str:
         """A record's text."""
@@ -46,7 +47,7 @@ class TextFiles:
         """The records, which have a field `group_key`; those that are read again are not counted again."""
         skipping, first = Skipping(self._how["skip_invalid"]), self.rows < 0
         digests = [TextDigest(self._text_key), TextDigest(None)]
-        for batch in record_batches(self.names, self._text_key, skipping, self._how["long_window"], digests, _HINT,
+        for batch in record_batches(self.names, self._text_key, skipping, self._how["long_window"], digests, _REMEDY,
                                     group_key):
             self._run.advance(len(batch) if first else 0)
             yield batch
@@ -109,7 +110,7 @@ def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choice
     _require_same_records(q, target)
     rows = np.concatenate(blocks).astype(np.float32)
     p = VectorFiles(how["source_vectors"], embedders, rows.shape[1])
-    base = Part(", ".join(p.names), 1.0 - how["share"], p.blocks)
+    base = Part(some_names(p.names), 1.0 - how["share"], p.blocks)
     files = [VectorFiles([name], embedders, rows.shape[1]) for name in how["vectors"]]
     wanted = Wanted(TransportSettings().sample, how["seed"])
     workers, device = Workers(threads), torch.device("cpu")
@@ -157,4 +158,4 @@ def _require_same_records(vectors: VectorFiles, texts: TextFiles) -> None:
     """Raises: DataError where vectors do not belong to the records, as far as their seals say."""
     if not vectors.rows:  # with a share of 0 nobody has read them
         deque(vectors.blocks(), maxlen=0)
-    vectors.require_records(texts.runs, ", ".join(texts.names))
+    vectors.require_records(texts.runs, some_names(texts.names))

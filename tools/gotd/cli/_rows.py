@@ -10,6 +10,7 @@ from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
 from gotd.errors import UsageError
 from gotd.methods.registry import Rule, module
 from gotd.methods.settings import Settings
+from gotd.streams.locations import some_names
 
 if TYPE_CHECKING:
     from gotd.methods.protocol import Fitted
@@ -39,7 +40,7 @@ def fit_rows(rule: Rule, target: str, names: Sequence[str], ranked: Sequence[str
     rows, masses, blank = read_target(target, embedders, how)
     parts = _parts(names, embedders, rows.shape[1], how)
     settings = _settings(embedders, how, rule.whitens)
-    pool = Part(", ".join(ranked), 1.0, VectorFiles(ranked, embedders, rows.shape[1]).blocks) if ranked else None
+    pool = Part(some_names(ranked), 1.0, VectorFiles(ranked, embedders, rows.shape[1]).blocks) if ranked else None
     workers, source_is_pool = Workers(threads, device), not how["source"]
     fitted: Fitted = module(rule).fit(rows, masses, parts, source_is_pool, settings, workers, device, pool)
     if fitted.read is None:
@@ -96,7 +97,7 @@ def _parts(names: Sequence[str], embedders: Embedders, width: int, how: Mapping[
         raise UsageError(f"--mix: masses sum to {total:g}; they share the mass 1 with the source")
     rest = 1.0 - total if total < 1.0 - _ROUNDING else 0.0
     weights = WeightFiles(how["weights"]).blocks if how["weights"] else None
-    name = ", ".join(names) + (f" with weights {', '.join(how['weights'])}" if how["weights"] else "")
+    name = some_names(names) + (f" with weights {some_names(how['weights'])}" if how["weights"] else "")
     base = Part(name, rest, VectorFiles(names, embedders, width).blocks, weights)
     return [base, *(Part(name, mass, VectorFiles([name], embedders, width).blocks) for name, mass in others)]
 

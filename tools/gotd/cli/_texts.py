@@ -9,11 +9,9 @@ from gotd.cli._contents import run_content
 from gotd.cli._frame import Run
 from gotd.cli._jobs import Provenance
 from gotd.cli._scored import write_scored
-from gotd.errors import DataError
 from gotd.methods.registry import Rule, module, rule
 from gotd.methods.settings import Settings
-from gotd.streams.json_fields import text_of
-from gotd.streams.npy_header import MAGIC
+from gotd.streams.json_fields import NAME_THE_FIELD, text_of
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
 from gotd.streams.seal import RecordRun
 from gotd.streams.sinks import Sink
@@ -27,11 +25,6 @@ if TYPE_CHECKING:
 
 #: Texts counted or scored at once: some blocks for each thread.
 _WINDOW = 4096
-#: Names of fields in a message.
-_FIELDS_SHOWN = 5
-
-_WRONG_KIND = "an array of vectors or scores, and the command reads texts"
-
 Windows = Iterator[list[Record]]
 
 
@@ -58,38 +51,35 @@ def fit_texts(found: Rule, target: str, names: Sequence[str], threads: int, how:
 
 
 def text_batches(files: Sequence[str], text_key: str, skipping: Skipping, long_window: bool,
-                 digests: Sequence[TextDigest] = (), hint: str = "") -> Iterator[list[str]]:
-    """The texts of all files in order, some thousand at a time. hint : said where a record has no such field."""
-    for window in record_batches(files, text_key, skipping, long_window, digests, hint):
+                 digests: Sequence[TextDigest] = (), remedy: str = NAME_THE_FIELD) -> Iterator[list[str]]:
+    """The texts of all files in order, some thousand at a time. remedy : where a record has no such field"""
+    for window in record_batches(files, text_key, skipping, long_window, digests, remedy):
         yield [record.fields[text_key] for record in window]
 
 
 def record_batches(files: Sequence[str], text_key: str, skipping: Skipping, long_window: bool,
-                   digests: Sequence[TextDigest] = (), hint: str = "", group_key: str = "") -> Windows:
+                   digests: Sequence[TextDigest] = (), remedy: str = NAME_THE_FIELD, group_key: str = "") -> Windows:
     """Records that have a text of all files in order. group_key : a field besides, a string or a whole number."""
     for name in files:
         with open_input(name) as source:
-            for window in _windows([source], text_key, skipping, long_window, hint, group_key):
+            for window in _windows([source], text_key, skipping, long_window, remedy, group_key):
                 for digest in digests:
                     digest.add(window)
                 yield window
 
 
-def _windows(sources: Iterable[ByteSource], text_key: str, skipping: Skipping, long_window: bool, hint: str = "",
-             group_key: str = "", ended: Callable[[RecordReader, TextDigest], None] | None = None) -> Windows:
+def _windows(sources: Iterable[ByteSource], text_key: str, skipping: Skipping, long_window: bool,
+             remedy: str = NAME_THE_FIELD, group_key: str = "",
+             ended: Callable[[RecordReader, TextDigest], None] | None = None) -> Windows:
     """Records that have a text, of all sources in order. ended : told of each source when it has been read"""
 
     def check(fields: dict[str, Any]) -> None:
-        if hint and text_key not in fields:
-            raise ValueError(f'no "{text_key}" field but {", ".join(list(fields)[:_FIELDS_SHOWN]) or "none"} ({hint})')
-        text_of(fields, text_key)
+        text_of(fields, text_key, remedy)
         if group_key and not isinstance(fields.get(group_key), str | int):
             raise ValueError(f'no "{group_key}" field that is a string or a whole number, as --group needs it')
 
     def records() -> Windows:
         for source in sources:
-            if source.peek(len(MAGIC)) == MAGIC:
-                raise DataError(source.name, _WRONG_KIND, "give the records they were made from")
             reader, digest = RecordReader(source, long_window), TextDigest(text_key)
             for batch in read_records(reader, skipping, check):
                 if ended:
@@ -122,7 +112,8 @@ def score_texts(sources: Iterable[ByteSource], sink: Sink, arrays_wanted: bool, 
         runs.append(digest.run)
         provenance.contents.append(run_content(digest.run) if arrays_wanted else reader.verifier.content)
 
-    found = _scored(_windows(sources, ours.text_key, skipping, long_window, ended=ended), ours)
+    remedy = f"the target was fitted with --text-key {ours.text_key}: fit it to records of the same names"
+    found = _scored(_windows(sources, ours.text_key, skipping, long_window, remedy, ended=ended), ours)
     return write_scored(run.until_enough(found), runs, sink, arrays_wanted, provenance, run)
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
+from gotd.streams.locations import some_names
 from gotd.streams.seal import RecordRun, Seal
 from gotd.streams.sources import open_input
 
@@ -69,7 +70,7 @@ class VectorFiles:
 
         runs : all the records, as seals of each format name them
         """
-        name = ", ".join(self.names)
+        name = some_names(self.names)
         if self.rows != runs[0].rows:
             what = f"{self.rows} rows for the {runs[0].rows} records of {records}"
             raise DataError(name, what, "embed those records")

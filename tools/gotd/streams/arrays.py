@@ -8,6 +8,7 @@ import numpy as np
 
 from gotd import __version__
 from gotd.errors import DataError
+from gotd.streams.file_kinds import KIND_BYTES, content_of
 from gotd.streams.finite import rounded, wrong_row
 from gotd.streams.npy_header import MAGIC, MAX_HEADER_BYTES, length_bytes, parse
 from gotd.streams.seal import MAX_SEAL_BYTES, PREFIX, Announcement, Digest, MadeBy, RecordRun, Seal, Verifier, encode
@@ -18,6 +19,9 @@ _DTYPES = {"vectors": ("<f2", "<f4"), "scores": ("<f4",), "weights": ("<f4", "<f
 #: Format version and rows of the array that opens a pipe. numpy writes version 2 only for headers over 64 KiB, so an
 #: empty one of version 2 is ours, and cannot pass for no rows when the announcement that must follow is lost.
 _OPENING = (2, 0)
+#: What to do about a row that is no number.
+_REMEDIES = {"vectors": "embed that record again", "scores": "score that record again",
+             "weights": "give that row a weight of 0 or more"}
 #: Bytes of rows read at a time.
 _BLOCK_BYTES = 1 << 22
 
@@ -63,10 +67,8 @@ class ArrayReader:
 
     def _header(self) -> tuple[int, np.dtype[Any], tuple[int, ...]]:
         """Format version, dtype and shape of the next array."""
+        self._require_array()
         start = self._source.read_exactly(8)
-        if start[:6] != MAGIC:
-            what = f"not a .npy array after {self.rows} rows"
-            raise DataError(self.name, what, "give files made by ds-embed or np.save")
         try:
             length = self._source.read_exactly(length_bytes(start[6:]))
             count = int.from_bytes(length, "little")
@@ -78,6 +80,17 @@ class ArrayReader:
         if found.fortran and len(found.shape) > 1:
             raise DataError(self.name, "in Fortran order", "save np.ascontiguousarray(x)")
         return start[6], found.dtype, found.shape
+
+    def _require_array(self) -> None:
+        """Raises: DataError where what comes next is no array, saying what it is."""
+        start = self._source.peek(KIND_BYTES)
+        if MAGIC.startswith(start[: len(MAGIC)]):  # a start that is cut is told of by who reads it
+            return
+        if self._width is not None or self.verifier.seals:
+            what = f"bytes that are no .npy array follow its {self.rows} rows"
+            raise DataError(self.name, what, "cut them off, or make the file again")
+        what = f"not a .npy array{content_of(start)}, {self._kind} are wanted here"
+        raise DataError(self.name, what, "give files made by ds-embed or np.save")
 
     def _meet(self, length: int) -> None:
         if not 0 <= length <= MAX_SEAL_BYTES:
@@ -113,7 +126,7 @@ class ArrayReader:
             block = np.frombuffer(data, dtype=dtype).reshape(count, *shape[1:])
             if (wrong := wrong_row(block)) is not None:
                 place = f"{self.name}: row {self.rows + wrong}"
-                raise DataError(place, "a number that is NaN or infinite", "embed that record again")
+                raise DataError(place, "a number that is NaN or infinite", _REMEDIES[self._kind])
             self.rows += count
             left -= count
             yield block

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import zstandard
 
 from gotd.errors import DataError
+from gotd.streams.file_kinds import KIND_BYTES
 from gotd.streams.seal import MAX_SEAL_BYTES
 from gotd.streams.sources import ByteSource
 
@@ -26,14 +27,13 @@ OPENING_FRAME = ZSTD_MAGIC + b"\x20\x00" + b"\x00\x00\x00" + b"\x01\x00\x00"
 USUAL_WINDOW_BYTES = 1 << 27
 LONG_WINDOW_BYTES = 1 << 31
 
-#: Formats we do not read, by their first bytes.
-_OTHERS = {b"BZh": "bzip2", b"\xfd7zX": "xz", b"PK\x03\x04": "zip", b"PAR1": "Parquet"}
-
 #: A block's header, and the type of block that is one byte many times.
 _BLOCK_HEADER_BYTES = 3
 _REPEATED_BYTE = 1
 #: Plain bytes handed on at once: as many empty lines are a list of some megabytes.
 _PLAIN_BYTES = 1 << 20
+#: Bytes that a gzip member is fed at first.
+_FIRST_FEED_BYTES = 1 << 10
 
 
 class Marker(NamedTuple):
@@ -52,9 +52,7 @@ def decompressed(source: ByteSource, long_window: bool = False) -> Iterator[byte
     elif head[:2] == GZIP_MAGIC:
         yield from _gzip_members(source)
     else:
-        for magic, kind in _OTHERS.items():
-            if head.startswith(magic):
-                raise DataError(source.name, f"{kind}, which is not read", "make it JSON Lines, plain, zstd or gzip")
+        source.peek(KIND_BYTES)  # so that the first piece tells what the source is
         while piece := source.read_some():
             yield piece
 
@@ -144,9 +142,11 @@ def _gzip_members(source: ByteSource) -> Iterator[bytes]:
 
 
 def _gzip_member(source: ByteSource) -> Iterator[bytes]:
-    member = zlib.decompressobj(wbits=31)
+    """One member. What is fed to it grows with it: what was too much is put back, a copy for each of many members."""
+    member, feed = zlib.decompressobj(wbits=31), _FIRST_FEED_BYTES
     while not member.eof:
-        piece = member.unconsumed_tail or source.read_some()
+        piece = member.unconsumed_tail or source.read_some(feed)
+        feed = min(2 * feed, _PLAIN_BYTES)
         if not piece:
             raise DataError(source.name, "cut short: it ends inside a gzip member", "fetch or make the file again")
         try:

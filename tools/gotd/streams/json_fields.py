@@ -11,8 +11,19 @@ from typing import Any
 
 import orjson
 
+#: Fields named in a message, and characters of a name.
+_MOST_FIELDS, _MOST_CHARACTERS = 20, 40
+NAME_THE_FIELD = "name the field that holds the text with --text-key"
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
+
+
+class RecordError(ValueError):
+    """A record lacks what a command needs. remedy : what to do about it"""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.remedy = remedy
+        super().__init__(what)
 
 
 def parse_object(line: bytes) -> dict[str, Any]:
@@ -30,8 +41,6 @@ def parse_object(line: bytes) -> dict[str, Any]:
 
 
 def _parse_leniently(line: bytes, strict: orjson.JSONDecodeError) -> Any:
-    if not line.strip():
-        raise ValueError("a blank line")
     try:
         return json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -47,11 +56,14 @@ def _json_type(value: object) -> str:
 _TYPE_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
-def text_of(record: dict[str, Any], key: str) -> str:
-    """The record's text; ValueError where there is none that could be embedded."""
+def text_of(record: dict[str, Any], key: str, remedy: str = NAME_THE_FIELD) -> str:
+    """The record's text. Raises: RecordError, a ValueError, where there is none that could be embedded.
+
+    remedy : what to do where there is no such field
+    """
     text = record.get(key)
     if text is None:
-        raise ValueError(f'no "{key}" field')
+        raise RecordError(f'no "{key}" field' + (", it is null" if key in record else _but(record)), remedy)
     if not isinstance(text, str):
         raise ValueError(f'"{key}" is a JSON {_json_type(text)}, not a string')
     try:
@@ -59,6 +71,13 @@ def text_of(record: dict[str, Any], key: str) -> str:
     except UnicodeEncodeError as error:
         raise ValueError(f'"{key}" holds half a surrogate pair, which is no Unicode text') from error
     return text
+
+
+def _but(record: dict[str, Any]) -> str:
+    """The names of the fields that there are, for a message."""
+    names = [f'"{name[:_MOST_CHARACTERS]}"' for name in list(record)[:_MOST_FIELDS]]
+    more = len(record) - len(names)
+    return ", but " + (", ".join(names) or "none at all") + (f" and {more} more" if more else "")
 
 
 def raw_fields(line: bytes) -> list[tuple[str, bytes]]:

@@ -1,13 +1,35 @@
-"""What a name on the command line can stand for: a file, a URL, a standard stream."""
+"""What a name on the command line can stand for, a file, a URL, a standard stream, and how messages write it."""
 
 import re
+from collections.abc import Sequence
 
 STANDARD = "-"
 #: Bytes moved at a time.
 PIECE_BYTES = 1 << 20
+#: Names in one message: more would push what is wrong off the screen.
+_MOST_NAMES = 20
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
+#: Endings of records without and with compression, and of arrays.
+PLAIN_RECORDS = (".jsonl", ".json", ".ndjson")
+COMPRESSED = (".zst", ".gz")
 
 
 def is_url(path: str) -> bool:
     """Whether a store, not the file system, has this."""
     return bool(_URL.match(path))
+
+
+def is_plain_records(name: str) -> bool:
+    """Return True if a name ends as JSON Lines without compression do."""
+    return name.lower().endswith(PLAIN_RECORDS)
+
+
+def some_names(names: Sequence[str]) -> str:
+    """Return names with commas between; of many the first, and how many more there are."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def escaped(name: str) -> str:
+    """Return a name as Unicode text: bytes of it that are not UTF-8 become \\xNN, which every encoding can hold."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

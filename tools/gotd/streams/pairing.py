@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gotd.errors import DataError, GotdError, UsageError
-from gotd.streams.locations import STANDARD, is_url
+from gotd.streams.locations import STANDARD, is_url, some_names
 from gotd.streams.records import Record
 from gotd.streams.seal import RecordRun
 from gotd.streams.sources import shown
 from gotd.streams.text_digest import TextDigest
 
 _REMEDY = "embed and score those records again, or give the --skip-invalid they were embedded with"
-#: Missing shards named in one message.
-_LISTED = 20
 _SUFFIXES = (".jsonl.zst", ".jsonl.gz", ".ndjson.zst", ".ndjson.gz", ".json.zst", ".json.gz", ".jsonl", ".ndjson",
              ".json", ".npy", ".zst", ".gz")
 
@@ -48,8 +46,7 @@ def pairs(scores: str, records: Sequence[str]) -> list[Pair]:
     missing = [file for pair in found for file in (pair.scores, *pair.records)
                if not is_url(file) and not Path(file).exists()]
     if missing:
-        others = f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
-        raise GotdError(f"missing: {', '.join(missing[:_LISTED])}{others}; make those shards first")
+        raise GotdError(f"missing: {some_names(missing)}; make those shards first")
     return found
 
 
@@ -82,12 +79,12 @@ class Proof:
         run = self._runs.popleft()
         if run.digest is not None and run != self._digest.run:
             by = "their lines" if run.text_key is None else f'their "{run.text_key}"'
-            what = f"scores of other records than {', '.join(self._pair.records)}, or in another order, by {by}"
+            what = f"scores of other records than {some_names(self._pair.records)}, or in another order, by {by}"
             raise DataError(shown(self._pair.scores), what, _REMEDY)
         self._digest = self._of_next_run()
 
     def end(self) -> None:
         """All records have been read: there must be as many as scores."""
         if self.records != self._rows:
-            what = f"{self._rows} scores for the {self.records} records of {', '.join(self._pair.records)}"
+            what = f"{self._rows} scores for the {self.records} records of {some_names(self._pair.records)}"
             raise DataError(shown(self._pair.scores), what, _REMEDY)

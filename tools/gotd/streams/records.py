@@ -1,7 +1,7 @@
 """Records: JSON Lines in, JSON Lines out, byte for byte."""
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,7 +10,9 @@ import zstandard
 from gotd import __version__
 from gotd.errors import DataError
 from gotd.streams.compression import MARKER_HEADER_BYTES, OPENING_FRAME, Marker, decompressed, marker_frame
-from gotd.streams.json_fields import parse_object
+from gotd.streams.file_kinds import kind_of_lines, refuse_binary
+from gotd.streams.json_fields import RecordError, parse_object
+from gotd.streams.locations import is_plain_records
 from gotd.streams.seal import PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
@@ -26,6 +28,11 @@ PIPE_LEVEL = 1
 #: its rows arrived.
 _BLOCK_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
+#: What may stand around a record: JSON's white space, and the ^Z with which DOS ends a file.
+_AROUND = b" \t\r\x1a"
+#: Lines that are looked at to tell what a file is whose first line is no record.
+_LOOKED_AT = 2
+_MEND = "mend that line"
 
 
 class Record(NamedTuple):
@@ -39,8 +46,9 @@ class Record(NamedTuple):
 class RecordReader:
     """The lines of one source, checked against its seals.
 
-    Lines are split at newline bytes only, stripped of JSON's white space at both ends. `verifier.seals` holds what
-    the seals said once the lines have been read to the end.
+    Lines are split at newline bytes only, and stripped at both ends of JSON's white space, of the byte order marks of
+    files that were joined, and of DOS's ^Z. Lines of nothing else are passed over: they are no records. So are the zero
+    bytes of a file named as JSON Lines. `verifier.seals` holds what the seals said once the lines have been read.
     """
 
     def __init__(self, source: ByteSource, long_window: bool = False) -> None:
@@ -48,10 +56,18 @@ class RecordReader:
         self.verifier = Verifier(source.name, "records")
         self._pieces = decompressed(source, long_window)
         self._source = source
+        self._lines = 0
 
     def batches(self) -> Iterator[list[bytes]]:
         """Lines as they come, some hundred kilobytes at a time; at the end every seal has been checked."""
+        for _, lines in self.numbered():
+            yield lines
+
+    def numbered(self) -> Iterator[tuple[Sequence[int], list[bytes]]]:
+        """The same with the number of each line, counted from 1, blank ones included."""
         if not self._source.peek(1):
+            if self._source.size == 0 and is_plain_records(self.name):
+                return
             raise DataError(self.name, "zero bytes: not even an empty stream", "check the command that wrote it")
         held: list[bytes] = []
         size, first = 0, True
@@ -64,7 +80,8 @@ class RecordReader:
                     self.verifier.meet(piece.payload)
                 continue
             if first:
-                piece, first = piece.removeprefix(_BOM), False
+                refuse_binary(piece, self.name)
+                first = False
             held.append(piece)
             size += len(piece)
             if size >= _BATCH_BYTES and b"\n" in piece:
@@ -77,10 +94,25 @@ class RecordReader:
             yield self._accept(b"".join(held).removesuffix(b"\n").split(b"\n"))
         self.verifier.end()
 
-    def _accept(self, lines: list[bytes]) -> list[bytes]:
-        stripped = [line.strip(b" \t\r") for line in lines]
+    def _accept(self, lines: list[bytes]) -> tuple[Sequence[int], list[bytes]]:
+        numbers: Sequence[int] = range(self._lines + 1, self._lines + 1 + len(lines))
+        self._lines += len(lines)
+        stripped = [line.strip(_AROUND) for line in lines]
+        for place, line in enumerate(stripped):
+            if line.startswith(_BOM):
+                stripped[place] = _without_marks(line)
+        if not all(stripped):
+            numbers = [number for number, line in zip(numbers, stripped, strict=True) if line]
+            stripped = [line for line in stripped if line]
         self.verifier.digest.add_lines(stripped)
-        return stripped
+        return numbers, stripped
+
+
+def _without_marks(line: bytes) -> bytes:
+    """A line less the byte order marks before it: files of nothing else leave several."""
+    while line.startswith(_BOM):
+        line = line.removeprefix(_BOM).strip(_AROUND)
+    return line
 
 
 @dataclass
@@ -90,11 +122,14 @@ class Skipping:
     allowed: int = 0
     skipped: int = 0
 
-    def spend(self, place: str, what: str, remedy: str) -> None:
-        """Count one bad record; past the allowance it is an error."""
+    def spend(self, place: str, what: str, remedy: str, may_skip: bool = True) -> None:
+        """Count one bad record; past the allowance it is an error.
+
+        may_skip : whether the error names the option that passes over such records
+        """
         if self.skipped >= self.allowed:
             hint = f"or pass --skip-invalid {self.allowed + 1}" if self.allowed else "or pass --skip-invalid N"
-            raise DataError(place, what, f"{remedy}, {hint}" if remedy else hint[3:])
+            raise DataError(place, what, f"{remedy}, {hint}" if may_skip else remedy)
         self.skipped += 1
 
 
@@ -105,22 +140,27 @@ def read_records(
 ) -> Iterator[list[Record]]:
     """Parsed records in batches; the bad ones are counted or end the reading.
 
-    check : raises ValueError on a record that parses but lacks what the command needs
+    check : raises ValueError, or RecordError with a remedy, on a record that parses but lacks what the command needs
     """
-    number = 0
-    for lines in reader.batches():
+    first = True
+    for numbers, lines in reader.numbered():
         records = []
-        for line in lines:
-            number += 1
+        for number, line in zip(numbers, lines, strict=True):
             place = f"{reader.name}:{number}"
             try:
                 fields = parse_object(line)
                 if check:
                     check(fields)
+            except RecordError as fault:
+                skipping.spend(place, str(fault), fault.remedy)
+                continue
             except ValueError as error:
-                skipping.spend(place, str(error), "mend that line")
+                kind = kind_of_lines(lines[:_LOOKED_AT]) if first and line is lines[0] else None
+                what, remedy = kind or (str(error), _MEND)
+                skipping.spend(place, what, remedy, may_skip=kind is None)
                 continue
             records.append(Record(line, fields, place))
+        first = first and not lines
         if records:
             yield records
 

@@ -6,14 +6,17 @@ import select
 import stat
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
 from gotd.errors import DataError, GotdError, UsageError
-from gotd.streams.locations import PIECE_BYTES, STANDARD, is_url
+from gotd.streams.locations import COMPRESSED, PIECE_BYTES, PLAIN_RECORDS, STANDARD, is_url, some_names
 from gotd.streams.stores import NoSuchObject, RemoteObject, objects_under
 
+#: Endings of what is read, in folders that are given in place of files.
+_READ_ENDINGS = (*(plain + packed for plain in PLAIN_RECORDS for packed in COMPRESSED), ".jsonl", ".ndjson", ".npy")
 #: What messages call standard input.
 _STDIN = "<stdin>"
 
@@ -68,12 +71,20 @@ class ByteSource:
         self.size = size
         self._raw = raw
         self._ahead = b""
+        self._taken = 0  # of what is ahead
 
     def read_some(self, limit: int = PIECE_BYTES) -> bytes:
         """Between 1 and `limit` bytes; none at the end."""
-        if self._ahead:
-            piece, self._ahead = self._ahead[:limit], self._ahead[limit:]
-            return piece
+        if self._taken == len(self._ahead):
+            self._ahead, self._taken = self._next(max(limit, PIECE_BYTES)), 0
+        if not self._taken and len(self._ahead) <= limit:
+            self._taken = len(self._ahead)
+            return self._ahead
+        piece = self._ahead[self._taken : self._taken + limit]
+        self._taken += len(piece)
+        return piece
+
+    def _next(self, limit: int) -> bytes:
         try:
             return self._raw.read(limit)
         except OSError as error:
@@ -82,8 +93,9 @@ class ByteSource:
 
     def peek(self, count: int) -> bytes:
         """The next `count` bytes without taking them; fewer only at the end."""
-        self.unread(self._gather(count))
-        return self._ahead[:count]
+        data = self._gather(count)
+        self.unread(data)
+        return data
 
     def read_exactly(self, count: int) -> bytes:
         """`count` bytes, or a DataError that says the input is cut."""
@@ -94,8 +106,11 @@ class ByteSource:
         return data
 
     def unread(self, data: bytes) -> None:
-        """Put bytes back in front."""
-        self._ahead = data + self._ahead
+        """Put back the bytes that were taken last."""
+        if len(data) <= self._taken:
+            self._taken -= len(data)
+        else:
+            self._ahead, self._taken = data + self._ahead[self._taken :], 0
 
     def _gather(self, count: int) -> bytes:
         pieces, missing = [], count
@@ -132,8 +147,23 @@ def opened_in_turn(names: Sequence[str]) -> Iterator[ByteSource]:
 def _open_local(path: str) -> IO[bytes]:
     try:
         return open(path, "rb", buffering=0)
+    except IsADirectoryError as error:
+        raise GotdError(f"{path}: a folder; {_folder_remedy(path)}") from error
     except OSError as error:
         raise GotdError(f"{path}: {error.strerror}") from error
+
+
+def _folder_remedy(path: str) -> str:
+    """What to give in place of a folder, by what is in it."""
+    names = sorted(entry.name for entry in Path(path).iterdir())
+    endings = Counter(ending for name in names for ending in _READ_ENDINGS if name.lower().endswith(ending))
+    if endings:
+        ending = max(endings, key=lambda ending: (endings[ending], len(ending)))
+        return f"name the files in it: {path.rstrip('/')}/*{ending}"
+    if "dataset_info.json" in names or any(name.endswith(".arrow") for name in names):
+        return f"convert it: python -c 'import datasets; datasets.load_from_disk(\"{path}\").to_json(\"FILE.jsonl\")'"
+    found = f"it holds {some_names(names)}" if names else "it is empty"
+    return f"nothing in it is JSON Lines or .npy, {found}"
 
 
 def _regular_size(raw: IO[bytes]) -> int | None:
