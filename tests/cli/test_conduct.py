@@ -25,6 +25,11 @@ class Command(NamedTuple):
     def tool(self) -> str:
         return self.line.split()[0]
 
+    @property
+    def output(self) -> str:
+        """A name for what it writes."""
+        return "made.npy" if self.good.endswith(".npy") else "made.zst"
+
 
 CHUNK = Command("ds-chunk --chars 100", "pool.jsonl")
 EMBED = Command("ds-embed --dimension 64", "pool.jsonl")
@@ -109,8 +114,8 @@ def test_a_bad_line_is_named_and_can_be_skipped(chain: Workdir, command: Command
     lines = plain(chain, command)[:4]
     chain.write("bad.jsonl", b"\n".join([*lines[:2], bad, *lines[2:]]) + b"\n")
     chain.fails(f"{command.line} bad.jsonl > out", f"{command.tool}: error: bad.jsonl:3: ", said, "--skip-invalid")
-    chain.fails(f"{command.line} bad.jsonl -o made", "bad.jsonl:3")
-    assert "made" not in chain.names()
+    chain.fails(f"{command.line} bad.jsonl -o {command.output}", "bad.jsonl:3")
+    assert command.output not in chain.names()
     done = chain.ok(f"{command.line} --skip-invalid 1 bad.jsonl | zstdcat")
     assert "1 bad records skipped" in done.err
     good = chain.ok(f"{command.line} | zstdcat", stdin=b"\n".join(lines)).out
@@ -158,7 +163,7 @@ def test_a_terminal_is_no_input(chain: Workdir, command: Command) -> None:
 def test_a_signal_ends_it_with_nothing_half_written(chain: Workdir, command: Command, number: signal.Signals,
                                                     status: int) -> None:
     before = chain.names()
-    process = chain.start(f"{command.line} -o made")
+    process = chain.start(f"{command.line} -o {command.output}")
     done = stop(process, number, chain.read(command.good)[:-10])
     assert done.status == status, done
     assert "Traceback" not in done.err
@@ -167,12 +172,12 @@ def test_a_signal_ends_it_with_nothing_half_written(chain: Workdir, command: Com
 
 @pytest.mark.parametrize("command", FILTERS, ids=name)
 def test_after_kill_9_the_same_line_gives_the_same_bytes(chain: Workdir, command: Command) -> None:
-    chain.ok(f"{command.line} {command.good} -o expected")
-    process = chain.start(f"{command.line} -o made")
+    chain.ok(f"{command.line} {command.good} -o expected-{command.output}")
+    process = chain.start(f"{command.line} -o {command.output}")
     stop(process, signal.SIGKILL, chain.read(command.good)[:-10])
-    assert "made" not in chain.names()
-    chain.ok(f"{command.line} {command.good} -o made")
-    chain.ok("cmp expected made")
+    assert command.output not in chain.names()
+    chain.ok(f"{command.line} {command.good} -o {command.output}")
+    chain.ok(f"cmp expected-{command.output} {command.output}")
 
 
 @pytest.mark.parametrize("command", EVERY, ids=name)

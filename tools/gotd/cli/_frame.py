@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from gotd.cli._environment import name_variables, pass_over
 from gotd.errors import GotdError, UsageError
 from gotd.streams.sinks import StdoutClosed
 
@@ -132,9 +133,7 @@ def _bar(tool: str) -> Any:
 
 def entry_point(command: click.Command) -> Callable[[], NoReturn]:
     """The function a console script calls."""
-    for option in command.params:
-        if isinstance(option, click.Option):
-            option.envvar = _variable(option)
+    name_variables(command)
 
     def main() -> NoReturn:
         tool = command.name or "ds"
@@ -181,17 +180,13 @@ def _begin_in_utf8() -> None:
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
-def _variable(option: click.Option) -> str:
-    """The environment variable that sets an option: DS_ and the longest of its names."""
-    return "DS_" + max(option.opts, key=len).lstrip("-").replace("-", "_").upper()
-
-
 def _terminate(*_: Any) -> NoReturn:
     raise Terminated
 
 
 def _status(command: click.Command, tool: str) -> int:
     try:
+        pass_over(command)
         with command.make_context(tool, sys.argv[1:]) as context:
             command.invoke(context)
     except click.exceptions.Exit as exit_:

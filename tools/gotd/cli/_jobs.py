@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gotd.cli._frame import Run
-from gotd.cli._outputs import require_apart
+from gotd.cli._outputs import is_directory, require_apart
 from gotd.errors import UsageError
 from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import STANDARD, is_url
@@ -21,11 +21,6 @@ class Job(NamedTuple):
 
     inputs: list[str]
     output: str
-
-
-def is_directory(output: str) -> bool:
-    """Whether outputs go into a directory, one for each input."""
-    return output != STANDARD and (output.endswith("/") or (not is_url(output) and Path(output).is_dir()))
 
 
 def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None, dry: bool = False) -> list[Job]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from gotd.cli._environment import is_from_environment
 from gotd.cli._sharing import shard_of
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
@@ -48,6 +49,11 @@ def on_command_line(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
+def _one_device(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    """The device; of several, which the environment names for ds-embed, whichever there is."""
+    return "auto" if "," in name and is_from_environment("device") else name
+
+
 class FiniteRange(click.FloatRange):
     """A range of numbers without infinity, and without nan, which no bound keeps out."""
 
@@ -70,7 +76,7 @@ output = click.option("-o", "--output", default=STANDARD, metavar="FILE|DIR/", c
                       help="Where to write; default stdout.")
 threads = click.option("--threads", type=click.IntRange(1), default=None, metavar="N",
                        help="Default: SLURM_CPUS_PER_TASK, else the CPUs this process may use.")
-device = click.option("--device", default="auto", show_default=True, metavar="NAME",
+device = click.option("--device", default="auto", show_default=True, metavar="NAME", callback=_one_device,
                       help="cpu, cuda, cuda:1, ...; auto: a GPU where there is one.")
 shard = click.option("--shard", default=None, metavar="I/N|slurm", callback=shard_of,
                      help="Take every N-th input from the I-th (from 0). slurm: I and N of this task of an array.")

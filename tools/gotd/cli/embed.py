@@ -7,8 +7,10 @@ from gotd.cli import _options as options
 from gotd.cli._contents import texts_content, whole_content
 from gotd.cli._dry_run import report
 from gotd.cli._embedding import Reading, embed_all, embed_into
+from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point, print_text
-from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, is_directory, jobs, run_jobs
+from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
+from gotd.cli._outputs import ARRAY, RECORDS, is_array, is_directory, require_ending
 from gotd.embedders.loading import load
 from gotd.errors import UsageError
 from gotd.streams.records import Skipping
@@ -17,6 +19,8 @@ from gotd.streams.sinks import Sink
 
 #: One more whenever the same texts, embedder and options give other bytes; embedders have revisions of their own.
 REVISION = 1
+#: Options that not every model has.
+_OF_SOME_MODELS = ("dimension", "max_tokens", "batch_tokens", "pooling", "precision", "device")
 _DTYPES = {"float16": "<f2", "float32": "<f4"}
 
 
@@ -64,18 +68,21 @@ def command(context: click.Context, files: tuple[str, ...], output: str, models:
       ds-chunk pool.jsonl.zst | ds-embed | ds-score --target target.npz | ds-topk -k 5000 -o best.jsonl.zst
     """
     run = Run("ds-embed", quiet)
+    require_ending(output, (*ARRAY, *RECORDS), folder=True)
+    shard = unless_idle("shard", shard, is_directory(output))
     found = jobs(files, output, ".npy", shard, dry_run)
     if has_nothing_to_do(found, files, shard, run):
         return
-    is_vectors = is_directory(output) or output.endswith(".npy")
+    is_vectors = is_directory(output) or is_array(output)
+    dtype = unless_idle("dtype", dtype, is_vectors) or "float16"
     if dtype != "float16" and not is_vectors:
         raise UsageError(f"--dtype {dtype}: records carry float16; write vectors to files (-o FILE.npy or -o DIR/)")
     if set(models) == {"hash"}:  # a network's buffers are of many sizes: kept ones would not fit the next
         keep_freed_memory()
     written = _DTYPES[dtype] if is_vectors else None
     reading = Reading(text_key, Skipping(skip_invalid), long_window)
-    # From the environment they are for the other commands of a chain, too.
-    shared = [name for name in ("device", "precision") if not options.on_command_line(context, name)]
+    # From the environment they are for other models and for the other commands of a chain, too.
+    shared = [name for name in _OF_SOME_MODELS if not options.on_command_line(context, name)]
     with load(models, device=device, threads=options.thread_count(threads), max_tokens=max_tokens, dimension=dimension,
               batch_tokens=batch_tokens, precision=precision, pooling=pooling, half=written != "<f4",
               passed_over=shared) as embedder:

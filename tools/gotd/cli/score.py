@@ -10,12 +10,14 @@ import click
 from gotd.cli import _options as options
 from gotd.cli._contents import texts_content, whole_content
 from gotd.cli._dry_run import report
+from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point, print_text
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
+from gotd.cli._outputs import ARRAY, RECORDS, is_array, is_directory, is_records, require_ending
 from gotd.cli._scored import NOTE, count_lowest, write_scored
 from gotd.cli._texts import TextTarget, score_texts
 from gotd.cli._vectors import require_same_embedder
-from gotd.errors import DataError, GotdError
+from gotd.errors import DataError, GotdError, UsageError
 from gotd.methods.contents import check_contents
 from gotd.methods.registry import module, rule
 from gotd.streams.arrays import ArrayReader, ArrayWriter
@@ -66,6 +68,8 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
       ds-embed pool.jsonl.zst | ds-score --target target.npz | ds-topk -k 100 -o best.jsonl.zst
     """
     run = Run("ds-score", quiet)
+    require_ending(output, (*ARRAY, *RECORDS), folder=True)
+    shard = unless_idle("shard", shard, is_directory(output))
     found = jobs(files, output, ".npy", shard, dry_run)
     if has_nothing_to_do(found, files, shard, run):
         return
@@ -79,14 +83,14 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
 
     def work(provenance: Provenance, sink: Sink, run: Run) -> None:
         nonlocal lowest
-        sources, arrays_wanted = opened_in_turn(provenance.job.inputs), provenance.job.output.endswith(".npy")
+        sources, arrays_wanted = opened_in_turn(provenance.job.inputs), is_array(provenance.job.output)
         if texts:
             lowest += score_texts(sources, sink, arrays_wanted, texts, provenance, skipping, long_window, run)
         else:
             lowest += _score(sources, sink, arrays_wanted, ours, provenance, skipping, long_window, run)
 
     def content_of(job: Job, name: str) -> str:
-        if texts and job.output.endswith(".npy"):
+        if texts and is_array(job.output):
             return texts_content(name, texts.text_key, skip_invalid, long_window)
         return whole_content(name, long_window)
 
@@ -182,6 +186,8 @@ def _score(sources: Iterator[ByteSource], sink: Sink, arrays_wanted: bool, ours:
     first = next(sources)
     every = chain([first], sources)
     if first.peek(len(MAGIC)) == MAGIC:
+        if is_records(sink.name):
+            raise UsageError(f"-o {sink.name}: scores of vectors are an array, without records; name it .npy")
         return _score_vectors(every, sink, provenance, ours, run)
     runs: list[RecordRun] = []
     readers = (RecordReader(source, long_window) for source in every)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gotd.cli import _options as options
+from gotd.cli._environment import one_of
 from gotd.cli._frame import Run, entry_point, print_text
-from gotd.cli._outputs import require_apart
+from gotd.cli._outputs import TARGET, require_apart, require_ending
 from gotd.cli._rows import SCREEN_OPTIONS, fit_rows, mixed, screened_table
 from gotd.cli._target import ROOT_WORDS, TEXT, WORDS
 from gotd.cli._texts import fit_texts
@@ -108,8 +109,14 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
       ds-target-stats --method dsir --target target.jsonl pool/*.jsonl.zst -o dsir.npz
     """
     run = Run("ds-target-stats", quiet)
+    if how["whiten"] and how["center"] is False:
+        how["whiten"], how["center"] = one_of(whiten=how["whiten"], center=how["center"])
     rule = RULES[method]
     _require_heard(context, method, rule)
+    if output is None and not screen:
+        raise UsageError("nowhere to write: give -o FILE.npz, or --screen for distances alone")
+    if output is not None:
+        require_ending(output, TARGET)
     names = list(how["source"] or pool) or [STANDARD]
     ranked = pool if how["source"] else ()
     mixes = [mixed(item)[0] for item in how["mix"]]
@@ -124,9 +131,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         print_text(screened_table(target, pool, options.thread_count(threads), how, run))
         run.close()
         return
-    if output is None:
-        raise UsageError("nowhere to write: give -o FILE.npz, or --screen for distances alone")
-    require_apart([output], [target, *names, *ranked, *beside])
+    require_apart([output or STANDARD], [target, *names, *ranked, *beside])
     embedders = Embedders()
     with ExitStack() as stack:
         if how["passes"] or rule.rereads:
@@ -143,7 +148,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         use = "gives the space" if "whiten" in rule.options and fitted.summary["center"] else "is not read"
         run.say(f"the pool {use}; --source is what the rule is fitted at")
     _judge(printed, how["tol"], allow_unconverged, run)
-    _write(output, method, fitted._replace(summary=fitted.summary | {"embedder": embedders.identity}))
+    _write(output or STANDARD, method, fitted._replace(summary=fitted.summary | {"embedder": embedders.identity}))
     _print(printed)
     run.close()
 

@@ -16,8 +16,9 @@ from gotd.choosing import (
     count_scores,
 )
 from gotd.cli import _options as options
+from gotd.cli._environment import one_of
 from gotd.cli._frame import Run, entry_point
-from gotd.cli._outputs import require_apart
+from gotd.cli._outputs import RECORDS, require_apart, require_ending
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import STANDARD
 from gotd.streams.pairing import Pair, pairs
@@ -60,8 +61,10 @@ def command(files: tuple[str, ...], count: int | None, fraction: float | None, b
       ds-embed pool.jsonl.zst | ds-score --target target.npz | ds-topk -k 5000 -o selected.jsonl.zst
     """
     run = Run("ds-topk", quiet)
+    count, fraction, budget_chars = one_of(count=count, fraction=fraction, budget_chars=budget_chars)
     if [count, fraction, budget_chars].count(None) != 2:
         raise UsageError("give one of -k N, --fraction F and --budget-chars N")
+    require_ending(output, RECORDS)
     names = list(files) or [STANDARD]
     if [*names, scores].count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")

@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from gotd.cli import _options as options
+from gotd.cli._environment import is_from_environment, one_of, unless_idle
 from gotd.cli._frame import Run, Terminated, entry_point
+from gotd.cli._outputs import is_named_as_file
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import STANDARD, is_url
 from gotd.streams.records import Skipping
@@ -77,6 +79,7 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
     first = os.environ.get("RANK", "0") == "0"
     run = Run("ds-train", quiet or not first)
     signal.signal(signal.SIGUSR1, signal.getsignal(signal.SIGTERM))
+    model, init = one_of(model=_trainable(model), init=init)
     name, recipe = _recipe(given)
     inputs = {"data": list(files) or [STANDARD], "dev": given["dev"], "eval": given["eval_file"]}
     named = {key: [value] if isinstance(value, str) else value for key, value in inputs.items() if value}
@@ -84,6 +87,8 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
         raise UsageError("standard input can be read once: give `-` at most once")
     if is_url(given["output"]):
         raise UsageError(f"{given['output']}: a model is written to a folder on disk; copy it when it is done")
+    if is_named_as_file(given["output"]):
+        raise UsageError(f"-o {given['output']}: a model is written to a folder; name one, as OUT/")
     if (model is None) == (init is None):
         raise UsageError("give one of --model, to go on from weights, and --init, to start at random")
     _prepare_libraries(options.thread_count(given["threads"]))
@@ -106,13 +111,25 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
     run.close()
 
 
+def _trainable(model: str | None) -> str | None:
+    """The model to start from; none where the environment names ds-embed's own, or several."""
+    return None if model and is_from_environment("model") and (model == "hash" or "\n" in model) else model
+
+
 def _recipe(given: dict[str, Any]) -> tuple[str, Recipe]:
     names = ("epochs", "steps", "batch", "length", "learning_rate", "schedule", "warmup", "weight_decay",
              "mlm_probability")
+    given["epochs"], given["steps"] = one_of(epochs=given["epochs"], steps=given["steps"])
     if given["epochs"] is not None and given["steps"] is not None:
         raise UsageError("give --epochs or --steps, not both")
     changes = {name: given[name] for name in names if given[name] is not None}
     name, recipe = chosen_recipe(given["recipe"], given["objective"], changes)
+    given |= {
+        "label_key": unless_idle("label_key", given["label_key"], recipe.objective == "classify"),
+        "dev_steps": unless_idle("dev_steps", given["dev_steps"], given["dev"] is not None),
+        "patience": unless_idle("patience", given["patience"], given["dev"] is not None),
+        "save_steps": unless_idle("save_steps", given["save_steps"], given["dev"] is None),
+    }
     if given["label_key"] is not None and recipe.objective != "classify":
         raise UsageError(f"--label-key does nothing for --objective {recipe.objective}")
     if given["dev"] is None and (given["dev_steps"] or given["patience"]):

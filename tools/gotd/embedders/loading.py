@@ -34,7 +34,7 @@ def load(
     max_tokens : how much of a text the models read; None leaves it to them
     dimension : of `hash`
     half : float16 will do: an embedder that has it for nothing may give it
-    passed_over : options that are no error where none of the models is a transformer
+    passed_over : options that are no error where none of the models has them
 
     Raises:
         UsageError: options that fit none of the models.
@@ -42,6 +42,10 @@ def load(
     """
     if not models:
         raise UsageError("no model: name a folder, a hub name, or hash")
+    if "dimension" in passed_over and HASH not in models:
+        dimension = None
+    if "max_tokens" in passed_over and set(models) == {HASH}:
+        max_tokens = None
     if dimension is not None and HASH not in models:
         raise UsageError(f"a dimension of {dimension} can only be chosen for hash; {models[0]} has its own")
     if max_tokens is not None and set(models) == {HASH}:
@@ -51,7 +55,7 @@ def load(
     folders = {model: find_folder(model) for model in models if model != HASH}
     if all(map(is_static, folders.values())):
         # What those models do anyway may be said.
-        given = {"pooling": pooling, "batch-tokens": batch_tokens,
+        given = {"pooling": pooling, "batch_tokens": batch_tokens,
                  "device": None if device in ("auto", "cpu") else device,
                  "precision": None if precision in ("auto", "float32") else precision}
         _refuse(models, {name: value for name, value in given.items() if name not in passed_over})
@@ -80,7 +84,8 @@ def _refuse(models: Sequence[str], given: Mapping[str, object]) -> None:
     for name, value in given.items():
         if value is not None:
             others = " and ".join(models)
-            raise UsageError(f"--{name} {value} can only be chosen for transformers, not for {others}")
+            option = "--" + name.replace("_", "-")
+            raise UsageError(f"{option} {value} can only be chosen for transformers, not for {others}")
 
 
 def _prepare_libraries(threads: int) -> None:

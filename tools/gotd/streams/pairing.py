@@ -28,8 +28,8 @@ def stem(path: str) -> str:
     """A file's name without folder and known suffixes: what pairs pool/a.jsonl.zst with emb/a.npy and scores/a.npy."""
     name = path.rstrip("/").rsplit("/", 1)[-1]
     for suffix in _SUFFIXES:
-        if name.endswith(suffix):
-            return name.removesuffix(suffix)
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
     return name
 
 

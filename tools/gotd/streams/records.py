@@ -12,7 +12,7 @@ from gotd.errors import DataError
 from gotd.streams.compression import MARKER_HEADER_BYTES, OPENING_FRAME, Marker, decompressed, marker_frame
 from gotd.streams.file_kinds import kind_of_lines, refuse_binary
 from gotd.streams.json_fields import RecordError, parse_object
-from gotd.streams.locations import is_plain_records
+from gotd.streams.locations import PLAIN_RECORDS, is_plain_records
 from gotd.streams.seal import PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
@@ -201,7 +201,7 @@ class RecordWriter:
         self._held = bytearray()
         self._bytes = 0
         self._digest = Digest()
-        self._sealed = not sink.name.endswith(_UNSEALED)
+        self._sealed = not sink.name.lower().endswith(_UNSEALED)
         self._encoder: Any = _encoder(sink)
         if self._sealed and sink.is_pipe:
             self._send(OPENING_FRAME + marker_frame(encode(Announcement("records", made_by))))
@@ -245,13 +245,13 @@ class RecordWriter:
 
 
 #: Plain text and gzip have no place for a seal.
-_UNSEALED = (".jsonl", ".json", ".ndjson", ".gz")
+_UNSEALED = (*PLAIN_RECORDS, ".gz")
 
 
 def _encoder(sink: Sink) -> Any:
-    if sink.name.endswith((".jsonl", ".json", ".ndjson")):
+    if is_plain_records(sink.name):
         return None
-    if sink.name.endswith(".gz"):
+    if sink.name.lower().endswith(".gz"):
         return zlib.compressobj(6, zlib.DEFLATED, 31)
     level = PIPE_LEVEL if sink.is_pipe else FILE_LEVEL
     return zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
