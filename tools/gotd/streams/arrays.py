@@ -10,15 +10,24 @@ from gotd import __version__
 from gotd.errors import DataError
 from gotd.streams.file_kinds import KIND_BYTES, content_of
 from gotd.streams.finite import rounded, wrong_row
-from gotd.streams.npy_header import MAGIC, MAX_HEADER_BYTES, length_bytes, parse
+from gotd.streams.npy_header import (
+    IN_A_PIPE,
+    MAGIC,
+    MAX_HEADER_BYTES,
+    UNFINISHED,
+    Header,
+    length_bytes,
+    marked,
+    parse,
+)
 from gotd.streams.seal import MAX_SEAL_BYTES, PREFIX, Announcement, Digest, MadeBy, RecordRun, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
 
 _DTYPES = {"vectors": ("<f2", "<f4"), "scores": ("<f4",), "weights": ("<f4", "<f8")}
-#: Format version and rows of the array that opens a pipe. numpy writes version 2 only for headers over 64 KiB, so an
-#: empty one of version 2 is ours, and cannot pass for no rows when the announcement that must follow is lost.
-_OPENING = (2, 0)
+#: Format version and rows of the array that opened a pipe until gotd 0.1: numpy writes version 2 only for headers over
+#: 64 KiB, so an empty one of version 2 is ours.
+_OLD_OPENING = (2, 0)
 #: What to do about a row that is no number.
 _REMEDIES = {"vectors": "embed that record again", "scores": "score that record again",
              "weights": "give that row a weight of 0 or more"}
@@ -45,28 +54,28 @@ class ArrayReader:
         if not self._source.peek(1):
             raise DataError(self.name, "zero bytes: not even an empty array", "check the command that wrote it")
         while self._source.peek(1):
-            version, dtype, shape = self._header()
+            header = self._header()
+            dtype, shape = header.dtype, header.shape
             if dtype == np.dtype("u1") and len(shape) == 1:
                 self._meet(shape[0])
                 continue
             self._check_array(dtype, shape)
             yield from self._rows_of(dtype, shape)
-            if (version, shape[0]) == _OPENING:
+            if header.mark == IN_A_PIPE or (header.version, shape[0]) == _OLD_OPENING:
                 self._announcement()
         self.verifier.end()
         if not self.rows and self._width is not None:
             yield np.empty((0, self._width) if self._kind == "vectors" else (0,), dtype="<f4")
 
     def _announcement(self) -> None:
-        _, dtype, shape = self._header() if self._source.peek(1) else (0, None, (0,))
-        if dtype == np.dtype("u1"):
-            self._meet(shape[0])
+        if self._source.peek(1) and (header := self._header()).dtype == np.dtype("u1"):
+            self._meet(header.shape[0])
         if self.verifier.announced is None:
             what = "cut short: it ends, or another stream begins, before it has said what it is"
             raise DataError(self.name, what, "see the message of the command before this one")
 
-    def _header(self) -> tuple[int, np.dtype[Any], tuple[int, ...]]:
-        """Format version, dtype and shape of the next array."""
+    def _header(self) -> Header:
+        """What the next array is."""
         self._require_array()
         start = self._source.read_exactly(8)
         try:
@@ -79,7 +88,9 @@ class ArrayReader:
             raise DataError(self.name, str(error), "make the file again") from error
         if found.fortran and len(found.shape) > 1:
             raise DataError(self.name, "in Fortran order", "save np.ascontiguousarray(x)")
-        return start[6], found.dtype, found.shape
+        if found.mark == UNFINISHED:
+            raise DataError(self.name, "cut short: the command that wrote it did not finish", "run that command again")
+        return found
 
     def _require_array(self) -> None:
         """Raises: DataError where what comes next is no array, saying what it is."""
@@ -149,7 +160,7 @@ class ArrayWriter:
         self._tail_shape = () if width is None else (width,)
         self._digest = Digest()
         self._bytes = 0
-        self._send(self._header(*_OPENING[::-1]) if sink.is_pipe else self._header(0))
+        self._send(marked(self._header(0), IN_A_PIPE if sink.is_pipe else UNFINISHED, may_grow=sink.is_pipe))
         if sink.is_pipe:
             self._send(_byte_array(encode(Announcement(kind, made_by))))
 
@@ -183,11 +194,11 @@ class ArrayWriter:
         self._sink.write(data)
         self._bytes += len(data)
 
-    def _header(self, rows: int, version: int = 1) -> bytes:
+    def _header(self, rows: int) -> bytes:
         """numpy pads headers for the first axis to grow in place: the length does not depend on `rows`."""
         out = io.BytesIO()
-        write = np.lib.format.write_array_header_1_0 if version == 1 else np.lib.format.write_array_header_2_0
-        write(out, {"descr": self._dtype.str, "fortran_order": False, "shape": (rows, *self._tail_shape)})
+        shape = (rows, *self._tail_shape)
+        np.lib.format.write_array_header_1_0(out, {"descr": self._dtype.str, "fortran_order": False, "shape": shape})
         return out.getvalue()
 
 

@@ -37,22 +37,30 @@ class Sink(Protocol):
 
 
 class _DescriptorSink:
-    """A sink on an open descriptor. place : where the bytes lie, for messages, where it is not the name."""
+    """A sink on an open descriptor.
 
-    def __init__(self, descriptor: int, name: str, is_pipe: bool, place: str = "") -> None:
+    place : where the bytes lie, for messages, where it is not the name
+    patched : another descriptor of the same file, where the first one only appends
+    """
+
+    def __init__(self, descriptor: int, name: str, is_pipe: bool, place: str = "", patched: int | None = None) -> None:
         self.name = name
         self._place = place or name
         self.is_pipe = is_pipe
         self._descriptor = descriptor
+        self._patched = descriptor if patched is None else patched
         self._start = 0 if is_pipe else os.lseek(descriptor, 0, os.SEEK_CUR)
+        self._start_is_known = is_pipe or patched is None
 
     def write(self, data: bytes | memoryview) -> None:
         left = memoryview(data)
         while left:
             left = left[self._guard(os.write, self._descriptor, left) :]
+        if not self._start_is_known:  # only the first write shows where others left the end
+            self._start, self._start_is_known = os.lseek(self._descriptor, 0, os.SEEK_CUR) - len(data), True
 
     def patch(self, offset: int, data: bytes) -> None:
-        self._guard(os.pwrite, self._descriptor, data, self._start + offset)
+        self._guard(os.pwrite, self._patched, data, self._start + offset)
 
     def _guard(self, call: Any, *arguments: Any) -> int:
         try:
@@ -73,7 +81,8 @@ def open_output(path: str) -> Iterator[Sink]:
     `-` is standard output. Devices, pipes and other things that are not regular files are written directly.
     """
     if path == STANDARD:
-        yield _stdout_sink()
+        with _stdout_sink() as sink:
+            yield sink
     elif is_url(path):
         with _uploaded(path) as sink:
             yield sink
@@ -90,15 +99,26 @@ def open_output(path: str) -> Iterator[Sink]:
             yield sink
 
 
-def _stdout_sink() -> Sink:
+@contextlib.contextmanager
+def _stdout_sink() -> Iterator[Sink]:
     if sys.stdout is None:
         raise UsageError("standard output is closed: use -o FILE")
     descriptor = sys.stdout.fileno()
     if os.isatty(descriptor):
         raise UsageError("standard output is a terminal and the data is binary: use -o FILE, or pipe it on")
     regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-    appending = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND
-    return _DescriptorSink(descriptor, "<stdout>", is_pipe=not regular or bool(appending))
+    if not (regular and fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND):
+        yield _DescriptorSink(descriptor, "<stdout>", is_pipe=not regular)
+        return
+    try:
+        patched = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY)
+    except OSError:  # another user's file, or no /proc: it can only be appended to
+        yield _DescriptorSink(descriptor, "<stdout>", is_pipe=True)
+        return
+    try:
+        yield _DescriptorSink(descriptor, "<stdout>", is_pipe=False, patched=patched)
+    finally:
+        os.close(patched)
 
 
 @contextlib.contextmanager
