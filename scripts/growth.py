@@ -41,7 +41,7 @@ class Ran(NamedTuple):
 def run(*words: str, threads: int = 1) -> Ran:
     """Runs a command. CPU seconds are those of all its processes."""
     before, start = os.times(), time.perf_counter()
-    done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
+    done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", check=False,
                           env=os.environ | {"DS_THREADS": str(threads)})
     wall, after = time.perf_counter() - start, os.times()
     closing = _CLOSING.search(done.stderr)

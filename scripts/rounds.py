@@ -31,7 +31,7 @@ from gotd.streams.sources import open_input
 
 def command(*words: str) -> str:
     """One of gotd's commands; its standard output."""
-    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(words, stdout=subprocess.PIPE, encoding="utf-8", check=False)
     if done.returncode:
         sys.exit(f"rounds.py: error: {words[0]} ended with {done.returncode}")
     return done.stdout

@@ -145,7 +145,8 @@ def memory(given: argparse.Namespace, lines: list[bytes], folder: Path) -> None:
             for number in range(count):
                 pool.write(json.dumps({"text": f"{number} {texts[number % len(texts)]}"}) + "\n")
         command = [BIN / "ds-embed", "--model", given.model, "--threads", str(given.threads), folder / "pool.jsonl"]
-        done = subprocess.run([*command, "-o", folder / f"{count}.npy"], check=True, capture_output=True, text=True)
+        line = [*command, "-o", folder / f"{count}.npy"]
+        done = subprocess.run(line, check=True, capture_output=True, encoding="utf-8")
         print(done.stderr.strip().splitlines()[-1], flush=True)
 
 

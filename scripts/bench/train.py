@@ -140,7 +140,7 @@ def memory(counts: list[int]) -> None:
             start = [] if not peaks else ["--tokenizer", f"{folder}/out-{counts[0]}"]
             line = ["ds-train", "--init", f"{folder}/config.json", *start, "--objective", "clm", "--length", "128",
                     "--batch", "16", "--steps", "300", f"{folder}/{count}.jsonl", "-o", f"{folder}/out-{count}"]
-            done = subprocess.run(line, check=True, capture_output=True, text=True)
+            done = subprocess.run(line, check=True, capture_output=True, encoding="utf-8")
             peaks.append(int(re.findall(r"peak memory (\d+) MB", done.stderr)[-1]))
             print(f"{count:9,} documents: peak {peaks[-1]:,} MB", flush=True)
     print(f"largest over smallest {max(peaks) / min(peaks):.3f}")

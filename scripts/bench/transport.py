@@ -115,7 +115,7 @@ def run(name: str, folder: Path, limit: float) -> dict[str, Any]:
     """One solver once."""
     command = [sys.executable, str(Path(__file__).parent / "solvers.py"), name, str(folder)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=limit, check=False)
     except subprocess.TimeoutExpired:
         return {"note": f"not done in {limit:.0f} s"}
     if done.returncode:

@@ -20,7 +20,7 @@ def run(rounds: int, target: str, given: argparse.Namespace) -> tuple[float, flo
     work = given.work / f"{Path(target).stem}-{rounds}"
     line = [sys.executable, str(_ROUNDS), "-k", str(given.k), "--rounds", str(rounds), "--mass", str(given.mass),
             "--target", target, "--work", str(work), f"--options={given.options}", *given.pool]
-    done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(line, stdout=subprocess.PIPE, encoding="utf-8", check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return lines[0]["distance"], lines[-1]["distance"]
 

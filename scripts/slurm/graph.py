@@ -105,7 +105,7 @@ def submit(settings: Settings, run: Path) -> list[Job]:
 def _submitted(stage: Stage, line: list[str]) -> str:
     """The number of the job that a line submits."""
     try:
-        done = subprocess.run(line, capture_output=True, text=True, check=False)
+        done = subprocess.run(line, capture_output=True, encoding="utf-8", errors="replace", check=False)
     except FileNotFoundError as error:
         raise GotdError("sbatch: no such command; submit runs where Slurm's commands are") from error
     found = re.match(r"\d+", done.stdout)

@@ -88,10 +88,10 @@ def _assigned(file: Path) -> Settings:
     around = {name: value for name, value in os.environ.items() if name not in names}
     line = 'set -euaf; . "$1"; env -0'
     done = subprocess.run(["bash", "-c", line, "bash", os.path.relpath(file) if "/" in str(file) else f"./{file}"],
-                          env=around, capture_output=True, text=True, check=False)
+                          env=around, capture_output=True, check=False)
     if done.returncode:
-        raise UsageError(f"{file}: not to be read by bash: {done.stderr.strip()}")
-    found = dict(entry.split("=", 1) for entry in done.stdout.split("\0") if entry)
+        raise UsageError(f"{file}: not to be read by bash: {os.fsdecode(done.stderr).strip()}")
+    found = dict(entry.split("=", 1) for entry in os.fsdecode(done.stdout).split("\0") if entry)
     return {name: value for name, value in found.items() if around.get(name) != value and name not in ("_", "SHLVL")}
 
 

@@ -63,7 +63,7 @@ def _with_reason(state: str, reason: str) -> str:
 def _queue(ids: str) -> list[list[str]]:
     """Task, state and reason of what Slurm has not forgotten."""
     done = subprocess.run(["squeue", "--noheader", "--array", "--states=all", f"--jobs={ids}", "--format=%i|%T|%r"],
-                          capture_output=True, text=True, check=False)
+                          capture_output=True, encoding="utf-8", errors="replace", check=False)
     # That is how it says that it has forgotten them all.
     if done.returncode and "Invalid job id" not in done.stderr:
         raise NoAnswerError(f"squeue failed, the jobs may go on: {' '.join(done.stderr.split())}")
@@ -73,7 +73,8 @@ def _queue(ids: str) -> list[list[str]]:
 def _accounts(ids: str) -> list[list[str]]:
     """Task and state of what is in Slurm's accounts. Many clusters keep none: then sacct fails."""
     done = subprocess.run(["sacct", "--noheader", "--parsable2", "--allocations", "--array", f"--jobs={ids}",
-                           "--format=JobID,State"], capture_output=True, text=True, check=False)
+                           "--format=JobID,State"],
+                          capture_output=True, encoding="utf-8", errors="replace", check=False)
     return [line.split("|") for line in done.stdout.splitlines()] if not done.returncode else []
 
 

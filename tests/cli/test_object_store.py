@@ -88,6 +88,11 @@ def test_a_probe_takes_folders_of_a_bucket(store: Store, work: Workdir, shards: 
     assert found.replace(u.encode(), str(shards).encode()) == expected
 
 
+def test_folders_of_other_stores_are_refused_before_anything_is_read(work: Workdir) -> None:
+    for url in ("gs://bucket/pool/", "azure://container/pool/"):
+        work.fails(f"ds-embed {url} -o x.npy", f"{url}: only s3:// can be listed; name the objects", status=2)
+
+
 def test_shards_are_shared_out_in_a_bucket_too(store: Store, work: Workdir, shards: Path) -> None:
     u = store.bucket.url
     fill(store.bucket, shards, "pool/*")

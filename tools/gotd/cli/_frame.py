@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from gotd.cli._environment import name_variables, pass_over
+from gotd.cli._printing import escape_what_streams_cannot_hold, print_message
 from gotd.errors import GotdError, UsageError
 from gotd.streams.sinks import StdoutClosed
 
@@ -82,7 +83,7 @@ class Run:
         if not self._quiet:
             if self._bar is not None:
                 self._bar.clear()
-            _print_message(f"{self._tool}: {message}")
+            print_message(f"{self._tool}: {message}")
 
     def close(self) -> None:
         """The closing line."""
@@ -105,26 +106,6 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def print_text(text: str) -> None:
-    """Text as the command's data on standard output, where there is one."""
-    if sys.stdout is None:
-        return
-    try:
-        print(text, flush=True)
-    except BrokenPipeError as error:
-        raise StdoutClosed from error
-    except OSError as error:
-        raise GotdError(f"<stdout>: {error.strerror}") from error
-
-
-def _print_message(line: str) -> None:
-    """A line on stderr. Where it cannot be written nobody can be told, and that is no reason to fail."""
-    try:
-        print(line, file=sys.stderr, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-
-
 def _bar(tool: str) -> Any:
     from tqdm import tqdm
 
@@ -141,6 +122,7 @@ def entry_point(command: click.Command) -> Callable[[], NoReturn]:
         if sys.stderr is None:  # it was closed: the next file we open would take its number, and the messages
             os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)
             sys.stderr = os.fdopen(_STDERR, "w", encoding="utf-8", errors="backslashreplace")
+        escape_what_streams_cannot_hold()
         signal.signal(signal.SIGTERM, _terminate)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
             signal.signal(signal.SIGHUP, _terminate)
@@ -152,7 +134,7 @@ def entry_point(command: click.Command) -> Callable[[], NoReturn]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             gone = isinstance(error, BrokenPipeError)
             if not gone:
-                _print_message(f"{tool}: error: <stdout>: {error.strerror}")
+                print_message(f"{tool}: error: <stdout>: {error.strerror}")
             status = status or (READER_GONE if gone else FAILED)
         sys.exit(status)
 
@@ -161,6 +143,7 @@ def entry_point(command: click.Command) -> Callable[[], NoReturn]:
 
 def run_script(main: Callable[[], None]) -> NoReturn:
     """Call a script's main; end like a command, silently and with 141, where the reader of its output has gone."""
+    escape_what_streams_cannot_hold()
     try:
         main()
         sys.stdout.flush()
@@ -213,5 +196,5 @@ def _status(command: click.Command, tool: str) -> int:
 def _fail(tool: str, message: str, status: int) -> int:
     if os.environ.get("DS_DEBUG") == "1":
         traceback.print_exc()
-    _print_message(f"{tool}: error: {' '.join(message.split())}")
+    print_message(f"{tool}: error: {' '.join(message.split())}")
     return status

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 
 from gotd.cli._frame import Run
 from gotd.cli._texts import record_batches
@@ -54,8 +53,8 @@ class TextFiles:
         self.rows, self.runs, self.skipped = digests[0].rows, [digest.run for digest in digests], skipping.skipped
 
 
-def probe(names: Sequence[str], how: dict[str, Any], threads: int, run: Run) -> str:
-    """The whole command: what it prints."""
+def probe(names: Sequence[str], how: dict[str, Any], threads: int, run: Run) -> str | dict[str, Any]:
+    """The whole command: the table that it prints, or what it prints as JSON."""
     key = how["text_key"]
     target = TextFiles([how["target"]], how["target_text_key"] or key, how, run)
     source = TextFiles(how["source"], key, how, run)
@@ -74,7 +73,7 @@ def probe(names: Sequence[str], how: dict[str, Any], threads: int, run: Run) -> 
     judging = records[found.judged]
     distances = _distances(target, judging, source, choices, found, how, threads) if how["vectors"] else None
     if how["as_json"]:
-        return orjson.dumps(as_json(found, distances), option=orjson.OPT_INDENT_2).decode()
+        return as_json(found, distances)
     return as_table(found, distances)
 
 

@@ -13,6 +13,7 @@ from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import RECORDS, is_directory, require_ending
 from gotd.errors import UsageError
 from gotd.streams.json_fields import object_line, quoted, raw_fields, text_of
+from gotd.streams.locations import escaped
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records
 from gotd.streams.seal import made_by
 from gotd.streams.sinks import open_output
@@ -88,7 +89,7 @@ def _document(record: Record, text_key: str) -> Document:
     fields = raw_fields(record.line)
     name = record.fields.get("id")
     if name is None:
-        name = record.place.rsplit("/", 1)[-1]
+        name = escaped(record.place.rsplit("/", 1)[-1])
     elif not isinstance(name, str):  # as it stands there: 7, 1.50
         name = next(value for key, value in reversed(fields) if key == "id").decode()
     others = tuple(field for field in fields if field[0] not in ("id", text_key))

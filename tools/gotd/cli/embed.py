@@ -8,9 +8,10 @@ from gotd.cli._contents import texts_content, whole_content
 from gotd.cli._dry_run import report
 from gotd.cli._embedding import Reading, embed_all, embed_into
 from gotd.cli._environment import unless_idle
-from gotd.cli._frame import Run, entry_point, print_text
+from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import ARRAY, RECORDS, is_array, is_directory, require_ending
+from gotd.cli._printing import print_text
 from gotd.embedders.loading import load
 from gotd.errors import UsageError
 from gotd.streams.records import Skipping

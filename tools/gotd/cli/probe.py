@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from gotd.cli import _options as options
-from gotd.cli._frame import Run, entry_point, print_text
+from gotd.cli._frame import Run, entry_point
+from gotd.cli._printing import print_json, print_text
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
 from gotd.streams.sources import rereadable
@@ -93,7 +94,11 @@ def command(choices: tuple[str, ...], quiet: bool, **how: Any) -> None:
         how["source"] = stack.enter_context(rereadable(list(how["source"])))
         how["pool"] = stack.enter_context(rereadable(list(how["pool"])))
         how["source_vectors"] = stack.enter_context(rereadable(list(how["source_vectors"])))
-        print_text(probe(names, how, options.thread_count(how["threads"]), run))
+        found = probe(names, how, options.thread_count(how["threads"]), run)
+        if isinstance(found, str):
+            print_text(found)
+        else:
+            print_json(found)
     run.close()
 
 

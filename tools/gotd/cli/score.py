@@ -11,9 +11,10 @@ from gotd.cli import _options as options
 from gotd.cli._contents import texts_content, whole_content
 from gotd.cli._dry_run import report
 from gotd.cli._environment import unless_idle
-from gotd.cli._frame import Run, entry_point, print_text
+from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import ARRAY, RECORDS, is_array, is_directory, is_records, require_ending
+from gotd.cli._printing import print_text
 from gotd.cli._scored import NOTE, count_lowest, write_scored
 from gotd.cli._texts import TextTarget, score_texts
 from gotd.cli._vectors import require_same_embedder

@@ -7,8 +7,9 @@ import click
 
 from gotd.cli import _options as options
 from gotd.cli._environment import one_of
-from gotd.cli._frame import Run, entry_point, print_text
+from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import TARGET, require_apart, require_ending
+from gotd.cli._printing import print_json, print_text
 from gotd.cli._rows import SCREEN_OPTIONS, fit_rows, mixed, screened_table
 from gotd.cli._target import ROOT_WORDS, TEXT, WORDS
 from gotd.cli._texts import fit_texts
@@ -149,7 +150,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         run.say(f"the pool {use}; --source is what the rule is fitted at")
     _judge(printed, how["tol"], allow_unconverged, run)
     _write(output or STANDARD, method, fitted._replace(summary=fitted.summary | {"embedder": embedders.identity}))
-    _print(printed)
+    print_json(printed)
     run.close()
 
 
@@ -213,12 +214,6 @@ def _write(output: str, method: str, fitted: "Fitted") -> None:
         raise GotdError(f"what --method {method} fitted cannot score: {error}; are the vectors huge?") from error
     with open_output(output) as sink:
         write_target(sink, fitted.arrays, fitted.summary)
-
-
-def _print(summary: dict[str, Any]) -> None:
-    import orjson
-
-    print_text(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
 
 
 main = entry_point(command)

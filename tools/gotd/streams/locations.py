@@ -32,4 +32,7 @@ def some_names(names: Sequence[str]) -> str:
 
 def escaped(name: str) -> str:
     """Return a name as Unicode text: bytes of it that are not UTF-8 become \\xNN, which every encoding can hold."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a surrogate pair that stands for no byte
+        return name.encode("utf-8", "backslashreplace").decode("utf-8")
