@@ -11,10 +11,13 @@ import orjson
 
 from gotd.errors import DataError
 from gotd.streams.finite import rounded
-from gotd.streams.json_fields import with_field, without_field
+from gotd.streams.json_fields import RecordError, with_field, without_field
 from gotd.streams.records import Record
 
 EMBEDDING, SCORE = "embedding", "score"
+#: Makes vectors of records that hold lists of numbers.
+_AS_ARRAY = ("score them as an array: python -c 'import json, sys, numpy; numpy.save(\"FILE.npy\", "
+             "numpy.array([json.loads(line)[\"{}\"] for line in sys.stdin], \"f4\"))' < FILE")
 #: What float32 rounds to infinity begins here. Its largest number is below, also as it is written: 3.4028235e+38.
 _ROUNDS_TO_INFINITY = 2.0**128 - 2.0**103
 
@@ -77,9 +80,15 @@ def embeddings(records: Sequence[Record], dimension: int) -> np.ndarray:
 
 
 def require_embedding(fields: dict[str, Any]) -> None:
-    """ValueError where a record carries no embedding."""
-    if not isinstance(fields.get(EMBEDDING), str):
-        raise ValueError(f'no "{EMBEDDING}" field; pipe the records through ds-embed')
+    """Raise RecordError, a ValueError, where a record carries no embedding."""
+    if isinstance(fields.get(EMBEDDING), str):
+        return
+    for name in (EMBEDDING, "embedding"):
+        value = fields.get(name)
+        if isinstance(value, list) and value and isinstance(value[0], float | int):
+            what = f'"{name}" is a list of numbers, as other tools write it, and no embedding by ds-embed'
+            raise RecordError(what, _AS_ARRAY.format(name))
+    raise RecordError(f'no "{EMBEDDING}" field', "pipe the records through ds-embed")
 
 
 def score_of(fields: dict[str, Any]) -> np.float32:
