@@ -41,6 +41,8 @@ def parse_object(line: bytes) -> dict[str, Any]:
 
 
 def _parse_leniently(line: bytes, strict: orjson.JSONDecodeError) -> Any:
+    if not line.strip():
+        raise ValueError("a blank line")
     try:
         return json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
