@@ -12,6 +12,7 @@ from gotd.errors import DataError
 from gotd.streams.compression import MARKER_HEADER_BYTES, OPENING_FRAME, Marker, decompressed, marker_frame
 from gotd.streams.file_kinds import kind_of_lines, refuse_binary
 from gotd.streams.json_fields import RecordError, parse_object
+from gotd.streams.lines import stripped
 from gotd.streams.locations import PLAIN_RECORDS, is_plain_records
 from gotd.streams.seal import PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
@@ -27,9 +28,6 @@ PIPE_LEVEL = 1
 #: The encoder gets blocks cut at these offsets of the plain stream, so that a file's bytes do not depend on how
 #: its rows arrived.
 _BLOCK_BYTES = 1 << 20
-_BOM = b"\xef\xbb\xbf"
-#: What may stand around a record: JSON's white space, and the ^Z with which DOS ends a file.
-_AROUND = b" \t\r\x1a"
 #: Lines that are looked at to tell what a file is whose first line is no record.
 _LOOKED_AT = 2
 _MEND = "mend that line"
@@ -97,22 +95,12 @@ class RecordReader:
     def _accept(self, lines: list[bytes]) -> tuple[Sequence[int], list[bytes]]:
         numbers: Sequence[int] = range(self._lines + 1, self._lines + 1 + len(lines))
         self._lines += len(lines)
-        stripped = [line.strip(_AROUND) for line in lines]
-        for place, line in enumerate(stripped):
-            if line.startswith(_BOM):
-                stripped[place] = _without_marks(line)
-        if not all(stripped):
-            numbers = [number for number, line in zip(numbers, stripped, strict=True) if line]
-            stripped = [line for line in stripped if line]
-        self.verifier.digest.add_lines(stripped)
-        return numbers, stripped
-
-
-def _without_marks(line: bytes) -> bytes:
-    """A line less the byte order marks before it: files of nothing else leave several."""
-    while line.startswith(_BOM):
-        line = line.removeprefix(_BOM).strip(_AROUND)
-    return line
+        found = stripped(lines)
+        if not all(found):
+            numbers = [number for number, line in zip(numbers, found, strict=True) if line]
+            found = [line for line in found if line]
+        self.verifier.digest.add_lines(found)
+        return numbers, found
 
 
 @dataclass
