@@ -114,10 +114,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         how["whiten"], how["center"] = one_of(whiten=how["whiten"], center=how["center"])
     rule = RULES[method]
     _require_heard(context, method, rule)
-    if output is None and not screen:
-        raise UsageError("nowhere to write: give -o FILE.npz, or --screen for distances alone")
-    if output is not None:
-        require_ending(output, TARGET)
+    written = _output(output, screen)
     names = list(how["source"] or pool) or [STANDARD]
     ranked = pool if how["source"] else ()
     mixes = [mixed(item)[0] for item in how["mix"]]
@@ -132,7 +129,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         print_text(screened_table(target, pool, options.thread_count(threads), how, run))
         run.close()
         return
-    require_apart([output or STANDARD], [target, *names, *ranked, *beside])
+    require_apart([written], [target, *names, *ranked, *beside])
     embedders = Embedders()
     with ExitStack() as stack:
         if how["passes"] or rule.rereads:
@@ -149,9 +146,17 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         use = "gives the space" if "whiten" in rule.options and fitted.summary["center"] else "is not read"
         run.say(f"the pool {use}; --source is what the rule is fitted at")
     _judge(printed, how["tol"], allow_unconverged, run)
-    _write(output or STANDARD, method, fitted._replace(summary=fitted.summary | {"embedder": embedders.identity}))
+    _write(written, method, fitted._replace(summary=fitted.summary | {"embedder": embedders.identity}))
     print_json(printed)
     run.close()
+
+
+def _output(name: str | None, screen: bool) -> str:
+    """Return where the target file goes. Raises: UsageError for no name where one is needed, or another file's."""
+    if name is None and not screen:
+        raise UsageError("nowhere to write: give -o FILE.npz, or --screen for distances alone")
+    require_ending(name or STANDARD, TARGET)
+    return name or STANDARD
 
 
 def _count(inputs: dict[str, Any], run: Run) -> None:
