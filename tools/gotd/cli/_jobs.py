@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gotd.cli._frame import Run
-from gotd.cli._outputs import is_directory, require_apart
+from gotd.cli._outputs import ARRAY, RECORDS, is_directory, require_apart, require_ending
 from gotd.errors import UsageError
 from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import STANDARD, is_url
@@ -27,8 +27,9 @@ def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None, dry:
     """All inputs into one output, or each into its own in a directory, this shard's only. `dry` makes no directory.
 
     shard : I/N
-    Raises: UsageError where outputs would meet each other or replace an input.
+    Raises: UsageError where outputs would meet each other, replace an input, or are named as something else.
     """
+    require_ending(output, RECORDS if suffix in RECORDS else (*ARRAY, *RECORDS), folder=True)
     names = list(files) or [STANDARD]
     if names.count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")

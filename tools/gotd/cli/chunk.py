@@ -10,7 +10,7 @@ from gotd.cli._contents import whole_content
 from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
-from gotd.cli._outputs import RECORDS, is_directory, require_ending
+from gotd.cli._outputs import is_directory
 from gotd.errors import UsageError
 from gotd.streams.json_fields import object_line, quoted, raw_fields, text_of
 from gotd.streams.locations import escaped
@@ -49,7 +49,6 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
     run = Run("ds-chunk", quiet)
     if text_key in ("id", "parts"):
         raise UsageError(f'--text-key {text_key}: chunks have an "{text_key}" of their own; rename that field first')
-    require_ending(output, RECORDS, folder=True)
     shard = unless_idle("shard", shard, is_directory(output))
     found = jobs(files, output, ".jsonl.zst", shard)
     if has_nothing_to_do(found, files, shard, run):

@@ -7,10 +7,10 @@ from gotd.cli import _options as options
 from gotd.cli._contents import texts_content, whole_content
 from gotd.cli._dry_run import report
 from gotd.cli._embedding import Reading, embed_all, embed_into
-from gotd.cli._environment import unless_idle
+from gotd.cli._environment import is_from_environment, unless_idle
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
-from gotd.cli._outputs import ARRAY, RECORDS, is_array, is_directory, require_ending
+from gotd.cli._outputs import is_array, is_directory
 from gotd.cli._printing import print_text
 from gotd.embedders.loading import load
 from gotd.errors import UsageError
@@ -69,14 +69,12 @@ def command(context: click.Context, files: tuple[str, ...], output: str, models:
       ds-chunk pool.jsonl.zst | ds-embed | ds-score --target target.npz | ds-topk -k 5000 -o best.jsonl.zst
     """
     run = Run("ds-embed", quiet)
-    require_ending(output, (*ARRAY, *RECORDS), folder=True)
     shard = unless_idle("shard", shard, is_directory(output))
     found = jobs(files, output, ".npy", shard, dry_run)
     if has_nothing_to_do(found, files, shard, run):
         return
     is_vectors = is_directory(output) or is_array(output)
-    dtype = unless_idle("dtype", dtype, is_vectors) or "float16"
-    if dtype != "float16" and not is_vectors:
+    if dtype != "float16" and not is_vectors and not is_from_environment("dtype"):
         raise UsageError(f"--dtype {dtype}: records carry float16; write vectors to files (-o FILE.npy or -o DIR/)")
     if set(models) == {"hash"}:  # a network's buffers are of many sizes: kept ones would not fit the next
         keep_freed_memory()

@@ -13,13 +13,13 @@ from gotd.cli._dry_run import report
 from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
-from gotd.cli._outputs import ARRAY, RECORDS, is_array, is_directory, is_records, require_ending
+from gotd.cli._outputs import is_array, is_directory, is_records
 from gotd.cli._printing import print_text
 from gotd.cli._scored import NOTE, count_lowest, write_scored
+from gotd.cli._target_file import read_fitted
 from gotd.cli._texts import TextTarget, score_texts
 from gotd.cli._vectors import require_same_embedder
-from gotd.errors import DataError, GotdError, UsageError
-from gotd.methods.contents import check_contents
+from gotd.errors import DataError, UsageError
 from gotd.methods.registry import module, rule
 from gotd.streams.arrays import ArrayReader, ArrayWriter
 from gotd.streams.carried import embeddings, require_embedding
@@ -69,12 +69,11 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
       ds-embed pool.jsonl.zst | ds-score --target target.npz | ds-topk -k 100 -o best.jsonl.zst
     """
     run = Run("ds-score", quiet)
-    require_ending(output, (*ARRAY, *RECORDS), folder=True)
     shard = unless_idle("shard", shard, is_directory(output))
     found = jobs(files, output, ".npy", shard, dry_run)
     if has_nothing_to_do(found, files, shard, run):
         return
-    arrays, summary, digest, reads = _fitted(target)
+    arrays, summary, digest, reads = read_fitted(target)
     cpus = options.thread_count(threads)
     ours = _Target(target, arrays, summary, cpus, device)
     texts = TextTarget(arrays, summary, cpus) if reads == "texts" else None
@@ -109,22 +108,6 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     run.note(lowest, "rows without content rank last" if reads == "vectors" else
              "texts without content, or shorter than --min-words, rank last")
     run.close()
-
-
-def _fitted(target: str) -> "tuple[dict[str, np.ndarray], dict[str, Any], str, str]":
-    """The arrays, summary and digest of a target file, and what its rule reads.
-
-    Raises: DataError where it holds something else than its rule wants.
-    """
-    from gotd.streams.targets import read_target
-
-    arrays, summary, digest = read_target(target)
-    try:
-        reads = rule(summary["method"]).reads
-        check_contents(summary["method"], arrays, summary)
-    except (GotdError, ValueError) as error:
-        raise DataError(target, str(error), "make it again with ds-target-stats") from error
-    return arrays, summary, digest, reads
 
 
 class _Target:
