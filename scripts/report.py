@@ -57,7 +57,8 @@ def main() -> None:
     for record in islice(records(given.choice), _SHOWN):
         text = str(record.fields.get(os.environ.get("DS_TEXT_KEY", "text")) or "")
         first_line = next(iter(text.strip().splitlines()), "")
-        print(f"  {record.fields.get('score', 0):8.4f}  {record.fields.get(given.field, _MIXED)}: {first_line[:70]}")
+        score = record.fields.get("gotd_score", 0)
+        print(f"  {score:8.4f}  {record.fields.get(given.field, _MIXED)}: {first_line[:70]}")
     if given.expect:
         names, times = given.expect[0].split(","), float(given.expect[1])
         in_pool = sum(pool[name] for name in names) / pool.total()

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gotd.ranking import Ranked, TopK, WithinLimit
+from gotd.ranking import LeftOut, Ranked, TopK, WithinLimit
 
 SCORES = st.lists(st.integers(-3, 3), max_size=60)  # few values: many ties
 
@@ -20,7 +20,7 @@ def test_top_k_is_the_head_of_the_sorted_rows(scores: list[int], k: int, cut: in
     for start in range(0, len(scores), cut):
         top.add(np.array(scores[start : start + cut], dtype=np.float32))
         top._settle()
-    assert top.best()[1].tolist() == in_order(scores)[:k]
+    assert top.best().tolist() == sorted(scores, reverse=True)[:k]
 
 
 def test_top_k_of_many_rows() -> None:
@@ -28,9 +28,7 @@ def test_top_k_of_many_rows() -> None:
     top = TopK(1000)
     for block in np.array_split(scores, 37):
         top.add(block)
-    values, rows = top.best()
-    assert np.array_equal(rows, np.argsort(-scores, kind="stable")[:1000])
-    assert np.array_equal(values, scores[rows])
+    assert np.array_equal(top.best(), np.sort(scores)[::-1][:1000])
 
 
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 9)), max_size=60), st.integers(1, 60))
@@ -45,3 +43,40 @@ def test_within_a_limit_is_the_longest_head_that_fits(items: list[tuple[int, int
             break
         expected.append(row)
     assert [record.row for record in chosen.best()] == expected
+
+
+COPIES = st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 9), st.integers(0, 6)), max_size=60)
+
+
+@given(COPIES, st.integers(1, 30))
+def test_of_one_key_only_the_best_counts(items: list[tuple[int, int, int]], limit: int) -> None:
+    # A key costs between 3 and 12, its best record decides how much.
+    chosen = WithinLimit(limit)
+    for row, (score, more, key) in enumerate(items):
+        chosen.add(Ranked(np.float32(score), -row, b""), 3 + more, key, 3)
+    expected, spent, seen = [], 0, set()
+    for row in in_order([score for score, _, _ in items]):
+        if items[row][2] in seen:
+            continue
+        seen.add(items[row][2])
+        spent += 3 + items[row][1]
+        if spent > limit:
+            break
+        expected.append(row)
+    assert [record.row for record in chosen.best()] == expected
+
+
+def test_what_is_replaced_is_let_go() -> None:
+    chosen = WithinLimit(10)
+    for row in range(300_000):  # ever better copies of three texts
+        chosen.add(Ranked(np.float32(row), -row, b""), 1, row % 3)
+    assert len(chosen._heap) < 100_000
+    assert [record.row for record in chosen.best()] == [299_999, 299_998, 299_997]
+
+
+def test_counts_of_scores_that_do_not_matter_any_more_are_let_go() -> None:
+    left_out = LeftOut()
+    for score in range(1_000_000):
+        left_out.add("copies", np.float32(score), np.float32(score - 10))
+    assert left_out.counts(np.float32(999_990)) == {"copies": 10}
+    assert len(left_out._counts["copies"]) < 200_000

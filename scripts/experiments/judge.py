@@ -9,9 +9,9 @@ import numpy as np
 from data import Study, texts
 from results import whole
 
+from gotd.overlap import Overlap
 from gotd.probing.counting import Reader
 from gotd.probing.model import Counts, Mixture, document_costs
-from gotd.probing.overlap import Overlap
 from gotd.probing.target import Numbered, Target
 
 _BATCH = 4096

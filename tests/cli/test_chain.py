@@ -126,13 +126,6 @@ def test_what_is_read_twice_may_come_from_a_pipe_with_a_name(chain: Workdir, lin
     chain.ok(f"{re.sub('[{}]', '', line)} -o {files} && {by_pipes} -o {pipes} && cmp {files} {pipes}")
 
 
-def test_texts_that_are_chosen_twice_are_counted(chain: Workdir) -> None:
-    chain.ok("zstdcat scored.jsonl.zst | sed 's/\"id\": \"d/&x/' > others.jsonl")
-    said = chain.ok("ds-topk -k 5 scored.jsonl.zst others.jsonl -o twice.zst").err
-    assert "5 chosen; 2 duplicates among them" in said
-    assert "duplicates" not in chain.ok("ds-topk -k 5 scored.jsonl.zst -o once.zst").err
-
-
 def test_unsealed_vectors_from_elsewhere_are_welcome(work: Workdir) -> None:
     lay_out(work, 1)
     work.ok(script(FILES))
@@ -177,4 +170,4 @@ def test_long_integers_and_odd_fields_pass_through_untouched(work: Workdir) -> N
     work.write("target.jsonl", records(["protein kinase cell"]))
     work.ok("ds-embed target.jsonl -o t.npy && ds-target-stats --target t.npy t.npy -o t.npz")
     out = work.ok("cat odd.jsonl | ds-chunk | ds-embed | ds-score --target t.npz | ds-topk -k 1 | zstdcat").out.decode()
-    assert out.startswith(odd[:-1] + ',"score":')
+    assert out.startswith(odd[:-1] + ',"id":"<stdin>:1","gotd_score":')

@@ -78,7 +78,7 @@ def test_a_terminal_that_goes_away_under_nohup_ends_nothing(pool: Workdir) -> No
 
 
 def test_a_copy_of_standard_input_is_called_standard_input(work: Workdir) -> None:
-    bad = b'{"text":"a","score":1}\n{"text":"b"}\n'
+    bad = b'{"text":"a","gotd_score":1}\n{"text":"b"}\n'
     work.fails("ds-topk --fraction 0.5 | cat", "ds-topk: error: <stdin>:2: no number", stdin=bad)
 
 

@@ -72,7 +72,7 @@ def test_rules_of_vectors(pools: Path, work: Workdir, method: str) -> None:
     lines = chosen(pools, work, FIT.replace("{method}", method), "emb/*", str(pools / "carried.zst"), RUNS[1:])
     assert len(lines) == 60
     assert share(lines) < 0.4 if method == "random" else share(lines) > 0.95
-    scores = [orjson.loads(line)["score"] for line in lines]
+    scores = [orjson.loads(line)["gotd_score"] for line in lines]
     assert scores == sorted(scores, reverse=True)
     summary = orjson.loads(work.read("5/summary.json"))
     assert summary["method"] == method
@@ -93,7 +93,7 @@ def test_texts_too_short_to_score_go_through_a_pipe(work: Workdir) -> None:
     work.ok("ds-target-stats --method dsir --target pool.jsonl pool.jsonl -o t.npz")
     work.ok("ds-score --target t.npz pool.jsonl -o s.npy && ds-topk -k 9 --scores s.npy pool.jsonl -o files.zst")
     work.ok("ds-score --target t.npz < pool.jsonl | ds-topk -k 9 -o pipes.zst && cmp files.zst pipes.zst")
-    work.fails("ds-topk -k 1", '"score" is NaN, infinite or too large', stdin=b'{"score":3.5e38}')
+    work.fails("ds-topk -k 1", '"gotd_score" is NaN, infinite or too large', stdin=b'{"gotd_score":3.5e38}')
 
 
 def test_the_scores_of_texts_are_sealed_with_their_records(work: Workdir) -> None:
@@ -144,7 +144,7 @@ def test_the_wrong_kind_of_input(chain: Workdir) -> None:
     work = chain
     work.ok("ds-target-stats --method dsir --target target.jsonl pool.jsonl -o dsir.npz")
     work.ok("ds-target-stats --method mean --target target.npy pool.npy -o mean.npz")
-    reads_texts = "an array of vectors or scores, not records, which is not read; give the records"
+    reads_texts = "reads texts; give the records"
     work.fails("ds-score --target dsir.npz pool.npy -o s.npy", "pool.npy: ", reads_texts)
     work.fails("ds-target-stats --method dsir --target target.npy pool.jsonl -o u.npz", "target.npy: ", reads_texts)
     work.fails("ds-target-stats --method dsir --target target.jsonl pool.npy -o u.npz", "pool.npy: ", reads_texts)

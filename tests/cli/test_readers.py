@@ -36,7 +36,7 @@ def test_pandas(made: Workdir, name: str) -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.read_json(made.path / name, lines=True, compression="zstd")
     assert list(frame["id"]) == [f"d{i}" for i in range(300)]
-    assert frame["score"].notna().all()
+    assert frame["gotd_score"].notna().all()
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -55,7 +55,7 @@ def test_numpy_loads_vectors_scores_and_targets(made: Workdir) -> None:
 
 
 def test_scores_in_records_are_the_scores_in_the_array(made: Workdir) -> None:
-    inside = made.ok("zstdcat scored.jsonl.zst | jq .score").out
+    inside = made.ok("zstdcat scored.jsonl.zst | jq .gotd_score").out
     assert np.array_equal(np.loadtxt(io.BytesIO(inside), dtype=np.float32), np.load(made.path / "scores.npy"))
 
 

@@ -9,14 +9,14 @@ import pytest
 from workdir import Workdir, records, texts
 
 LINES = ["ds-chunk --chars 100 pool.jsonl -o made.jsonl.zst", "ds-embed --dimension 1024 pool.jsonl -o made.npy",
-         "ds-topk -k 2000 scored.zst -o made.jsonl.zst"]
+         "ds-topk -k 2000 --score-key gotd_score scored.zst -o made.jsonl.zst"]
 
 
 @pytest.fixture
 def pool(work: Workdir) -> Workdir:
     """A pool whose commands take long enough to meet."""
     work.write("pool.jsonl", records(texts(6000)))
-    lines = (b'{"id":%d,"score":%d,"text":"x"}\n' % (i, i * 7919 % 6007) for i in range(60_000))
+    lines = (b'{"id":%d,"gotd_score":%d,"text":"x%d"}\n' % (i, i * 7919 % 6007, i) for i in range(60_000))
     work.write("scored.zst", b"".join(lines))
     return work
 

@@ -17,10 +17,12 @@ _VALUES = (
     b"9" * 400, b"9" * 5000, b"-" + b"9" * 20, b"1." + b"1" * 3000, b"[" * 900 + b"]" * 900, b"[" * 1020 + b"]" * 1020,
     b"[" * 60000 + b"]" * 60000, b'{"a":' * 1000 + b"1" + b"}" * 1000, b'"' + b"word " * 30000 + b'"',
     b'"' + b"x" * 5000 + b'"',
-    b"01", b"+1", b".5", b"0x10", b"undefined", b'{"text":"inner"}', b'"}{"', b'",\\"score\\":1}"', b'"a\\/b\\"c\\\\"',
+    b"01", b"+1", b".5", b"0x10", b"undefined", b'{"text":"inner"}', b'"}{"', b'",\\"gotd_score\\":1}"',
+    b'"a\\/b\\"c\\\\"',
     b'"\\u0041\\u00e9"', b'"' + "\u00e9\u4e2d\U0001f600".encode() * 300 + b'"', b"{} {}", b'"a" "b"', b"",
 )
-_KEYS = ("id", "text", "te\\u0078t", "embedding", "score", "parts", "", "label", "\\ud800", "sc\\u006fre")
+_KEYS = ("id", "text", "te\\u0078t", "gotd_embedding", "gotd_score", "embedding", "score", "parts", "", "label",
+         "\\ud800", "gotd_sc\\u006fre")
 
 
 def wrong_lines(lines: list[bytes], source: Random) -> list[bytes]:
@@ -38,7 +40,7 @@ def wrong_lines(lines: list[bytes], source: Random) -> list[bytes]:
 
 def _new_value(line: bytes, source: Random) -> bytes:
     """Another value for a field that is there."""
-    found = list(re.finditer(rb'"(?:id|text|score|embedding|domain)": ?("(?:[^"\\]|\\.)*"|[^,}]*)', line))
+    found = list(re.finditer(rb'"(?:id|text|gotd_score|gotd_embedding|domain)": ?("(?:[^"\\]|\\.)*"|[^,}]*)', line))
     if not found:
         return line
     match = source.choice(found)
@@ -60,7 +62,7 @@ def _carried(_: bytes, source: Random) -> bytes:
     text = base64.b64encode(row).decode()
     value = source.choice((text, text[:-1], text + "=", text + "\n", "*" * 172, text.replace("A", " ")))
     made: dict[str, object] = {"id": "new", "text": "market shares"}
-    made["embedding" if source.random() < 0.7 else "score"] = value
+    made["gotd_embedding" if source.random() < 0.7 else "gotd_score"] = value
     return json.dumps(made).encode()
 
 

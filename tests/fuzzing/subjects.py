@@ -105,8 +105,8 @@ def _as_texts(found: list[str]) -> Callable[[Path], None]:
 def _chunks(folder: Path, case: Case) -> None:
     made = texts_of(folder / case.made)
     assert all(len(text) <= 200 for text in made), "a chunk is too long"
-    before, after = ("".join("".join(each).split()) for each in (texts_of(folder / WRONG), made))
-    assert before == after, "characters were lost or changed"
+    before, after = ("".join(filter(str.isalnum, "".join(each))) for each in (texts_of(folder / WRONG), made))
+    assert before == after, "letters or digits were lost or changed"
 
 
 def _vectors(folder: Path, case: Case) -> None:
@@ -154,28 +154,37 @@ def _scored_records(folder: Path, case: Case) -> None:
     assert len(before) == len(after), "records were lost"
     if not before:
         return
-    rows = np.stack([np.frombuffer(base64.b64decode(each.pop("embedding")), "<f2") for each in before])
-    _compare(np.array([each.pop("score") for each in after]), folder / "target.npz", rows)
+    rows = np.stack([np.frombuffer(base64.b64decode(each.pop("gotd_embedding")), "<f2") for each in before])
+    _compare(np.array([each.pop("gotd_score") for each in after]), folder / "target.npz", rows)
     for each in before:
-        each.pop("score", None)
+        each.pop("gotd_score", None)
     assert repr(before) == repr(after), "other fields have changed"
 
 
 def _best_carried(folder: Path, case: Case) -> None:
-    found = list(zip((float(np.float32(each["score"])) for each in records_of(folder / WRONG)),
-                     (line.strip(b" \t\r") for line in lines_of((folder / WRONG).read_bytes())), strict=True))
-    best = [found[i][1] for i in sorted(range(len(found)), key=lambda i: (-found[i][0], i))[:20]]
-    assert lines_of((folder / case.made).read_bytes()) == best, "not the best"
+    found = records_of(folder / WRONG)
+    lines = [line.strip(b" \t\r") for line in lines_of((folder / WRONG).read_bytes())]
+    best = _best([float(np.float32(each["gotd_score"])) for each in found], [each["text"] for each in found])
+    assert lines_of((folder / case.made).read_bytes()) == [lines[i] for i in best], "not the best"
+
+
+def _best(scores: Sequence[float], found: list[str]) -> list[int]:
+    """The rows of the 20 best texts that say something, and no two of them the same."""
+    best: dict[str, int] = {}
+    for i in sorted(range(len(found)), key=lambda i: (-scores[i], i)):
+        if any(character.isalnum() for character in found[i]):
+            best.setdefault(" ".join(found[i].casefold().split()), i)
+    return list(best.values())[:20]
 
 
 def _best_of_scores(folder: Path, case: Case) -> None:
     scores = rows_of(folder / (WRONG if case.kind == "scores" else "scores.npy"))
-    names = [each.get("text") for each in records_of(folder / (WRONG if case.kind == "records" else "pool.zst"))]
+    names = texts_of(folder / (WRONG if case.kind == "records" else "pool.zst"))
     assert len(scores) == len(names), "scores of other records were taken"
-    best = sorted(range(len(names)), key=lambda i: (-scores[i], i))[:20]
+    best = _best(scores, names)
     made = records_of(folder / case.made)
     assert [each.get("text") for each in made] == [names[i] for i in best], "not the best"
-    assert [np.float32(each["score"]) for each in made] == [np.float32(scores[i]) for i in best], "other scores"
+    assert [np.float32(each["gotd_score"]) for each in made] == [np.float32(scores[i]) for i in best], "other scores"
 
 
 def _trained(folder: Path, case: Case) -> None:

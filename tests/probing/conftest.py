@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from gotd.overlap import Overlap
 from gotd.probing.comparing import Input
 from gotd.probing.counting import Counted, Reader, count
-from gotd.probing.overlap import Overlap
 from gotd.probing.target import Target
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from gotd.errors import GotdError
+from gotd.overlap import Overlap
 from gotd.probing import counting
 from gotd.probing.comparing import Comparison, Input, Settings, compare
 from gotd.probing.counting import Histogram, Reader, count, draw
-from gotd.probing.overlap import Overlap
 from gotd.probing.target import Target
 
 NEAR, FAR = [f"near{n}" for n in range(60)], [f"far{n}" for n in range(300)]

@@ -1,197 +1,179 @@
-"""The best records of a pool: from records that carry their scores, or from scores beside the records."""
+"""The best records of a pool, but for those that say nothing, stand in other texts, or say what a better one says.
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+A choice goes down the ranking: by score, then by input order. What is left out on the way does not count towards
+the limit. How many are left out is counted down to the score of the last record chosen, which does not depend on how
+the pool was read.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from gotd.ranking import Ranked, TopK, WithinLimit
-from gotd.streams.arrays import ArrayReader
-from gotd.streams.carried import score_of, with_scores
-from gotd.streams.end_seal import end_seal
-from gotd.streams.json_fields import parse_object, text_of
-from gotd.streams.pairing import Pair, Proof
-from gotd.streams.records import Record, RecordReader, Skipping, read_records
-from gotd.streams.seal import RecordRun, Seal
-from gotd.streams.sources import open_input, opened_in_turn
+from gotd.candidates import Candidate
+from gotd.content import copy_key, fewest_chars, has_content
+from gotd.ranking import LOWEST, LeftOut, Ranked, WithinLimit
+from gotd.streams.carried import SCORE, with_scores
+from gotd.streams.json_fields import parse_object
+from gotd.streams.records import Record
+
+WITHOUT_CONTENT, EXCLUDED, COPIES, NEAR_COPIES = "without content", "excluded", "copies", "near copies"
+#: Near copies are looked for among so many times what is wanted; where too few are left, below those.
+_WINDOW = 4
 
 
-class Reading(NamedTuple):
-    """How records are read. advance : told of every row that was ranked."""
+class Pool(Protocol):
+    """Records with scores (see candidates.py); read again for each threshold, and below each window."""
 
-    text_key: str
-    skipping: Skipping
-    long_window: bool
-    advance: Callable[[int], None]
+    def thresholds(self, wanted: int) -> "Iterator[np.float32 | None]": ...
+
+    def batches(self, least: "np.float32 | None" = None) -> Iterator[list[Candidate]]: ...
+
+    def text(self, line: bytes) -> str: ...
+
+
+class NearCopies(Protocol):
+    """Texts, and which others are near copies of one of them."""
+
+    def add(self, text: str) -> bool:
+        """Take the text in; False, and nothing is taken in, where it is a near copy of one that was."""
+
+
+class Rules(NamedTuple):
+    """What is chosen.
+
+    limit    : of records, or with `by_chars` of the characters of their texts
+    excluded : which of some texts must not be chosen, bool (n,)
+    near     : an empty set, that knows near copies
+    """
+
+    limit: int
+    by_chars: bool = False
+    keep_copies: bool = False
+    excluded: Callable[[Sequence[str]], np.ndarray] | None = None
+    near: NearCopies | None = None
 
 
 class Choice(NamedTuple):
-    """What was chosen, best first, and the digests of the target files that the seals of the scores name."""
+    """What was chosen, best first.
+
+    left_out : by the reason, how many records of the last one's score or a higher one were not chosen; near copies,
+        how many were met on the way to it, copies of what stands higher up among them
+    """
 
     records: list[Ranked]
-    targets: set[str]
+    left_out: dict[str, int]
 
 
-def choose_carried(names: Sequence[str], limit: int, by_chars: bool, reading: Reading) -> Choice:
-    """The best of records that carry "score", in one reading: `limit` of them, or of `limit` characters."""
-    chosen, targets, row = WithinLimit(limit), set[str](), 0
-    for name in names:
-        with open_input(name) as source:
-            reader = RecordReader(source, reading.long_window)
-            for batch in read_records(reader, reading.skipping, _ranked_by(by_chars, reading)):
-                for record in batch:
-                    cost = len(record.fields[reading.text_key]) if by_chars else 1
-                    chosen.add(Ranked(score_of(record.fields), -row, record.line), cost)
-                    row += 1
-                reading.advance(len(batch))
-            targets |= _targets(reader.verifier.seals)
-    return Choice(chosen.best(), targets)
+def choose(pool: Pool, rules: Rules) -> Choice:
+    """Return the best records that the rules allow. Memory: O(limit)."""
+    if rules.near is not None:
+        return _choose_apart(pool, rules, rules.near)
+    window = _window(pool, rules, rules.limit, None)
+    best = window.kept.best()
+    return _choice(best, window.kept.full or len(best) < len(window.ranking), window.left_out)
 
 
-def _ranked_by(by_chars: bool, reading: Reading) -> Callable[[dict[str, Any]], object]:
-    """The check of a record that is to be ranked."""
-
-    def check(fields: dict[str, Any]) -> None:
-        score_of(fields)
-        if by_chars:
-            text_of(fields, reading.text_key)
-
-    return check
-
-
-def count_carried(names: Sequence[str], reading: Reading) -> int:
-    """How many records carry a score. Bad ones are not spent from the allowance: the reading that follows does."""
-    count = 0
-    for name in names:
-        with open_input(name) as source:
-            reader, skipping = RecordReader(source, reading.long_window), Skipping(reading.skipping.allowed)
-            count += sum(len(batch) for batch in read_records(reader, skipping, score_of))
-    return count
-
-
-def choose_best(pairs: Sequence[Pair], k: int, reading: Reading) -> Choice:
-    """The k best in one reading of the scores; then only those records are read that were chosen."""
-    top, counts, seals = TopK(k), list[int](), list[list[Seal]]()
-    for pair in pairs:
-        with open_input(pair.scores) as source:
-            reader = ArrayReader(source, "scores")
-            for block in reader.blocks():
-                top.add(block)
-                reading.advance(len(block))
-            counts.append(reader.rows)
-            seals.append(reader.verifier.seals)
-    scores, rows = top.best()
-    in_order = np.sort(rows)
-    lines: dict[int, bytes] = {}
-    first = 0
-    for pair, count, found in zip(pairs, counts, seals, strict=True):
-        begin, end = np.searchsorted(in_order, [first, first + count])
-        wanted = set((in_order[begin:end] - first).tolist())
-        lines |= {first + row: line for row, line in _read_back(pair, count, found, wanted, reading)}
-        first += count
-    ranked = [Ranked(score, -int(row), lines[int(row)]) for score, row in zip(scores, rows, strict=True)]
-    return Choice(_scored(ranked), _targets(seal for found in seals for seal in found))
+def _choose_apart(pool: Pool, rules: Rules, near: NearCopies) -> Choice:
+    """The best that are no near copies of better ones: by windows of the ranking, each below the one before."""
+    chosen: list[Ranked] = []
+    left_out, spent = LeftOut(), 0
+    window: _Window | None = None
+    while window is None or (window.kept.full and window.ranking):
+        window = _window(pool, rules, _WINDOW * rules.limit, window)
+        for record, cost in window.ranking:
+            if spent >= rules.limit:
+                break
+            if not near.add(pool.text(record.line)):
+                left_out.add(NEAR_COPIES, record.score)
+                continue
+            spent += cost
+            if spent <= rules.limit:
+                chosen.append(record)
+        if spent >= rules.limit:
+            left_out.take(window.left_out, chosen[-1].score if chosen else -LOWEST)
+            return _choice(chosen, True, left_out)
+        left_out.take(window.left_out, window.ranking[-1][0].score if window.kept.full and window.ranking else LOWEST)
+    return _choice(chosen, False, left_out)
 
 
-def count_scores(pairs: Sequence[Pair]) -> int:
-    """How many scores there are."""
-    count = 0
-    for pair in pairs:
-        with open_input(pair.scores) as source:
-            reader = ArrayReader(source, "scores")
-            count += sum(len(block) for block in reader.blocks())
-    return count
+def _choice(records: list[Ranked], full: bool, left_out: LeftOut) -> Choice:
+    last = records[-1].score if records else -LOWEST
+    return Choice(records, left_out.counts(last if full else LOWEST))
 
 
-def _read_back(pair: Pair, rows: int, seals: list[Seal], wanted: set[int],
-               reading: Reading) -> Iterator[tuple[int, bytes]]:
-    """(row, line) of the wanted rows of a pair; the records are proven to be the ones that were scored."""
-    runs = [run for seal in seals for run in seal.records]
-    if not wanted and len(runs) == 1 and len(pair.records) == 1:
-        end = end_seal(pair.records[0])
-        if end and runs[0] in (RecordRun(end.seal.rows, end.seal.digest), *end.seal.records):
-            return  # sealed as the very records that were scored: nothing in them is needed
-    proof = Proof(pair, rows, runs)
-    proven = sum(run.rows for run in runs if run.digest) == rows
-    for name in pair.records:
-        with open_input(name) as source:
-            reader = RecordReader(source, reading.long_window)
-            for batch in _good_records(reader, proven, reading):
-                start = proof.records
-                yield from ((start + i, record.line) for i, record in enumerate(batch) if start + i in wanted)
-                proof.add(batch)
-    proof.end()
+def _window(pool: Pool, rules: Rules, limit: int, above: "_Window | None") -> "_Window":
+    """The best of the pool within a limit, below those of another window."""
+    window = _Window(rules, limit, above)
+    for least in [None] if rules.by_chars or above else pool.thresholds(limit):
+        window = _Window(rules, limit, above)
+        window.read(pool, least)
+        if window.kept.full:
+            break
+    window.ranking = window.kept.ranking()
+    return window
 
 
-def _good_records(reader: RecordReader, proven: bool, reading: Reading) -> Iterator[list[Record]]:
-    """Records: all lines where digests prove them, whatever their fields are called, else those that have a text."""
-    if proven and not reading.skipping.allowed:
-        return read_records(reader, reading.skipping)
-    return read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key))
+class _Window:
+    """The best of what ranks below another window, and what was left out there."""
+
+    def __init__(self, rules: Rules, limit: int, above: "_Window | None") -> None:
+        self.kept, self.left_out = WithinLimit(limit), LeftOut()
+        self.ranking: list[tuple[Ranked, int]] = []
+        self._rules = rules
+        self._above = above.ranking[-1][0] if above else None
+        self._keys_above = above.kept.keys if above else set[Hashable]()
+
+    def read(self, pool: Pool, least: "np.float32 | None") -> None:
+        """Take in what may be chosen."""
+        for batch in pool.batches(least):
+            for each in self._allowed([each for each in batch if self._is_of_interest(each)]):
+                record = Ranked(each.score, -each.row, each.line)
+                cost, fewest = (len(each.text), fewest_chars(each.text)) if self._rules.by_chars else (1, 1)
+                if self._rules.keep_copies:
+                    self.kept.add(record, cost)
+                    continue
+                key = copy_key(each.text)
+                if self._above and each.score == self._above.score and key in self._keys_above:
+                    continue  # it was counted as a copy there
+                copy = self.kept.add(record, cost, key, fewest)
+                if copy is not None:
+                    self.left_out.add(COPIES, copy.score, self.kept.least_score)
+
+    def _is_of_interest(self, each: Candidate) -> bool:
+        below = self._above is None or (each.score, -each.row) < (self._above.score, self._above.later)
+        return below and bool(each.score >= self.kept.least_score)
+
+    def _allowed(self, batch: list[Candidate]) -> list[Candidate]:
+        """Those with content that are not excluded."""
+        allowed = []
+        for each in batch:
+            if has_content(each.text):
+                allowed.append(each)
+            else:
+                self._leave_out(WITHOUT_CONTENT, each)
+        if self._rules.excluded is None or not allowed:
+            return allowed
+        excluded = self._rules.excluded([each.text for each in allowed]).tolist()
+        for each, out in zip(allowed, excluded, strict=True):
+            if out:
+                self._leave_out(EXCLUDED, each)
+        return [each for each, out in zip(allowed, excluded, strict=True) if not out]
+
+    def _leave_out(self, reason: str, each: Candidate) -> None:
+        """Count it, unless the window above has counted all of its score."""
+        if self._above is None or each.score < self._above.score:
+            self.left_out.add(reason, each.score, self.kept.least_score)
 
 
-def choose_within_chars(pairs: Sequence[Pair], chars: int, reading: Reading) -> Choice:
-    """The best whose texts together have at most `chars` characters; reads the scores twice, the records once."""
-    chosen, targets, row = WithinLimit(chars), set[str](), 0
-    for pair in pairs:
-        for records, scores in _side_by_side(pair, targets, reading):
-            for record, score in zip(records, scores, strict=True):
-                chosen.add(Ranked(score, -row, record.line), len(record.fields[reading.text_key]))
-                row += 1
-            reading.advance(len(records))
-    return Choice(_scored(chosen.best()), targets)
+def scored(records: Sequence[Ranked]) -> tuple[list[Ranked], int]:
+    """Return the records with their scores in their lines, and how many scores that they had were replaced."""
+    parsed = [Record(item.line, parse_object(item.line), "") for item in records]
+    lines = with_scores(parsed, np.array([item.score for item in records], dtype=np.float32))
+    replaced = sum(SCORE in record.fields for record in parsed)
+    return [item._replace(line=line) for item, line in zip(records, lines, strict=True)], replaced
 
 
-def _side_by_side(pair: Pair, targets: set[str], reading: Reading) -> Iterator[tuple[list[Record], np.ndarray]]:
-    """Records with their scores, batch by batch, proven to belong together at the end."""
-    with open_input(pair.scores) as source:
-        first = ArrayReader(source, "scores")
-        rows = sum(len(block) for block in first.blocks())
-    targets |= _targets(first.verifier.seals)
-    proof = Proof(pair, rows, [run for seal in first.verifier.seals for run in seal.records])
-    with open_input(pair.scores) as source:
-        scores = _Queue(ArrayReader(source, "scores").blocks())
-        for opened in opened_in_turn(pair.records):
-            reader = RecordReader(opened, reading.long_window)
-            for batch in read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key)):
-                proof.add(batch)
-                taken = scores.take(len(batch))
-                yield batch[: len(taken)], taken
-        proof.end()
-
-
-class _Queue:
-    """Scores in order, in any portions."""
-
-    def __init__(self, blocks: Iterator[np.ndarray]) -> None:
-        self._blocks = blocks
-        self._held = np.empty(0, dtype=np.float32)
-
-    def take(self, count: int) -> np.ndarray:
-        """The next `count` scores, fewer only at the end."""
-        while len(self._held) < count and (block := next(self._blocks, None)) is not None:
-            self._held = np.concatenate([self._held, block])
-        taken, self._held = self._held[:count], self._held[count:]
-        return taken
-
-
-def count_duplicates(records: Sequence[Ranked], text_key: str) -> int:
-    """How many records have a text that an earlier one has; where there is no text, the line counts."""
-    seen = set()
-    for record in records:
-        text = parse_object(record.line).get(text_key)
-        content = text.encode(errors="surrogatepass") if isinstance(text, str) else record.line
-        seen.add(hashlib.sha256(content).digest())
-    return len(records) - len(seen)
-
-
-def _targets(seals: Iterable[Seal]) -> set[str]:
-    return {seal.made_by["target"] for seal in seals if "target" in seal.made_by}
-
-
-def _scored(ranked: list[Ranked]) -> list[Ranked]:
-    """The same with the score in each line."""
-    records = [Record(item.line, parse_object(item.line), "") for item in ranked]
-    lines = with_scores(records, np.array([item.score for item in ranked], dtype=np.float32))
-    return [item._replace(line=line) for item, line in zip(ranked, lines, strict=True)]
+def count_copies(records: Sequence[Ranked], text_key: str) -> int:
+    """Return how many of the records are copies of one before them."""
+    return len(records) - len({copy_key(parse_object(record.line)[text_key]) for record in records})

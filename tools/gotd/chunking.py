@@ -2,8 +2,11 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from gotd.content import has_content
 
 #: Where to cut, best first: blank line, line end, sentence end, white space.
 _BOUNDARIES = tuple(
@@ -39,7 +42,7 @@ def _cut(window: str, ideal: int, chars: int) -> tuple[int, int]:
 
 
 class Document(NamedTuple):
-    """A record's text and its other fields as raw JSON, in order; `line` is the whole record."""
+    """A record's text and its other fields as raw JSON, in order; `line` is the whole record, its id a string."""
 
     id: str
     text: str
@@ -60,39 +63,84 @@ class Chunk(NamedTuple):
     line: bytes | None
 
 
-class Chunker:
-    """Documents in, chunks out. Holds one chunk and one document."""
+class Settings(NamedTuple):
+    """How documents become chunks.
 
-    def __init__(self, chars: int) -> None:
-        self.documents = self.empty = self.split = self.joined = 0
-        self._chars = chars
+    chars     : a chunk has no more
+    min_chars : one that has fewer, when it has been joined to what it may be joined to, is left out
+    join      : what neighbours may be joined: "same" (all fields but id and text are), "never", "all", or those that
+        have the same value in the field of that name
+    """
+
+    chars: int
+    min_chars: int = 0
+    join: str = "same"
+
+
+class Chunker:
+    """Documents in, chunks out. Holds one chunk and one document.
+
+    documents, split : how many there were, and how many of them are in several pieces
+    empty            : texts of white space alone; without_content : pieces without a letter or digit
+    joined           : pieces that were; apart : times that two would have fitted into one chunk and were not to be
+    short            : chunks under `min_chars`; dropped : by the field, chunks whose parts had different values for it
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.documents = self.split = self.empty = self.without_content = self.joined = self.apart = self.short = 0
+        self.dropped: Counter[str] = Counter()
+        self._settings = settings
         self._held: list[Chunk] = []
         self._held_chars = 0
 
     def add(self, document: Document) -> Iterator[Chunk]:
         """Chunks that are complete now that this document is known."""
         self.documents += 1
-        pieces = split(document.text, self._chars)
+        pieces = split(document.text, self._settings.chars)
         self.empty += not pieces
         self.split += len(pieces) > 1
         for number, piece in enumerate(pieces, 1):
+            if not has_content(piece):
+                self.without_content += 1
+                continue
             whole = len(pieces) == 1
             name = document.id if whole else f"{document.id}#{number}"
-            line = document.line if whole and len(document.text) <= self._chars else None
-            chunk = Chunk(name, piece, document.fields, (name,), line)
-            if self._held and self._held_chars + len(SEPARATOR) + len(piece) > self._chars:
+            line = document.line if whole and len(document.text) <= self._settings.chars else None
+            yield from self._hold(Chunk(name, piece, document.fields, (name,), line))
+
+    def _hold(self, chunk: Chunk) -> Iterator[Chunk]:
+        """Chunks that are complete now that this piece is the next."""
+        if self._held:
+            fits = self._held_chars + len(SEPARATOR) + len(chunk.text) <= self._settings.chars
+            if not (fits and self._may_join(self._held[0], chunk)):
+                self.apart += fits and self._settings.join != "never"
                 yield from self.flush()
-            self._held_chars += len(piece) + (len(SEPARATOR) if self._held else 0)
-            self._held.append(chunk)
+        self._held_chars += len(chunk.text) + (len(SEPARATOR) if self._held else 0)
+        self._held.append(chunk)
+
+    def _may_join(self, first: Chunk, second: Chunk) -> bool:
+        join, fields, others = self._settings.join, dict(first.fields), dict(second.fields)
+        if join in ("never", "all"):
+            return join == "all"
+        if join == "same":
+            return fields == others
+        return join in fields and fields[join] == others.get(join)
 
     def flush(self) -> Iterator[Chunk]:
         """What is held, at the end of a file."""
         held, self._held, self._held_chars = self._held, [], 0
-        if len(held) == 1:
-            yield held[0]
-        elif held:
-            self.joined += len(held)
-            common = tuple(field for field in held[0].fields if all(field in other.fields for other in held[1:]))
-            parts = tuple(part for chunk in held for part in chunk.parts)
-            text = SEPARATOR.join(chunk.text for chunk in held)
-            yield Chunk(f"{held[0].id}+{len(held) - 1}", text, common, parts, None)
+        if not held:
+            return
+        chunk = held[0] if len(held) == 1 else self._together(held)
+        if len(chunk.text) < self._settings.min_chars:
+            self.short += 1
+        else:
+            yield chunk
+
+    def _together(self, held: list[Chunk]) -> Chunk:
+        self.joined += len(held)
+        common = tuple(field for field in held[0].fields if all(field in other.fields for other in held[1:]))
+        self.dropped.update({key for chunk in held for key, _ in chunk.fields} - {key for key, _ in common})
+        parts = tuple(part for chunk in held for part in chunk.parts)
+        text = SEPARATOR.join(chunk.text for chunk in held)
+        return Chunk(f"{held[0].id}+{len(held) - 1}", text, common, parts, None)

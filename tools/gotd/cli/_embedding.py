@@ -11,7 +11,7 @@ from gotd.cli._jobs import Job, Provenance
 from gotd.embedders.protocol import Counts, Embedded, Embedder
 from gotd.errors import DataError, GotdError, RowError
 from gotd.streams.arrays import ArrayWriter
-from gotd.streams.carried import with_embeddings
+from gotd.streams.carried import EMBEDDING, with_embeddings
 from gotd.streams.json_fields import text_of
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
 from gotd.streams.sinks import Sink, open_output
@@ -78,7 +78,12 @@ def _write(sink: Sink, first: "tuple[Part, Embedded]", stream: "Iterator[tuple[P
     output, counts = part.output, Counts()
     writer = _writer(output, sink, embedder, dtype)
     while part.records:
-        writer.write(with_embeddings(part.records, embedded.vectors) if dtype is None else embedded.vectors)
+        if dtype is None:
+            writer.write(with_embeddings(part.records, embedded.vectors))
+            had = sum(EMBEDDING in record.fields for record in part.records)
+            run.tally(had, f'records had a "{EMBEDDING}" already, replaced')
+        else:
+            writer.write(embedded.vectors)
         counts += embedded.counts
         run.advance(len(part.records))
         part, embedded = next(stream)

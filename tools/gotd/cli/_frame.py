@@ -38,6 +38,7 @@ class Run:
     def __init__(self, tool: str, quiet: bool) -> None:
         self.rows = 0
         self.notes: list[str] = []
+        self._tallies: dict[str, int] = {}
         self._rates: list[tuple[int, str]] = []
         self._tool, self._quiet = tool, quiet
         self._start = self._told = time.monotonic()
@@ -68,6 +69,10 @@ class Run:
         if count:
             self.notes.append(f"{count:,} {what}")
 
+    def tally(self, count: int, what: str) -> None:
+        """The same for what is counted bit by bit: one note of all of it at the end."""
+        self._tallies[what] = self._tallies.get(what, 0) + count
+
     def rate(self, count: int, what: str) -> None:
         """Something beside rows of which many are done in a second."""
         if count:
@@ -89,6 +94,8 @@ class Run:
         """The closing line."""
         if self._bar is not None:
             self._bar.close()
+        for what, count in self._tallies.items():
+            self.note(count, what)
         seconds = self.seconds
         rates = ", ".join(f"{count / max(seconds, 1e-9):,.0f} {what}/s"
                           for count, what in [(self.rows, "rows"), *self._rates])

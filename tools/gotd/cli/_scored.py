@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from gotd.cli._frame import Run
 from gotd.cli._jobs import Provenance
 from gotd.streams.arrays import ArrayWriter
-from gotd.streams.carried import with_scores
+from gotd.streams.carried import SCORE, with_scores
 from gotd.streams.records import Record, RecordWriter
 from gotd.streams.seal import RecordRun
 from gotd.streams.sinks import Sink
@@ -32,6 +32,7 @@ def write_scored(found: "Iterable[tuple[list[Record], np.ndarray]]", runs: list[
             writer.write(values)
         else:
             writer.write(with_scores(window, values))
+            run.tally(sum(SCORE in record.fields for record in window), f'records had a "{SCORE}" already, replaced')
         lowest += count_lowest(values)
         run.advance(len(window))
     if isinstance(writer, ArrayWriter):

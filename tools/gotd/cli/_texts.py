@@ -102,7 +102,7 @@ class TextTarget:
 
 def score_texts(sources: Iterable[ByteSource], sink: Sink, arrays_wanted: bool, ours: TextTarget,
                 provenance: Provenance, skipping: Skipping, long_window: bool, run: Run) -> int:
-    """Write scores as an array, sealed with the texts they belong to, or records with "score".
+    """Write scores as an array, sealed with the texts they belong to, or records with "gotd_score".
 
     Return how many have the lowest there is.
     """

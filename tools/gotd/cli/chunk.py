@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import click
 
-from gotd.chunking import Chunk, Chunker, Document
+from gotd.chunking import Chunk, Chunker, Document, Settings
 from gotd.cli import _options as options
 from gotd.cli._contents import whole_content
 from gotd.cli._environment import unless_idle
@@ -12,7 +12,7 @@ from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import is_directory
 from gotd.errors import UsageError
-from gotd.streams.json_fields import object_line, quoted, raw_fields, text_of
+from gotd.streams.json_fields import object_line, quoted, raw_fields, text_of, with_field, with_value
 from gotd.streams.locations import escaped
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records
 from gotd.streams.seal import made_by
@@ -21,25 +21,31 @@ from gotd.streams.sources import open_input
 
 #: One more whenever the same records and options give other chunks.
 REVISION = 1
+#: Fields that were dropped, named in the closing line.
+_FIELDS_NAMED = 5
 
 
 @click.command("ds-chunk")
 @options.inputs
 @click.option("--chars", type=click.IntRange(16), default=1000, show_default=True, help="Longest piece, characters.")
+@click.option("--min-chars", type=click.IntRange(0), default=0, metavar="N",
+              help="Leave out records that are shorter than that, when they have been joined.")
+@click.option("--join", default="same", show_default=True, metavar="same|never|FIELD|all",
+              help="Neighbours to join: those whose other fields are all the same, none, of one FIELD's value, or any.")
 @options.output
 @options.shard
 @options.text_key
 @options.skip_invalid
 @options.long
 @options.common
-def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, text_key: str, skip_invalid: int,
-            long_window: bool, quiet: bool) -> None:
+def command(files: tuple[str, ...], chars: int, min_chars: int, join: str, output: str, shard: str | None,
+            text_key: str, skip_invalid: int, long_window: bool, quiet: bool) -> None:
     """Cut long texts and join short ones into records of about --chars characters, never more.
 
-    Reads and writes records in order; joins only neighbours of one file. A whole document passes byte for byte; a
-    piece keeps its document's fields, joined ones keep the fields that agree, and "parts" names the documents; one
-    without "id" is called FILE:LINE, without the folder. Holds one document. Finished outputs are recognised by their
-    seal and not made again.
+    Reads and writes records in order; joins only neighbours of one file. A whole document passes byte for byte, but
+    that its "id" is a string: a number in quotes, and FILE:LINE, without the folder, where there is none. A piece keeps
+    its document's fields, joined ones keep the fields that agree, and "parts" names the documents. Pieces without a
+    letter or digit are left out. Holds one document. Finished outputs are recognised by their seal and not made again.
 
     \b
     Examples:
@@ -50,13 +56,16 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
     if text_key in ("id", "parts"):
         raise UsageError(f'--text-key {text_key}: chunks have an "{text_key}" of their own; rename that field first')
     shard = unless_idle("shard", shard, is_directory(output))
+    if join in ("id", text_key):
+        raise UsageError(f'--join {join}: every record has its own; name a field that neighbours have in common')
     found = jobs(files, output, ".jsonl.zst", shard)
     if has_nothing_to_do(found, files, shard, run):
         return
     skipping = Skipping(skip_invalid)
-    chunker = Chunker(chars)
+    chunker = Chunker(Settings(chars, min_chars, join))
     written = complete = 0
-    maker = made_by("ds-chunk", REVISION, {"chars": chars, "text_key": text_key})
+    how = {"chars": chars, "min_chars": min_chars, "join": join, "text_key": text_key}
+    maker = made_by("ds-chunk", REVISION, how)
     for job, provenance in run_jobs(found, maker, lambda _, name: whole_content(name, long_window), names_matter=True):
         if provenance is None:
             complete += 1
@@ -77,22 +86,35 @@ def command(files: tuple[str, ...], chars: int, output: str, shard: str | None, 
             written += writer.rows
     run.note(complete, "outputs were already complete")
     run.notes.append(f"{written:,} chunks")
-    run.note(chunker.split, "documents split")
-    run.note(chunker.joined, "pieces joined")
-    run.note(chunker.empty, "empty texts left out")
+    _note_counts(chunker, run)
     run.note(skipping.skipped, "bad records skipped")
     run.close()
 
 
+def _note_counts(chunker: Chunker, run: Run) -> None:
+    run.note(chunker.split, "documents split")
+    run.note(chunker.joined, "pieces joined")
+    run.note(chunker.apart, "short neighbours not joined, whose fields differ (see --join)")
+    for key, count in chunker.dropped.most_common(_FIELDS_NAMED):
+        run.note(count, f'joined without "{key}", which differs')
+    run.note(max(0, len(chunker.dropped) - _FIELDS_NAMED), "more fields dropped like this")
+    run.note(chunker.empty, "empty texts left out")
+    run.note(chunker.without_content, "pieces without a letter or digit left out")
+    run.note(chunker.short, "shorter than --min-chars left out")
+
+
 def _document(record: Record, text_key: str) -> Document:
     fields = raw_fields(record.line)
-    name = record.fields.get("id")
-    if name is None:
-        name = escaped(record.place.rsplit("/", 1)[-1])
-    elif not isinstance(name, str):  # as it stands there: 7, 1.50
-        name = next(value for key, value in reversed(fields) if key == "id").decode()
+    name, line = record.fields.get("id"), record.line
+    if not isinstance(name, str):
+        if name is None:
+            name = escaped(record.place.rsplit("/", 1)[-1])
+        else:  # as it stands there: 7, 1.50
+            name = next(value for key, value in reversed(fields) if key == "id").decode()
+        splice = with_value if "id" in record.fields else with_field
+        line = splice(line, "id", quoted(name))
     others = tuple(field for field in fields if field[0] not in ("id", text_key))
-    return Document(name, record.fields[text_key], others, record.line)
+    return Document(name, record.fields[text_key], others, line)
 
 
 def _lines(chunks: Iterable[Chunk], text_key: str) -> list[bytes]:

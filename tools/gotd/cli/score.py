@@ -57,10 +57,10 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
             threads: int | None, device: str, dry_run: bool, quiet: bool) -> None:
     """Score vectors, or records that carry them: how fast the distance to the target falls per mass added there.
 
-    Reads .npy vectors and writes .npy scores (float32); reads records with "embedding" and writes them with "score"
-    in its place, or .npy scores for -o DIR/ and -o FILE.npy. Higher is better; zero is the average document of the
-    source. Holds the target and some blocks. With a target of another --method the score is that rule's; one of dsir
-    reads records as they are.
+    Reads .npy vectors and writes .npy scores (float32); reads records with "gotd_embedding" and writes them with
+    "gotd_score" in its place, or .npy scores for -o DIR/ and -o FILE.npy. Higher is better; zero is the average
+    document of the source. Holds the target and some blocks. With a target of another --method the score is that
+    rule's; one of dsir reads records as they are.
 
     \b
     Examples:

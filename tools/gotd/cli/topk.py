@@ -1,34 +1,35 @@
 """ds-topk: the best records."""
 
+import contextlib
 import math
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import click
 
-from gotd.choosing import (
-    Choice,
-    Reading,
-    choose_best,
-    choose_carried,
-    choose_within_chars,
-    count_carried,
-    count_duplicates,
-    count_scores,
-)
+from gotd.candidates import Beside, Carried, Reading
+from gotd.choosing import EXCLUDED, Rules, choose, count_copies, scored
 from gotd.cli import _options as options
 from gotd.cli._environment import one_of
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import RECORDS, require_apart, require_ending
+from gotd.cli._texts import text_batches
 from gotd.errors import GotdError, UsageError
+from gotd.near_copies import NearCopies
+from gotd.overlap import RUN_WORDS, Sharing
+from gotd.streams.carried import SCORE
 from gotd.streams.locations import STANDARD
 from gotd.streams.pairing import Pair, pairs
 from gotd.streams.records import RecordWriter, Skipping
 from gotd.streams.seal import made_by
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import rereadable
+from gotd.streams.text_digest import TextDigest
 
 #: One more whenever the same records, scores and options give another choice.
 REVISION = 1
+#: What the closing line calls a reason to leave records out.
+_SAID = {EXCLUDED: "that share words with the excluded texts"}
 
 
 @click.command("ds-topk")
@@ -39,6 +40,16 @@ REVISION = 1
 @click.option("--budget-chars", type=click.IntRange(1), default=None, metavar="N",
               help="Choose the best records whose texts together have at most N characters.")
 @click.option("--scores", default=None, metavar="DIR|FILE.npy", help="Scores made by ds-score from the same records.")
+@click.option("--score-key", default=None, metavar="NAME", callback=options.readable,
+              help="Rank by this field of the records, whoever made it; default: by the sealed scores of ds-score.")
+@click.option("--keep-copies", is_flag=True,
+              help="Choose also what says the same as a better record, but for case and white space.")
+@click.option("--distinct", type=options.FiniteRange(0, 1, min_open=True), default=None, metavar="J",
+              help="Leave out near copies of better records: Jaccard similarity of runs of 5 words, J or more.")
+@click.option("--exclude", multiple=True, metavar="FILE", callback=options.listed,
+              help="Leave out what shares a run of words with the texts of these records; may be given again.")
+@click.option("--exclude-words", type=click.IntRange(1), default=RUN_WORDS, show_default=True, metavar="N",
+              help="Words of such a run; a shorter text counts where it is a whole text or paragraph.")
 @click.option("--order", type=click.Choice(["score", "input"]), default="score", show_default=True,
               help="Best first, or as they came.")
 @options.output
@@ -46,68 +57,106 @@ REVISION = 1
 @options.skip_invalid
 @options.long
 @options.common
-def command(files: tuple[str, ...], count: int | None, fraction: float | None, budget_chars: int | None,
-            scores: str | None, order: str, output: str, text_key: str, skip_invalid: int, long_window: bool,
-            quiet: bool) -> None:
+@click.pass_context
+def command(context: click.Context, files: tuple[str, ...], count: int | None, fraction: float | None,
+            budget_chars: int | None, scores: str | None, score_key: str | None, keep_copies: bool,
+            distinct: float | None, exclude: tuple[str, ...], exclude_words: int, order: str, output: str,
+            text_key: str, skip_invalid: int, long_window: bool, quiet: bool) -> None:
     """Choose the best records, best first; ties go to the earlier record.
 
-    Reads records that carry "score", or records and the --scores of the same records, held against each other by
-    their seals. Scores are compared as float32. Writes records with "score", zstd, and counts those whose text another
-    one has. Holds what it chooses. --fraction counts first: standard input then goes through a temporary file.
+    Reads records that carry "gotd_score", as ds-score seals them, or records and the --scores of the same records, held
+    against each other by their seals. Scores are compared as float32. Writes records with "gotd_score", zstd. Leaves
+    out texts without a letter or digit, and copies: what equals a better record but for case and white space. What is
+    left out is counted down to the last record's score. Holds what it chooses, and the runs of --exclude. For
+    --fraction and --distinct standard input goes through a temporary file.
 
     \b
     Examples:
       ds-topk -k 5000 --scores scores/ pool/*.jsonl.zst -o selected.jsonl.zst
+      ds-topk -k 5000 --exclude test.jsonl --distinct 0.8 --scores scores/ pool/*.jsonl.zst -o selected.jsonl.zst
       ds-embed pool.jsonl.zst | ds-score --target target.npz | ds-topk -k 5000 -o selected.jsonl.zst
     """
     run = Run("ds-topk", quiet)
     count, fraction, budget_chars = one_of(count=count, fraction=fraction, budget_chars=budget_chars)
     if [count, fraction, budget_chars].count(None) != 2:
         raise UsageError("give one of -k N, --fraction F and --budget-chars N")
+    distinct, all_copies = one_of(distinct=distinct, keep_copies=keep_copies or None)
+    if distinct is not None and all_copies:
+        raise UsageError("--distinct leaves near copies out, --keep-copies has them all: give one")
     require_ending(output, RECORDS)
     names = list(files) or [STANDARD]
-    if [*names, scores].count(STANDARD) > 1:
-        raise UsageError("standard input can be read once: give `-` at most once")
+    _refuse_idle(context, [*names, *exclude], scores)
     found = pairs(scores, names) if scores is not None else []
-    require_apart([output], [*names, *(pair.scores for pair in found)])
-    how = {"k": count, "fraction": fraction, "budget_chars": budget_chars, "order": order}
-    reading = Reading(text_key, Skipping(skip_invalid), long_window, run.advance)
-    if scores is None:
-        choice = _from_carried(names, count, fraction, budget_chars, reading)
-    else:
-        choice = _from_scores(found, count, fraction, budget_chars, reading)
+    require_apart([output], [*names, *exclude, *(pair.scores for pair in found)])
+    how = {"k": count, "fraction": fraction, "budget_chars": budget_chars, "order": order, "distinct": distinct,
+           "keep_copies": bool(all_copies), "score_key": None if scores is not None else score_key}
+    reading = Reading(text_key, score_key, Skipping(skip_invalid), long_window, run.advance)
+    excluded = _Excluded(exclude, exclude_words, reading) if exclude else None
+    with _opened(names, found, fraction is not None or distinct is not None, reading) as pool:
+        limit = count or budget_chars or _share(fraction or 0.0, pool.count())
+        near = NearCopies(distinct) if distinct is not None else None
+        shares = excluded.shares if excluded else None
+        choice = choose(pool, Rules(limit, budget_chars is not None, bool(all_copies), shares, near))
+    records, replaced = scored(choice.records) if found else (choice.records, 0)
     if order == "input":
-        choice.records.sort(key=lambda record: record.row)
-    maker = made_by("ds-topk", REVISION, how, target=_only(choice.targets), pool_rows=run.rows)
+        records.sort(key=lambda record: record.row)
+    maker = made_by("ds-topk", REVISION, how, target=_only(pool.targets), pool_rows=pool.rows,
+                    excluded=excluded.identity if excluded else None)
     with open_output(output) as sink:
         writer = RecordWriter(sink, maker)
-        writer.write([record.line for record in choice.records])
+        writer.notes["left_out"] = choice.left_out
+        writer.write([record.line for record in records])
         writer.finish()
-    if count and len(choice.records) < count:
-        run.notes.append(f"only {len(choice.records):,} records were there to choose from")
-    run.note(reading.skipping.skipped, "bad records skipped")
-    run.notes.append(f"{len(choice.records):,} chosen")
-    run.note(count_duplicates(choice.records, text_key), "duplicates among them")
+    if budget_chars is None and len(records) < limit:
+        run.notes.append(f"only {len(records):,} records were there to choose from")
+    run.note(reading.skipping.skipped + (excluded.skipped if excluded else 0), "bad records skipped")
+    run.note(replaced, f'records had a "{SCORE}" already, replaced')
+    run.notes.append(f"{len(records):,} chosen")
+    run.note(count_copies(records, text_key) if all_copies else 0, "copies among them")
+    for reason, number in choice.left_out.items():
+        run.note(number, f"{_SAID.get(reason, reason)} left out")
     run.close()
 
 
-def _from_carried(names: list[str], count: int | None, fraction: float | None, chars: int | None,
-                  reading: Reading) -> Choice:
-    if fraction is None:
-        return choose_carried(names, count or chars or 0, chars is not None, reading)
-    with rereadable(names) as kept:
-        return choose_carried(kept, _share(fraction, count_carried(kept, reading)), False, reading)
+def _refuse_idle(context: click.Context, names: list[str], scores: str | None) -> None:
+    """Error for what cannot be read, or does nothing."""
+    if [*names, scores].count(STANDARD) > 1:
+        raise UsageError("standard input can be read once: give `-` at most once")
+    if scores is not None and options.on_command_line(context, "score_key"):
+        raise UsageError("--score-key ranks by a field of the records, --scores by scores beside them: give one")
+    if not context.params["exclude"] and options.on_command_line(context, "exclude_words"):
+        raise UsageError("--exclude-words is of --exclude: give that, too")
 
 
-def _from_scores(found: list[Pair], count: int | None, fraction: float | None, chars: int | None,
-                 reading: Reading) -> Choice:
-    if count is not None:
-        return choose_best(found, count, reading)
-    with rereadable([pair.scores for pair in found]) as kept:
-        found = [pair._replace(scores=name) for pair, name in zip(found, kept, strict=True)]
-        if chars is not None:
-            return choose_within_chars(found, chars, reading)
-        return choose_best(found, _share(fraction or 0.0, count_scores(found)), reading)
+class _Excluded:
+    """The texts that nothing chosen may share a run of words with.
+
+    identity : of the texts and of what sharing is, for the seal; skipped : bad records among them
+    """
+
+    def __init__(self, names: Sequence[str], words: int, reading: Reading) -> None:
+        skipping, digest = Skipping(reading.skipping.allowed), TextDigest(reading.text_key)
+        batches = text_batches(names, reading.text_key, skipping, reading.long_window, [digest])
+        self.shares = Sharing([text for batch in batches for text in batch], words)
+        if not self.shares.runs:
+            raise GotdError(f"{', '.join(names)}: no text with a word in it; --exclude is for texts of a test")
+        self.identity = {"texts": digest.run.digest, "words": words}
+        self.skipped = skipping.skipped
+
+
+@contextlib.contextmanager
+def _opened(names: list[str], found: list[Pair], again: bool, reading: Reading) -> Iterator[Carried | Beside]:
+    """The pool, its scores and, if it is to be read `again`, its records in temporary files if they come from pipes."""
+    with contextlib.ExitStack() as stack:
+        if again:
+            names = stack.enter_context(rereadable(names))
+        if found:
+            kept = dict(zip([name for pair in found for name in pair.records], names, strict=True))
+            scores = stack.enter_context(rereadable([pair.scores for pair in found]))
+            yield Beside([Pair(name, [kept[record] for record in pair.records])
+                          for pair, name in zip(found, scores, strict=True)], reading)
+        else:
+            yield Carried(names, reading)
 
 
 def _share(fraction: float, rows: int) -> int:

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gotd.errors import GotdError
+from gotd.lookup import Int64s
+from gotd.overlap import Overlap
 from gotd.probing.counting import Counted, Drawn, Histogram, Reader, count, draw
 from gotd.probing.figures import Figures, Model, Texts, bits_per_byte, by_text, by_word
 from gotd.probing.judgement import Estimate
-from gotd.probing.lookup import Int64s
 from gotd.probing.model import Mixture, document_costs
-from gotd.probing.overlap import Overlap
 from gotd.probing.target import VOCABULARY, Target
 from gotd.probing.units import copies
 

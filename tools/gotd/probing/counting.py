@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gotd.lookup import Int32s, Int64s
 from gotd.methods.ngrams import find_words, text_blocks
 from gotd.methods.sampling import row_keys
-from gotd.probing.lookup import Int32s, Int64s
+from gotd.overlap import Overlap
 from gotd.probing.model import Counts
-from gotd.probing.overlap import Overlap
 from gotd.probing.target import Numbered, Target
 
 #: Documents are drawn by the top bits of their keys: so many bins hold the words of the whole pool.

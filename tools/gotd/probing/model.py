@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gotd.probing.lookup import Int64s
+from gotd.lookup import Int64s
 from gotd.probing.target import VOCABULARY, Numbered, Target, has_before
 
 ORDERS = (2, 3)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gotd.lookup import Int32s, Int64s, Lookup
 from gotd.methods.ngrams import Classes, find_words, text_blocks
-from gotd.probing.lookup import Int32s, Int64s, Lookup
 
 #: Words are hashed to so many buckets: the vocabulary over which probabilities sum to 1.
 VOCABULARY_BITS = 20

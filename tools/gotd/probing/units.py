@@ -13,8 +13,8 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from gotd.lookup import Int64s
 from gotd.methods.ngrams import Classes, find_words, joined, text_blocks
-from gotd.probing.lookup import Int64s
 
 #: Words of a run, as in overlap.py.
 _RUN_WORDS = 13

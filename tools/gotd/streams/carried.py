@@ -1,4 +1,7 @@
-"""What a record carries through a pipe: an embedding, and in its place, later, a score."""
+"""What a record carries through a pipe: an embedding, and in its place, later, a score.
+
+The fields are called after us, so that a pool's own "score" or "embedding" passes as any other field.
+"""
 
 import base64
 import binascii
@@ -13,8 +16,11 @@ from gotd.errors import DataError
 from gotd.streams.finite import rounded
 from gotd.streams.json_fields import RecordError, with_field, without_field
 from gotd.streams.records import Record
+from gotd.streams.seal import MadeBy, Verifier
 
-EMBEDDING, SCORE = "embedding", "score"
+EMBEDDING, SCORE = "gotd_embedding", "gotd_score"
+#: For records without a score that could be trusted.
+SCORE_REMEDY = "give the --scores of these records, pipe them through ds-score, or name a field by --score-key"
 #: Makes vectors of records that hold lists of numbers.
 _AS_ARRAY = ("score them as an array: python -c 'import json, sys, numpy; numpy.save(\"FILE.npy\", "
              "numpy.array([json.loads(line)[\"{}\"] for line in sys.stdin], \"f4\"))' < FILE")
@@ -23,7 +29,7 @@ _ROUNDS_TO_INFINITY = 2.0**128 - 2.0**103
 
 
 def with_embeddings(records: Sequence[Record], vectors: np.ndarray) -> list[bytes]:
-    """Lines with "embedding", base64 of little-endian float16, in place of one they may have.
+    """Lines with "gotd_embedding", base64 of little-endian float16, in place of one they may have.
 
     Shapes: vectors float (n, d).
     Raises: DataError naming the record whose vector float16 cannot hold.
@@ -34,7 +40,7 @@ def with_embeddings(records: Sequence[Record], vectors: np.ndarray) -> list[byte
 
 
 def with_scores(records: Sequence[Record], scores: np.ndarray) -> list[bytes]:
-    """Lines with "score", in place of one they may have, and without "embedding".
+    """Lines with "gotd_score", in place of one they may have, and without "gotd_embedding".
 
     Shapes: scores float32 (n,), each written as the shortest JSON number that reads back as the same.
     """
@@ -91,15 +97,32 @@ def require_embedding(fields: dict[str, Any]) -> None:
     raise RecordError(f'no "{EMBEDDING}" field', "pipe the records through ds-embed")
 
 
-def score_of(fields: dict[str, Any]) -> np.float32:
-    """The score a record carries; ValueError where it has none that could be ranked."""
-    score = fields.get(SCORE)
+def score_of(fields: dict[str, Any], key: str = SCORE) -> np.float32:
+    """The score a record carries under a key; ValueError where it has none that could be ranked."""
+    score = fields.get(key)
     if isinstance(score, bool) or not isinstance(score, int | float):
-        raise ValueError(f'no number "{SCORE}"; pipe the records through ds-score, or give --scores')
+        raise RecordError(f'no number "{key}"', SCORE_REMEDY if key == SCORE else "mend --score-key, or that line")
     try:
         value = float(score)
     except OverflowError:
         value = math.inf
     if not abs(value) < _ROUNDS_TO_INFINITY:
-        raise ValueError(f'"{SCORE}" is NaN, infinite or too large')
+        raise ValueError(f'"{key}" is NaN, infinite or too large')
     return np.float32(value)
+
+
+def require_scored(verifier: Verifier) -> None:
+    """Error unless every record of a stream stands under a seal of ds-score, or of a choice by such scores.
+
+    A field of that name may come from anywhere.
+    """
+    makers = [seal.made_by for seal in verifier.seals]
+    if verifier.digest.rows or not all(_vouches(maker) for maker in makers):
+        tools = {str(maker.get("tool")) for maker in makers if not _vouches(maker)}
+        what = f"it is sealed by {' and '.join(sorted(tools))}" if tools else "not all of it is sealed"
+        raise DataError(verifier.name, f'no seal of ds-score vouches for its "{SCORE}": {what}', SCORE_REMEDY)
+
+
+def _vouches(maker: MadeBy) -> bool:
+    by_own_field = maker.get("tool") == "ds-topk" and (maker.get("options") or {}).get("score_key")
+    return maker.get("tool") in ("ds-score", "ds-topk") and not by_own_field

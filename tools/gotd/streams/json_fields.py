@@ -6,7 +6,7 @@ between the bytes of the others.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -85,17 +85,20 @@ def _but(record: dict[str, Any]) -> str:
 def raw_fields(line: bytes) -> list[tuple[str, bytes]]:
     """Every field of a parsed record in order, its value as the bytes that stand on the line."""
     text = line.decode("utf-8")
-    fields: list[tuple[str, bytes]] = []
+    return [(key, text[start:end].encode("utf-8")) for key, start, end in _fields(text)]
+
+
+def _fields(text: str) -> Iterator[tuple[str, int, int]]:
+    """Every field of a parsed record in order: its key, and where its value begins and ends."""
     position = _skip_space(text, text.index("{") + 1)
     while text[position] != "}":
         key, position = _DECODER.raw_decode(text, position)
         start = _skip_space(text, _skip_space(text, position) + 1)
         end = _end_of_value(text, start)
-        fields.append((key, text[start:end].encode("utf-8")))
+        yield key, start, end
         position = _skip_space(text, end)
         if text[position] == ",":
             position = _skip_space(text, position + 1)
-    return fields
 
 
 #: A string, or what opens or closes something. Possessive: what could be given back is remembered, a hundred bytes a
@@ -139,6 +142,13 @@ def with_field(line: bytes, key: str, value: bytes) -> bytes:
     """The record with one more field at its end; it must not have that field yet."""
     head = line.rstrip()[:-1].rstrip()
     return head + (b"" if head.endswith(b"{") else b",") + orjson.dumps(key) + b":" + value + b"}"
+
+
+def with_value(line: bytes, key: str, value: bytes) -> bytes:
+    """The record with another value for a field it has, where the old one stood; of several the last, which counts."""
+    text = line.decode("utf-8")
+    *_, (start, end) = [(start, end) for name, start, end in _fields(text) if name == key]
+    return text[:start].encode("utf-8") + value + text[end:].encode("utf-8")
 
 
 def without_field(line: bytes, key: str) -> bytes:

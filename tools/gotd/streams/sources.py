@@ -174,7 +174,7 @@ def _regular_size(raw: IO[bytes]) -> int | None:
 @contextlib.contextmanager
 def rereadable(names: list[str]) -> Iterator[list[str]]:
     """The same names, with pipes and standard input kept in temporary files, for what must be read more than once."""
-    passing = [name for name in dict.fromkeys(names) if _is_read_once(name)]
+    passing = [name for name in dict.fromkeys(names) if is_read_once(name)]
     if not passing:
         yield names
         return
@@ -185,7 +185,7 @@ def rereadable(names: list[str]) -> Iterator[list[str]]:
         yield [kept.get(name, name) for name in names]
 
 
-def _is_read_once(name: str) -> bool:
+def is_read_once(name: str) -> bool:
     """Whether it is standard input or a pipe, under whatever name; what does not exist is not."""
     if name == STANDARD or is_url(name):
         return name == STANDARD

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gotd.probing.lookup import Lookup
+from gotd.lookup import Lookup
 
 _NUMBERS = st.integers(-(1 << 63), (1 << 63) - 1)
 

@@ -1,7 +1,7 @@
-"""Which of the target's texts stand in other text as well: they cannot judge it.
+"""Which texts stand in other text as well: they cannot judge it, and it must not be chosen where they judge.
 
-A text stands elsewhere if at least half of its runs of 13 words do, in lower case and whatever space is between; a
-shorter one, if it is a whole text there or a whole paragraph (ds-chunk joins short texts with a blank line).
+Two texts share a run of 13 words, in lower case and whatever space is between. A text that is shorter stands in another
+that is the same, or has a paragraph that is (ds-chunk joins short texts with a blank line).
 
 A run's key is a polynomial of its words' keys, taken from the sums up to its ends (Karp and Rabin, Efficient randomized
 pattern-matching algorithms, 1987), so that all runs of a block are a few numpy calls.
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gotd.lookup import Int32s, Int64s, Lookup
 from gotd.methods.ngrams import Classes, Words, find_words, text_blocks
 from gotd.methods.sampling import mix
-from gotd.probing.lookup import Int32s, Int64s, Lookup
 
 #: As in the decontamination of training sets (Brown et al., arXiv 2005.14165, appendix C).
 RUN_WORDS = 13
@@ -25,18 +25,18 @@ _INVERSE = pow(_BASE, -1, 1 << 64)
 
 
 class Overlap:
-    """The target's runs, and which of them have been seen elsewhere. Memory: some 50 bytes a word of the target."""
+    """The runs of some texts, and which of them have been seen elsewhere. Memory: some 50 bytes a word of the texts."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], run_words: int = RUN_WORDS) -> None:
+        self._run_words = run_words
         classes = Classes()
         parts = [find_words(block, classes) for block in text_blocks(texts)]
-        starts = [_run_starts(part) for part in parts]
-        runs = [_keys(part, first, first + RUN_WORDS) for part, first in zip(parts, starts, strict=True)]
+        runs = [run_keys(part, run_words) for part in parts]
         lengths = np.concatenate([np.zeros(0, np.int64), *(np.diff(part.offsets) for part in parts)])
-        short = (lengths > 0) & (lengths < RUN_WORDS)
+        short = (lengths > 0) & (lengths < run_words)
         wholes = np.concatenate([np.zeros(0, np.int64), *(_keys(part, part.offsets[:-1], part.offsets[1:])
                                                          for part in parts)])
-        per_text = np.maximum(lengths - RUN_WORDS + 1, 0)
+        per_text = np.maximum(lengths - run_words + 1, 0)
         keys = np.concatenate([*runs, wholes[short]])
         self._texts = np.concatenate([np.repeat(np.arange(len(lengths)), per_text), np.flatnonzero(short)])
         distinct, self._runs = np.unique(keys, return_inverse=True)
@@ -44,10 +44,10 @@ class Overlap:
         self._documents = len(lengths)
 
     def seen(self, words: Words) -> tuple[Int32s, Int64s]:
-        """Numbers of the target's runs that stand in these texts, and of the texts. Shapes: -> int32, int64 (k,)."""
-        runs, (starts, ends) = _run_starts(words), _paragraphs(words)
-        short = ends - starts < RUN_WORDS
-        starts, ends = np.concatenate([runs, starts[short]]), np.concatenate([runs + RUN_WORDS, ends[short]])
+        """Numbers of the runs that stand in these texts, and of these texts. Shapes: -> int32, int64 (k,)."""
+        runs, (starts, ends) = _run_starts(words, self._run_words), _paragraphs(words)
+        short = ends - starts < self._run_words
+        starts, ends = np.concatenate([runs, starts[short]]), np.concatenate([runs + self._run_words, ends[short]])
         found = self._lookup.find(_keys(words, starts, ends))
         there = np.flatnonzero(found >= 0)
         texts = np.searchsorted(words.offsets, starts[there], side="right") - 1
@@ -58,7 +58,7 @@ class Overlap:
         return np.zeros(len(self._lookup.keys), dtype=np.bool_)
 
     def standing(self, seen: np.ndarray) -> np.ndarray:
-        """Which texts stand elsewhere. Shapes: bool (runs,) -> bool (n,)."""
+        """Which texts stand elsewhere, at least half of their runs. Shapes: bool (runs,) -> bool (n,)."""
         runs = np.bincount(self._texts, minlength=self._documents)
         there = np.bincount(self._texts, seen[self._runs], self._documents)
         return np.asarray((runs > 0) & (there >= _ENOUGH * runs))
@@ -75,11 +75,38 @@ def _paragraphs(words: Words) -> tuple[Int64s, Int64s]:
     return starts[ends > starts], ends[ends > starts]
 
 
-def _run_starts(words: Words) -> Int64s:
+class Sharing:
+    """Tells which of any texts share a run of words with some texts."""
+
+    def __init__(self, texts: Sequence[str], run_words: int = RUN_WORDS) -> None:
+        self._overlap = Overlap(texts, run_words)
+        self._classes = Classes()
+
+    @property
+    def runs(self) -> int:
+        """How many different runs there are to be shared."""
+        return len(self._overlap.nothing())
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Return which of these texts share one. Shapes: n texts -> bool (n,)."""
+        shared, first = np.zeros(len(texts), dtype=np.bool_), 0
+        for block in text_blocks(texts):
+            shared[first + self._overlap.seen(find_words(block, self._classes))[1]] = True
+            first += len(block)
+        return shared
+
+
+def run_keys(words: Words, run_words: int) -> Int64s:
+    """Keys of all runs of so many words that stand within a text, in order. Shapes: -> int64 (r,)."""
+    starts = _run_starts(words, run_words)
+    return _keys(words, starts, starts + run_words)
+
+
+def _run_starts(words: Words, run_words: int) -> Int64s:
     """First words of all runs that stand within a text. Shapes: -> int64 (r,)."""
-    starts = np.arange(max(0, len(words.keys) - RUN_WORDS + 1))
+    starts = np.arange(max(0, len(words.keys) - run_words + 1))
     ends_of_text = np.repeat(words.offsets[1:], np.diff(words.offsets))[: len(starts)]
-    return np.asarray(starts[starts + RUN_WORDS <= ends_of_text])
+    return np.asarray(starts[starts + run_words <= ends_of_text])
 
 
 def _keys(words: Words, starts: Int64s, ends: Int64s) -> Int64s:

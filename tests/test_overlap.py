@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gotd.methods.ngrams import Classes, find_words
-from gotd.probing.overlap import RUN_WORDS, Overlap
+from gotd.overlap import RUN_WORDS, Overlap, Sharing
 
 WORDS = [f"w{number}" for number in range(500)]
 
@@ -71,3 +71,16 @@ def test_against_a_set_of_runs() -> None:
         expected.append(bool(np.mean(each) >= 0.5) if each else bool(split) and tuple(split) in wholes)
     assert standing(target, others) == expected
     assert 10 < sum(expected) < 90
+
+
+@pytest.mark.parametrize("run_words", [3, 13, 20])
+def test_sharing_one_run_is_enough(run_words: int) -> None:
+    target = [text(seed, 60) for seed in range(3)] + ["one two"]
+    sharing = Sharing(target, run_words)
+    part = target[1].split()[7 : 7 + run_words]
+    assert sharing.runs == 3 * (60 - run_words + 1) + 1
+    others = [f"{text(5, 40)} {' '.join(part)} {text(6, 40)}", f"{text(5, 40)} {' '.join(part[1:])}", "One\nTWO",
+              f"{text(7, 30)}\n\none two\n\n{text(8, 3)}", "one two three", "", text(9, 300)]
+    assert sharing(others).tolist() == [True, False, True, True, False, False, False]
+    assert sharing([text(seed, 400) for seed in range(100, 900)] + [target[0]]).nonzero()[0].tolist() == [800]
+    assert sharing([]).shape == (0,)

@@ -1,0 +1,171 @@
+"""The choice against its definition: down the ranking, past what must not be chosen; however the pool is read."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gotd import candidates, choosing
+from gotd.candidates import Beside, Carried, Reading
+from gotd.choosing import COPIES, EXCLUDED, NEAR_COPIES, WITHOUT_CONTENT, Choice, Rules, choose, scored
+from gotd.streams.arrays import ArrayWriter
+from gotd.streams.pairing import Pair
+from gotd.streams.records import RecordWriter, Skipping
+from gotd.streams.sinks import open_output
+
+LOWEST = -3.4028235e38
+
+
+class Row(NamedTuple):
+    text: str
+    score: float
+
+
+#: Few texts, each in some shapes that are copies of each other; copies have one score or another.
+SHAPES: tuple[Callable[[str], str], ...] = (str, str.upper, lambda text: f"  {text}\n",
+                                            lambda text: text.replace(" ", "\t\t"))
+ROWS = st.lists(st.one_of(
+    st.builds(Row, st.builds(lambda shape, number: shape(f"text {number}"), st.sampled_from(SHAPES), st.integers(0, 8)),
+              st.integers(-2, 2).map(float)),
+    st.sampled_from([Row("", LOWEST), Row("* _ *", 2.0), Row("leaked text", 1.0), Row("leaked again", 2.0)]),
+), max_size=40)
+
+
+def excluded(texts: Sequence[str]) -> np.ndarray:
+    return np.array(["leaked" in text for text in texts])
+
+
+class FirstDigits:
+    """Knows the digits of texts by threes: two of one three are near copies."""
+
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+
+    def add(self, text: str) -> bool:
+        number = int(text.split()[-1]) // 3
+        if number in self.seen:
+            return False
+        self.seen.add(number)
+        return True
+
+
+def expected(rows: list[Row], limit: int, by_chars: bool, keep_copies: bool,
+             near: FirstDigits | None = None) -> tuple[list[int], dict[str, int]]:
+    """The choice by its definition, and what was left out of the last score or a higher one."""
+    chosen: list[int] = []
+    out: list[tuple[str, float]] = []
+    seen: set[str] = set()
+    spent, full = 0, False
+    for row in sorted(range(len(rows)), key=lambda row: (-rows[row].score, row)):
+        text, score = rows[row]
+        key = " ".join(text.casefold().split())
+        if not any(character.isalnum() for character in text):
+            out.append((WITHOUT_CONTENT, score))
+        elif "leaked" in text:
+            out.append((EXCLUDED, score))
+        elif key in seen and not keep_copies:
+            out.append((COPIES, score))
+        elif near and not full and not near.add(text):
+            out.append((NEAR_COPIES, score))
+            seen.add(key)
+        elif not full:
+            spent += len(text) if by_chars else 1
+            if spent > limit:
+                full = True
+            else:
+                chosen.append(row)
+                seen.add(key)
+    full = full or spent >= limit
+    least = -np.inf if not full else rows[chosen[-1]].score if chosen else np.inf
+    reasons = [reason for reason, score in out if score >= least]
+    return chosen, {reason: reasons.count(reason) for reason in set(reasons)}
+
+
+def write(folder: Path, rows: list[Row], shards: int) -> tuple[list[str], list[Pair]]:
+    """The pool as records that carry scores, and as records with scores beside them."""
+    carried, beside = [], []
+    for number in range(shards):
+        part = rows[len(rows) * number // shards : len(rows) * (number + 1) // shards]
+        names = [str(folder / f"{number}{ending}") for ending in (".carried.zst", ".jsonl.zst", ".npy")]
+        lines = [json.dumps({"text": row.text}).encode() for row in part]
+        for name, tail in ((names[0], True), (names[1], False)):
+            with open_output(name) as sink:
+                writer = RecordWriter(sink, {"tool": "ds-score"})
+                writer.write([line[:-1] + b',"gotd_score":%r}' % row.score if tail else line
+                              for line, row in zip(lines, part, strict=True)])
+                writer.finish()
+        with open_output(names[2]) as sink:
+            array = ArrayWriter(sink, "scores", "<f4", None, {"tool": "ds-score"})
+            array.write(np.array([row.score for row in part], dtype=np.float32))
+            array.finish()
+        carried.append(names[0])
+        beside.append(Pair(names[2], [names[1]]))
+    return carried, beside
+
+
+def reading() -> Reading:
+    return Reading("text", None, Skipping(), False, lambda _: None)
+
+
+def numbers(choice: Choice) -> list[int]:
+    return [record.row for record in choice.records]
+
+
+@pytest.fixture(autouse=True)
+def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if k were large beside it: else all of a small pool are candidates at once."""
+    monkeypatch.setattr(candidates, "_MORE_CANDIDATES", 0)
+    monkeypatch.setattr(choosing, "_WINDOW", 1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(ROWS, st.integers(1, 12), st.booleans(), st.booleans())
+def test_the_choice_is_the_defined_one_from_any_shards_both_ways(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Row], limit: int, by_chars: bool, keep_copies: bool
+) -> None:
+    rules = Rules(limit * (8 if by_chars else 1), by_chars, keep_copies, excluded)
+    chosen, left_out = expected(rows, rules.limit, by_chars, keep_copies)
+    made = set()
+    for shards in (1, 3, 7):
+        carried, beside = write(tmp_path_factory.mktemp("pool"), rows, shards)
+        for pool in (Carried(carried, reading()), Beside(beside, reading())):
+            choice = choose(pool, rules)
+            assert numbers(choice) == chosen
+            assert choice.left_out == left_out
+            assert pool.rows == len(rows)
+            records = choice.records if isinstance(pool, Carried) else scored(choice.records)[0]
+            made.add(tuple(json.dumps(json.loads(record.line)) for record in records))
+    assert len(made) == 1
+
+
+@settings(deadline=None, max_examples=60)
+@given(ROWS, st.integers(1, 4), st.booleans())
+def test_near_copies_are_left_out_best_first(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Row], limit: int, by_chars: bool
+) -> None:
+    rules = Rules(limit * (8 if by_chars else 1), by_chars, False, excluded)
+    chosen, left_out = expected(rows, rules.limit, by_chars, False, FirstDigits())
+    counts = set()
+    for shards in (1, 3):
+        carried, beside = write(tmp_path_factory.mktemp("pool"), rows, shards)
+        for pool in (Carried(carried, reading()), Beside(beside, reading())):
+            choice = choose(pool, rules._replace(near=FirstDigits()))
+            assert numbers(choice) == chosen
+            for reason in (EXCLUDED, WITHOUT_CONTENT):
+                assert choice.left_out.get(reason) == left_out.get(reason)
+            counts.add(tuple(choice.left_out.items()))
+    assert len(counts) == 1
+
+
+def test_ten_thousand_copies_of_the_best_text(tmp_path: Path) -> None:
+    rows = [Row("the same", 9.0)] * 10_000 + [Row(f"text {number}", 1.0) for number in range(300)]
+    carried, beside = write(tmp_path, rows, 3)
+    for pool in (Carried(carried, reading()), Beside(beside, reading())):
+        choice = choose(pool, Rules(200))
+        assert numbers(choice) == [0, *range(10_000, 10_199)]
+        assert choice.left_out == {COPIES: 9_999}
