@@ -144,7 +144,7 @@ def test_the_wrong_kind_of_input(chain: Workdir) -> None:
     work = chain
     work.ok("ds-target-stats --method dsir --target target.jsonl pool.jsonl -o dsir.npz")
     work.ok("ds-target-stats --method mean --target target.npy pool.npy -o mean.npz")
-    reads_texts = "reads texts; give the records"
+    reads_texts = "an array of vectors or scores, not records, which is not read; give the records"
     work.fails("ds-score --target dsir.npz pool.npy -o s.npy", "pool.npy: ", reads_texts)
     work.fails("ds-target-stats --method dsir --target target.npy pool.jsonl -o u.npz", "target.npy: ", reads_texts)
     work.fails("ds-target-stats --method dsir --target target.jsonl pool.npy -o u.npz", "pool.npy: ", reads_texts)

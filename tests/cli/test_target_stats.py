@@ -18,8 +18,8 @@ def test_screening_prints_a_table_nearest_first_and_writes_nothing(chain: Workdi
     chain.ok("cp target.npy near.npy")
     before = chain.names()
     table = chain.ok("ds-target-stats --screen --target target.npy pool.npy near.npy").out.decode().splitlines()
-    assert table[0].split("\t") == ["distance", "rows", "sampled", "file"]
-    assert [line.split("\t")[3] for line in table[1:]] == ["near.npy", "pool.npy"]
+    assert table[0].split("\t") == ["distance", "low", "high", "rows", "sampled", "file"]
+    assert [line.split("\t")[5] for line in table[1:]] == ["near.npy", "pool.npy"]
     assert float(table[1].split("\t")[0]) < float(table[2].split("\t")[0])
     assert chain.names() == before
 

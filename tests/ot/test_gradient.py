@@ -35,7 +35,7 @@ def problem(weighted: bool, n: int = 40, m: int = 9) -> tuple[np.ndarray, np.nda
 
 def exact_f(x: np.ndarray, a: np.ndarray, y: np.ndarray, b: np.ndarray, C: np.ndarray) -> np.ndarray:
     target = Target(torch.from_numpy(y), torch.from_numpy(b))
-    g, _ = exact_potentials(torch.from_numpy(x), torch.from_numpy(a), target, Cost("sqeuclidean"))
+    g = exact_potentials(torch.from_numpy(x), torch.from_numpy(a), target, Cost("sqeuclidean"))[0]
     return (C - g.numpy()).min(axis=1)
 
 

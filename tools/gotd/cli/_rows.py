@@ -50,7 +50,7 @@ def fit_rows(rule: Rule, target: str, names: Sequence[str], ranked: Sequence[str
 
 
 def screened_table(target: str, pool: Sequence[str], threads: int, how: Mapping[str, Any], run: Run) -> str:
-    """Every file's distance to the target, nearest first: columns distance, rows, sampled and file, tabs between."""
+    """Every file's distance to the target, nearest first, in columns with tabs between."""
     from gotd.devices import find_device
     from gotd.methods.screen import screen
     from gotd.ot.blocks import Workers
@@ -65,8 +65,9 @@ def screened_table(target: str, pool: Sequence[str], threads: int, how: Mapping[
     parts = [Part(name, 1.0, VectorFiles([name], embedders, rows.shape[1]).blocks) for name in pool]
     found = screen(rows, weights, parts, _settings(embedders, how, whiten=False), Workers(threads, device), device)
     run.advance(sum(each.rows for each in found))
-    lines = [f"{each.distance:.6g}\t{each.rows}\t{each.sampled}\t{each.name}" for each in found]
-    return "\n".join(["distance\trows\tsampled\tfile", *lines])
+    lines = [f"{each.distance:.6g}\t{each.low:.6g}\t{each.high:.6g}\t{each.rows}\t{each.sampled}\t{each.name}"
+             for each in found]
+    return "\n".join(["distance\tlow\thigh\trows\tsampled\tfile", *lines])
 
 
 def _settings(embedders: Embedders, how: Mapping[str, Any], whiten: bool) -> Settings:

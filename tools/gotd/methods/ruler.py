@@ -42,14 +42,27 @@ class Ruler:
 
         Raises: GotdError where its potentials do not converge.
         """
+        return self._solved(name, drawn.rows, drawn.masses, self._q)
+
+    def between(self, name: str, rows: np.ndarray, others: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """Entropic distance between two sets of rows, the second with weights where they do not weigh alike.
+
+        Shapes: (n, d), (k, d), float64 (k,). Raises: GotdError where the potentials do not converge.
+        """
+        points = self._cost.points(torch.from_numpy(others).to(self._q.points.device))
+        masses = np.ones(len(others)) if weights is None else weights
+        target = Target(points, torch.from_numpy(masses / masses.sum()).to(points.device))
+        return self._solved(name, rows, np.full(len(rows), 1 / len(rows)), target)
+
+    def _solved(self, name: str, rows: np.ndarray, masses: np.ndarray, target: Target) -> float:
         settings, epsilon = self._settings, self._relative * self._std
         if not epsilon:
             raise GotdError(f"{name}: all rows are at one distance from the target; check that the vectors are what "
                             "they should be")
-        sample = hold(drawn.rows, drawn.masses, self._cost, self._q, self._workers)
+        sample = hold(rows, masses, self._cost, target, self._workers)
         solved = solve_sample(
-            sample, self._q, self._cost, epsilon, self._std, settings.tolerance, settings.max_iterations, self._workers
+            sample, target, self._cost, epsilon, self._std, settings.tolerance, settings.max_iterations, self._workers
         )
-        if not solved.converged:
+        if solved.marginal_error > settings.tolerance:  # a distance needs no more: it is stationary
             raise GotdError(f"{name}: not converged (marginal error {solved.marginal_error:.2g}); raise --epsilon")
         return solved.distance
