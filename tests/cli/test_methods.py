@@ -170,3 +170,15 @@ def test_a_source_instead_of_the_pool(chain: Workdir) -> None:
              " --source source.jsonl -o t.npz && ds-score --target t.npz pool.jsonl -o s.npy")
     chain.ok("ds-target-stats --method dsir --min-words 0 --target target.jsonl source.jsonl -o u.npz")
     chain.ok("cmp t.npz u.npz")
+
+
+def test_random_looks_at_the_pool_and_does_not_read_it(chain: Workdir) -> None:
+    line = "ds-target-stats --method random --target target.npy"
+    rows = np.random.default_rng(0).normal(size=(200_000, 64)).astype("<f2")
+    # Behind the first rows, which is not met; of a pipe all is read, or its writer would fail.
+    rows[-1] = np.nan
+    np.save(chain.path / "damaged.npy", rows)
+    assert "0 rows in" in chain.ok(f"{line} damaged.npy -o a.npz").err
+    chain.fails(f"cat damaged.npy | {line} -o b.npz", "<stdin>: row 199999: a number that is NaN or infinite")
+    np.save(chain.path / "narrow.npy", rows[:9, :32])
+    chain.fails(f"{line} pool.npy narrow.npy -o b.npz", "narrow.npy: dimension 32, the target has 64")

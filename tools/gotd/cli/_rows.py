@@ -38,7 +38,7 @@ def fit_rows(rule: Rule, target: str, names: Sequence[str], ranked: Sequence[str
 
     device = find_device(how["device"])
     rows, masses, blank = read_target(target, embedders, how)
-    parts = _parts(names, embedders, rows.shape[1], how)
+    parts = _parts(names, embedders, rows.shape[1], how, rule.looks)
     settings = _settings(embedders, how, rule.whitens)
     pool = Part(some_names(ranked), 1.0, VectorFiles(ranked, embedders, rows.shape[1]).blocks) if ranked else None
     workers, source_is_pool = Workers(threads, device), not how["source"]
@@ -88,7 +88,8 @@ def _settings(embedders: Embedders, how: Mapping[str, Any], whiten: bool) -> Set
     )
 
 
-def _parts(names: Sequence[str], embedders: Embedders, width: int, how: Mapping[str, Any]) -> "list[Part]":
+def _parts(names: Sequence[str], embedders: Embedders, width: int, how: Mapping[str, Any],
+           looks: bool) -> "list[Part]":
     """The source: what --mix names with its masses, the rest of the mass on the source, or the pool."""
     from gotd.ot.source import Part
 
@@ -99,7 +100,7 @@ def _parts(names: Sequence[str], embedders: Embedders, width: int, how: Mapping[
     rest = 1.0 - total if total < 1.0 - _ROUNDING else 0.0
     weights = WeightFiles(how["weights"]).blocks if how["weights"] else None
     name = some_names(names) + (f" with weights {some_names(how['weights'])}" if how["weights"] else "")
-    base = Part(name, rest, VectorFiles(names, embedders, width).blocks, weights)
+    base = Part(name, rest, VectorFiles(names, embedders, width, looks).blocks, weights)
     return [base, *(Part(name, mass, VectorFiles([name], embedders, width).blocks) for name, mass in others)]
 
 

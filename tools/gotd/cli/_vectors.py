@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
+from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import some_names
 from gotd.streams.seal import RecordRun, Seal
 from gotd.streams.sources import open_input
@@ -40,11 +41,13 @@ class VectorFiles:
     """The rows of several files, one after the other.
 
     width : the dimension they must have; None where they say it themselves.
+    looks : only the first rows of a file are read, and its seal; of a pipe all, whose writer would else be cut off.
     rows, runs : after a reading, how many there are and what their seals say of the records they belong to.
     """
 
-    def __init__(self, names: Sequence[str], embedders: Embedders, width: int | None = None) -> None:
-        self.names, self._embedders, self._width = list(names), embedders, width
+    def __init__(self, names: Sequence[str], embedders: Embedders, width: int | None = None,
+                 looks: bool = False) -> None:
+        self.names, self._embedders, self._width, self._looks = list(names), embedders, width, looks
         self.rows, self.runs = 0, list[RecordRun]()
 
     def blocks(self) -> "Iterator[np.ndarray]":
@@ -59,7 +62,10 @@ class VectorFiles:
                         raise DataError(name, what, "embed both alike")
                     rows += len(block)
                     yield block
-                self._embedders.meet(name, reader.verifier.seals)
+                    if self._looks and opened.size is not None:
+                        break
+                seal = end_seal(name) if self._looks else None
+                self._embedders.meet(name, [seal.seal] if seal else reader.verifier.seals)
                 runs += [run for seal in reader.verifier.seals for run in seal.records]
         if not rows:
             raise GotdError(f"{self.names[0]}: no rows; give vectors made by ds-embed")

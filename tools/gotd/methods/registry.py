@@ -30,6 +30,7 @@ class Rule(NamedTuple):
     options : the options of ds-target-stats that it listens to, besides those every rule has.
     rereads : it may read the source more than once, whatever --passes says.
     whitens : it whitens vectors unless told otherwise.
+    looks   : it needs no more of the source than a look at each file, whether it holds vectors that fit the target.
     """
 
     module: str
@@ -37,6 +38,7 @@ class Rule(NamedTuple):
     options: frozenset[str]
     rereads: bool = False
     whitens: bool = False
+    looks: bool = False
 
 
 _SAMPLE = frozenset({"seed", "pool_sample"})
@@ -53,7 +55,7 @@ RULES: Mapping[str, Rule] = {
     "round-robin": Rule("round_robin", "vectors", _SPACE | {"rounds", "pool_sample", "seed"}, rereads=True),
     "classifier": Rule("classifier", "vectors", _SAMPLE | {"center"} | _SOURCE | _TARGET),
     "dsir": Rule("dsir", "texts", _TEXTS | {"source", "gumbel", "min_words", "seed"}),
-    "random": Rule("random_scores", "vectors", frozenset({"seed"})),
+    "random": Rule("random_scores", "vectors", frozenset({"seed"}), looks=True),
 }
 
 
