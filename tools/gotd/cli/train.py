@@ -69,6 +69,7 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
 
     Reads JSON Lines (zstd, gzip, plain). Writes a model's folder, run.json (what it was made from) and metrics.json.
     Holds the model and its optimiser, never the records: their tokens go to OUT/work/ and are read by memory map.
+    Before that, some 50 bytes a word of --eval and --dev, to count the training texts that share 13 words with them.
     SIGTERM and SIGUSR1 save a checkpoint and end with 143; the same command goes on from it.
 
     \b

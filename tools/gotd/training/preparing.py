@@ -10,6 +10,7 @@ from gotd.streams.records import Skipping
 from gotd.streams.sources import shown
 from gotd.training.examples import Blocks, Texts
 from gotd.training.folder import PREPARED, write_json
+from gotd.training.leaks import Leaks
 from gotd.training.models import check_objective, labels_of_head, load_config, longest_input
 from gotd.training.reading import Reading, labels_of, records_of, uncounted, write_blocks, write_texts
 from gotd.training.recipes import Recipe
@@ -34,13 +35,19 @@ class Source:
 
 
 class Prepared(NamedTuple):
-    """What every process reads from work/. length : tokens in a block or the longest text; seals : of the inputs"""
+    """What every process reads from work/.
+
+    length : tokens in a block or the longest text
+    seals : of the inputs
+    shared : how many training texts share a run of words with "dev" and with "eval"
+    """
 
     tokenizer: Any
     labels: list[str]
     length: int
     frame: Frame | None
     seals: list[Any]
+    shared: dict[str, int]
     stores: dict[str, TokenStore]
 
     def examples(self, name: str) -> Blocks | Texts | None:
@@ -73,8 +80,9 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: d
         of_head = [] if source.fresh else labels_of_head(config)
         labels = of_head if set(labels) <= set(of_head) else labels  # places in a head that has learnt them
     frame = None if labels else frame_of(tokenizer, recipe.objective)
+    leaks = Leaks({name: files for name, files in inputs.items() if name != "data"}, _again(reading))
     for name, files in inputs.items():
-        own = reading if name == "data" else _again(reading)
+        own = replace(reading, watch=leaks.watch) if name == "data" else _again(reading)
         if frame is None:
             store = write_texts(files, work / "tokens" / name, tokenizer, length, labels, own)
         else:
@@ -92,7 +100,8 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: d
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(work / "tokenizer")
     seals = list({json.dumps(seal, sort_keys=True): seal for seal in reading.seals}.values())
-    write_json(work / PREPARED, {"labels": labels, "length": length, "names": list(inputs), "seals": seals})
+    write_json(work / PREPARED, {"labels": labels, "length": length, "names": list(inputs), "seals": seals,
+                                 "shared": leaks.shared})
 
 
 def prepared(work: Path, objective: str) -> Prepared:
@@ -101,7 +110,7 @@ def prepared(work: Path, objective: str) -> Prepared:
     tokenizer = load_tokenizer(work / "tokenizer")
     frame = frame_of(tokenizer, objective) if objective != "classify" else None
     stores = {name: TokenStore(work / "tokens" / name) for name in found["names"]}
-    return Prepared(tokenizer, found["labels"], found["length"], frame, found["seals"], stores)
+    return Prepared(tokenizer, found["labels"], found["length"], frame, found["seals"], found.get("shared", {}), stores)
 
 
 def _again(reading: Reading) -> Reading:

@@ -28,6 +28,7 @@ class Reading:
     """How records are read.
 
     seals : fills with what the inputs' seals say of who made them
+    watch : gets the texts, some hundreds at a time, as they become tokens
     """
 
     text_key: str
@@ -36,6 +37,14 @@ class Reading:
     long_window: bool
     advance: Callable[[int], None]
     seals: list[Mapping[str, Any]] = field(default_factory=list)
+    watch: Callable[[list[str]], None] | None = None
+
+    def texts(self, window: list[Record]) -> list[str]:
+        """Return the texts of some records."""
+        texts = [record.fields[self.text_key] for record in window]
+        if self.watch is not None:
+            self.watch(texts)
+        return texts
 
 
 def records_of(names: list[str], reading: Reading, digest: Digest | None = None) -> Iterator[list[Record]]:
@@ -63,7 +72,7 @@ def write_blocks(names: list[str], folder: Path, tokenizer: Any, frame: Frame, r
     digest, empty = Digest(), 0
     with TokenWriter(folder, len(tokenizer), labelled=False) as writer:
         for window in windows(records_of(names, reading, digest), _WINDOW):
-            texts = [record.fields[reading.text_key] for record in window]
+            texts = reading.texts(window)
             found = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
             whole = [[*frame.before, *tokens, *frame.after] for tokens in found if tokens]
             empty += len(found) - len(whole)
@@ -79,7 +88,7 @@ def write_texts(names: list[str], folder: Path, tokenizer: Any, length: int, lab
     places = {label: place for place, label in enumerate(labels)}
     with TokenWriter(folder, len(tokenizer), labelled=True) as writer:
         for window in windows(records_of(names, reading, digest), _WINDOW):
-            texts = [record.fields[reading.text_key] for record in window]
+            texts = reading.texts(window)
             found = tokenizer(texts, truncation=True, max_length=length, return_attention_mask=False, verbose=False)
             truncated += sum(bool(encoding.overflowing) for encoding in found.encodings)
             empty += sum(not text.strip() for text in texts)

@@ -11,6 +11,7 @@ from gotd.errors import GotdError
 from gotd.streams.records import Skipping
 from gotd.training.evaluation import summary
 from gotd.training.folder import OutputFolder
+from gotd.training.leaks import warnings
 from gotd.training.one_model import train_one
 from gotd.training.preparing import Prepared, prepare, prepared
 from gotd.training.reading import Reading, digest_of, uncounted
@@ -78,6 +79,8 @@ def _say_what(request: Request, ready: Prepared) -> None:
     request.tell(f"recipe {request.recipe_name}: {shown}")
     meta = ready.stores["data"].meta
     request.tell(f"{meta.documents:,} documents, {meta.tokens:,} tokens, {request.total_steps(ready):,} steps")
+    for warning in warnings(ready.shared, meta.documents):
+        request.tell(warning)
     for count, what in ((meta.empty, "empty texts"), (meta.truncated, f"texts cut at {ready.length} tokens")):
         if count:
             request.notes.append(f"{count:,} {what}")
@@ -96,7 +99,8 @@ def _end(folder: OutputFolder, request: Request, ready: Prepared) -> None:
         "identity": (folder.record() or {})["identity"],
         "recipe": {"name": request.recipe_name, **request.recipe.as_dict(), "length": ready.length},
         "machine": asdict(request.machine) | {"processes": process_state(request.machine).num_processes},
-        "data": {name: asdict(store.meta) for name, store in ready.stores.items()} | {"seals": ready.seals},
+        "data": {name: asdict(store.meta) for name, store in ready.stores.items()}
+        | {"seals": ready.seals, "shared_with": ready.shared},
         "labels": ready.labels,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
         "metrics": metrics,
