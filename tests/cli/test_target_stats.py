@@ -149,3 +149,67 @@ def test_what_is_mixed_is_read_once_and_shares_the_mass(chain: Workdir, line: st
 def test_tenths_may_be_the_whole_mass_in_any_order(chain: Workdir) -> None:
     mixes = " ".join(f"--mix pool.npy:{mass}" for mass in (0.2, 0.4, 0.3, 0.1))
     chain.ok(f"{FIT} {mixes}")
+
+
+@pytest.mark.parametrize("line, said", [
+    ("--share 0.5", "--choose"),
+    ("--choose 10 --share 0", "range"), ("--choose 10 --share 1.5", "range"), ("--choose 0 --share 0.5", "range"),
+    ("--choose 10 --share 0.5 --epsilon 0", "--epsilon"), ("--choose 10 --share 0.5 --method mean", "does nothing"),
+])
+def test_a_step_that_makes_no_sense(chain: Workdir, line: str, said: str) -> None:
+    chain.fails(f"{FIT} {line}", said, status=2)
+    assert "made.npz" not in chain.names()
+
+
+def test_more_than_the_pool_cannot_be_chosen(chain: Workdir) -> None:
+    chain.fails(f"{FIT} --choose 1e6 --share 0.5", "--choose 1e+06", "choose fewer")
+
+
+def test_a_share_in_the_environment_is_for_others(chain: Workdir) -> None:
+    assert "share" not in json.loads(chain.ok(FIT, DS_SHARE="0.5").out)
+    assert json.loads(chain.ok(f"{FIT} --choose 5 --no-whiten", DS_SHARE="0.5").out)["share"] == 0.5
+
+
+@pytest.fixture
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
+    """A pool with a tenth of either kind of the target, which is half and half; in 4 dimensions, and in 16."""
+    work = Workdir(tmp_path_factory.mktemp("kinds"))
+    r, one, other = np.random.default_rng(5), np.eye(4)[0] * 3, np.eye(4)[0] * -3.15
+    x, y = 0.4 * r.normal(size=(2000, 4)), 0.4 * r.normal(size=(100, 4))
+    x[:200], x[200:400], y[:50], y[50:] = x[:200] + one, x[200:400] + other, y[:50] + one, y[50:] + other
+    r, one = np.random.default_rng(5), np.eye(16)[0] * 3
+    wide = [0.4 * r.normal(size=(2000, 16)), np.empty((100, 16))]
+    wide[0][:200], wide[0][200:400] = one + 0.6 * r.normal(size=(200, 16)), -one + 0.4 * r.normal(size=(200, 16))
+    wide[1][:50], wide[1][50:] = one + 0.6 * r.normal(size=(50, 16)), -one + 0.4 * r.normal(size=(50, 16))
+    for name, rows in {"x": x, "t": y, "wide-x": wide[0], "wide-t": wide[1]}.items():
+        np.save(work.path / f"{name}.npy", rows.astype("f4"))
+    return work
+
+
+@pytest.mark.parametrize("name, space", [("", "--no-whiten"), ("wide-", "")])
+def test_a_step_takes_both_kinds_where_a_first_step_takes_one(kinds: Workdir, name: str, space: str) -> None:
+    fit = f"ds-target-stats --target {name}t.npy {name}x.npy {space} -o made.npz"
+
+    def best(options: str) -> tuple[np.ndarray, dict[str, float], str]:
+        kinds.ok("rm -f made.npz s.npy")
+        done = kinds.ok(f"{fit} {options}")
+        kinds.ok(f"ds-score --target made.npz {name}x.npy -o s.npy")
+        chosen = np.argsort(-np.load(kinds.path / "s.npy"), kind="stable")[:100]
+        return np.bincount(chosen // 200, minlength=2)[:2], json.loads(done.out), done.err
+
+    assert best("")[0].min() <= 5
+    counts, summary, said = best("--choose 100 --share 0.7")
+    assert counts.min() >= 40
+    assert summary["choose"] == 100
+    assert summary["chosen_fraction"] == 0.05
+    assert summary["distance_bound"] <= summary["distance_choice"] < 1.01 * summary["distance_bound"]
+    assert summary["distance_choice"] < summary["distance_first_order"]
+    assert "the exact step matters" in said
+
+
+def test_a_step_from_standard_input_is_that_of_the_file(kinds: Workdir) -> None:
+    fit = "ds-target-stats -q --no-whiten --target t.npy --pool-sample 800 --choose 0.05 --share 0.7"
+    kinds.ok(f"{fit} x.npy -o file.npz")
+    kinds.ok(f"cat x.npy | {fit} - -o pipe.npz")
+    one, other = (np.load(kinds.path / name)["potentials"] for name in ("file.npz", "pipe.npz"))
+    assert (one == other).all()

@@ -84,7 +84,8 @@ def _settings(embedders: Embedders, how: Mapping[str, Any], whiten: bool) -> Set
     return Settings(
         epsilon=how["epsilon"], metric=how["metric"], center=center, whiten=whiten, sample=how["pool_sample"],
         passes=how["passes"], tolerance=how["tol"], max_iterations=how["max_iterations"],
-        max_target=how["max_target"], choose=how["choose"], seed=how["seed"], rounds=how["rounds"] or 0,
+        max_target=how["max_target"], choose=how["choose"], share=how["share"] or 0.0, seed=how["seed"],
+        rounds=how["rounds"] or 0,
     )
 
 

@@ -11,6 +11,7 @@ from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import TARGET, require_apart, require_ending
 from gotd.cli._printing import print_json, print_text
 from gotd.cli._rows import SCREEN_OPTIONS, fit_rows, mixed, screened_table
+from gotd.cli._step import pool_use, require_step
 from gotd.cli._target import ROOT_WORDS, TEXT, WORDS
 from gotd.cli._texts import fit_texts
 from gotd.cli._vectors import Embedders
@@ -53,7 +54,7 @@ _MOST_SEED = 2**64 - 1
 @click.option("--epsilon", type=options.FiniteRange(0), default=None,
               help="Regularisation, in standard deviations of the cost; 0 is exact. Default: "
                    f"{PLAIN_EPSILON:g}; where vectors are whitened {WHITENED_EPSILON:g}, less where that is learned "
-                   "from few rows.")
+                   "from few rows, and a quarter of it with --share.")
 @click.option("--metric", type=click.Choice(["sqeuclidean", "cosine"]), default=_DEFAULTS.metric, show_default=True,
               help="The cost between two vectors.")
 @click.option("--center/--no-center", default=None,
@@ -77,6 +78,9 @@ _MOST_SEED = 2**64 - 1
 @click.option("--allow-unconverged", is_flag=True, help="Write the file all the same.")
 @click.option("--seed", type=click.IntRange(0, _MOST_SEED), default=_DEFAULTS.seed, show_default=True,
               help="Of all that is random.")
+@click.option("--share", type=options.FiniteRange(0, 1, min_open=True), default=None, metavar="L",
+              help="Fit what is best for --choose documents that will be so much of what the model has seen, up to 1, "
+                   "in place of the first step towards them. Prints the distance after either choice.")
 @click.option("--rounds", type=click.IntRange(1), default=None, metavar="N",
               help="Of round-robin: documents each target row takes. Default: 65536 among all.")
 @click.option("--gumbel", is_flag=True, help="Of dsir: add noise, so that the best are a sample in proportion.")
@@ -93,10 +97,10 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
             method: str, threads: int | None, allow_unconverged: bool, quiet: bool, **how: Any) -> None:
     """Fit a rule to a target, by default its optimal-transport potentials; print a JSON summary.
 
-    Reads .npy vectors, each file once, and once more for each of --passes (standard input and pipes then go through
-    temporary files). Writes one .npz of the size of the target, and of d x d numbers where vectors are whitened. Holds
-    the target, the sample (--pool-sample rows, float16 where the files are) and at most 256 MiB of products; never
-    the pool.
+    Reads .npy vectors, each file once, once more for each of --passes, and once more for --share where the sample is
+    not the whole pool (standard input and pipes then go through temporary files). Writes one .npz of the size of the
+    target, and of d x d numbers where vectors are whitened. Holds the target, the sample (--pool-sample rows, float16
+    where the files are) and at most 256 MiB of products; never the pool.
 
     Baselines: mean and nearest score by the distance to the target's mean and to its nearest row; round-robin lets
     each target row in turn take its nearest document (reads the pool twice or more); classifier is logistic regression;
@@ -114,9 +118,10 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         how["whiten"], how["center"] = one_of(whiten=how["whiten"], center=how["center"])
     rule = RULES[method]
     _require_heard(context, method, rule)
+    require_step(context, rule, how)
     written = _output(output, screen)
     names = list(how["source"] or pool) or [STANDARD]
-    ranked = pool if how["source"] else ()
+    ranked = list(pool) if how["source"] else []
     mixes = [mixed(item)[0] for item in how["mix"]]
     beside = [*how["weights"], *mixes, *([how["target_texts"]] if how["target_texts"] else [])]
     if how["target_mass"] not in (TEXT, WORDS, ROOT_WORDS):
@@ -132,8 +137,9 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     require_apart([written], [target, *names, *ranked, *beside])
     embedders = Embedders()
     with ExitStack() as stack:
-        if how["passes"] or rule.rereads:
+        if how["passes"] or rule.rereads or how["share"]:
             names = stack.enter_context(rereadable(names))
+            ranked = stack.enter_context(rereadable(ranked))
             how["weights"] = stack.enter_context(rereadable(list(how["weights"])))
         cpus = options.thread_count(threads)
         if rule.reads == "texts":
@@ -143,8 +149,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     _count(inputs, run)
     printed = fitted.summary | inputs
     if ranked:
-        use = "gives the space" if "whiten" in rule.options and fitted.summary["center"] else "is not read"
-        run.say(f"the pool {use}; --source is what the rule is fitted at")
+        run.say(f"the pool {pool_use(rule, printed)}; --source is what the rule is fitted at")
     _judge(printed, how["tol"], allow_unconverged, run)
     _write(written, method, fitted._replace(summary=fitted.summary | {"embedder": embedders.identity}))
     print_json(printed)
@@ -195,6 +200,10 @@ def _idle(params: dict[str, Any], rule: Rule) -> dict[str, str]:
 
 def _judge(summary: dict[str, Any], tolerance: float, allow_unconverged: bool, run: Run) -> None:
     """Says the warnings; an error where the potentials are not what was asked for."""
+    if "share" in summary:
+        from gotd.methods.finite_step import advice
+
+        run.say(advice(summary))
     for warning in summary["warnings"]:
         run.say(f"warning: {warning}")
     if summary["converged"] or allow_unconverged:

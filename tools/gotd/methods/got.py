@@ -10,6 +10,7 @@ from torch import Tensor
 from gotd.errors import GotdError
 from gotd.methods.block_scorer import BlockScorer
 from gotd.methods.draw import Drawn
+from gotd.methods.finite_step import Fit, Pool, finite_step
 from gotd.methods.protocol import Fitted
 from gotd.methods.settings import Settings
 from gotd.methods.space import Space, cost_from, space_arrays, space_of, space_summary
@@ -74,25 +75,32 @@ def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_i
     problem = _problem(target, weights, space, settings, workers, device)
     found, remarks = _solve(problem, settings, workers)
     streamed = settings.passes > 0 and problem.epsilon > 0.0
-    if streamed:
+    step: dict[str, Any] = {}
+    uniform = source_is_pool and len(parts) == 1 and parts[0].weights is None
+    if settings.share and problem.epsilon > 0.0:
+        whole = uniform and problem.sample.size == problem.drawn.counts.distinct
+        if not whole:  # products are kept for one sample at a time
+            problem = problem._replace(sample=problem.sample._replace(products=None))
+        found, step = _finite_step(problem, found, parts, ranked, whole, settings, workers)
+    elif streamed:
         stream = StreamedSource(parts, workers, device)
         found = solve_stream(stream, problem.sample, problem.q, problem.cost, found, settings.tolerance,
                              settings.passes, workers, problem.share)
-    uniform = source_is_pool and len(parts) == 1 and parts[0].weights is None
     calibrated = calibration(found.mean_potential, problem.drawn.counts.distinct if uniform else None)
     summary = {
         "method": "got", "converged": found.converged,
         "warnings": remarks + _warnings(problem, found, settings, workers), "distance": found.distance,
         "marginal_error": found.marginal_error, "measured_on": _measured_on(found, streamed),
         "score_error": found.score_error, "iterations": found.iterations,
-        "expected_overlap": _overlap(problem, found, settings, streamed, workers), "choose": settings.choose,
+        "expected_overlap": None if step else _overlap(problem, found, settings, streamed, workers),
+        "choose": settings.choose,
         "epsilon": problem.epsilon, "epsilon_relative": problem.relative, **space_summary(settings),
         "cost_mean": problem.mean, "cost_std": problem.std,
         "calibration_mean": calibrated.mean, "calibration_scale": calibrated.scale,
         "source_rows": problem.drawn.counts.distinct, "sample_rows": len(problem.drawn.rows), "passes": settings.passes,
         "target_rows": len(target), "target_points": len(problem.packed.points), "target_error": problem.packed.error,
         "seed": settings.seed,
-    }
+    } | step
     arrays = {"points": problem.packed.points, "weights": problem.packed.weights, "potentials": found.g.cpu().numpy()}
     return Fitted(arrays | space_arrays(problem.cost), summary, space.read)
 
@@ -138,6 +146,20 @@ def _points(problem: Problem) -> tuple[torch.Tensor, torch.Tensor]:
     device = problem.q.points.device
     points = problem.cost.points(torch.from_numpy(problem.drawn.rows).to(device))
     return points, torch.from_numpy(problem.drawn.masses).to(device)
+
+
+def _finite_step(problem: Problem, first: Potentials, parts: Sequence[Part], ranked: Part | None, whole: bool,
+                 settings: Settings, workers: Workers) -> tuple[Potentials, dict[str, Any]]:
+    """The potentials of the finite step in place of the first order's, and what the summary says of it."""
+    fit = Fit(problem.sample, problem.q, problem.cost, problem.epsilon, problem.std, first)
+    in_source = ranked is None and parts[0].weights is None
+    rows = problem.drawn.counts.distinct if in_source and len(parts) == 1 else None
+    pool = Pool(ranked or parts[0]._replace(weights=None), whole, in_source, rows)
+    solution, figures = finite_step(fit, parts, pool, settings, workers)
+    return first._replace(
+        g=solution.g, converged=solution.converged, iterations=solution.iterations, measured=True,
+        marginal_error=solution.marginal_error, mean_potential=solution.mean_potential,
+    ), figures | {"score_error": None}
 
 
 def _measured_on(found: Potentials, streamed: bool) -> str:

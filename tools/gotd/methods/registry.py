@@ -45,7 +45,8 @@ _SAMPLE = frozenset({"seed", "pool_sample"})
 _SPACE = frozenset({"metric", "center", "whiten", "device"})
 _SOURCE = frozenset({"source", "mix", "weights"})
 _TARGET = frozenset({"target_mass", "target_texts"})
-_SOLVER = frozenset({"epsilon", "passes", "tol", "max_iterations", "max_target", "choose", "allow_unconverged"})
+_SOLVER = frozenset({"epsilon", "passes", "tol", "max_iterations", "max_target", "choose", "share",
+                     "allow_unconverged"})
 _TEXTS = frozenset({"text_key", "skip_invalid", "long_window"})
 
 RULES: Mapping[str, Rule] = {

@@ -8,7 +8,7 @@ import torch
 
 from gotd.methods.draw import Drawn, Wanted, draw
 from gotd.methods.protocol import Read
-from gotd.methods.settings import Settings, default_epsilon
+from gotd.methods.settings import STEP_PART, Settings, default_epsilon
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost
 from gotd.ot.source import Part
@@ -51,7 +51,8 @@ def space_of(target: np.ndarray, parts: Sequence[Part], settings: Settings, work
 
 
 def _default(settings: Settings, drawn: Drawn) -> float:
-    return default_epsilon(settings.whiten, drawn.moment_rows, len(drawn.mean))
+    usual = default_epsilon(settings.whiten, drawn.moment_rows, len(drawn.mean))
+    return STEP_PART * usual if settings.share and settings.whiten else usual
 
 
 def cost_of(settings: Settings, drawn: Drawn, device: torch.device) -> Cost:

@@ -6,7 +6,9 @@ chosen: tau less their mean. A stage takes 10 to 40 looks.
 
 A source that is larger than the sample is looked at as a whole between solutions: with m the marginal there and m' the
 sample's at the same g, the sample is solved again for b_j m'_j / m_j in place of b_j, whose solution has the right
-marginal on the source to first order. Again one streamed look a step, and a sample for the curvature.
+marginal on the source to first order: again one streamed look a step, and a sample for the curvature. What the sample
+mistakes in that from step to step (a threshold among its own rows is stiffer, or softer, than among all rows), Anderson
+acceleration learns: without it errors fell by a tenth a reading where the sample had 4,000 of 20,000 rows.
 
 Source: a sample corrected by the whole gradient: Shamir, Srebro and Zhang, arXiv 1312.7853.
 """
@@ -18,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gotd.ot.acceleration import Anderson
 from gotd.ot.blocks import Workers
 from gotd.ot.sample import sample_potentials
 from gotd.ot.step_ascent import Ascent, StepProblem
@@ -51,8 +54,7 @@ class StepPotentials(NamedTuple):
     tau, gamma     : the threshold of what is chosen, and the last temperature.
     converged      : marginal_error <= the tolerance asked for.
     iterations     : looks that the last part of the way took, of the whole sample or the source.
-    marginal_error : sum_j |m_j - b_j| of the effective distribution at this g and tau: measured, or to be expected.
-    measured       : which of the two.
+    marginal_error : sum_j |m_j - b_j| of the effective distribution at this g and tau, measured.
     mean_potential : sum_i a_i f_i, of the source.
     lower          : D(g, tau) on the same rows: no choice brings the distance below.
     """
@@ -63,7 +65,6 @@ class StepPotentials(NamedTuple):
     converged: bool
     iterations: int
     marginal_error: float
-    measured: bool
     mean_potential: float
     lower: float
 
@@ -91,21 +92,22 @@ def solve_step_stream(problem: StepProblem, source: StreamedStep, held: StepSamp
                       workers: Workers) -> StepPotentials:
     """Solve the step on the whole source: at most `passes` readings, from a solution on its sample.
 
-    Every reading measures, and is followed by a correction until the error is at most the tolerance. What is returned
-    after all of them has been corrected once more than it was measured; its error is then what the halves of the sample
-    say of the last correction.
+    Every reading measures; all but the last are followed by a correction. Returns the best that was measured.
     """
-    kernel = transform(problem.cost, problem.target, problem.epsilon, start.g)
-    solution, best = start, start._replace(marginal_error=math.inf)
+    kernel, b = transform(problem.cost, problem.target, problem.epsilon, start.g), problem.target.weights
+    steps = Anderson(torch.cat([b, b.new_tensor([problem.step.share])]))
+    g, at, best = start.g, Threshold(start.tau, start.gamma), start._replace(marginal_error=math.inf)
     for reading in range(1, passes + 1):
-        at = Threshold(solution.tau, solution.gamma)
-        look = source.look(with_potentials(kernel, problem.target, solution.g), at)
-        measured = _solution(problem, solution.g, at, look, reading)
+        look = source.look(with_potentials(kernel, problem.target, g), at)
+        measured = _solution(problem, g, at, look, reading)
         best = min(best, measured, key=lambda each: each.marginal_error)._replace(iterations=reading)
-        if best.converged:
-            return best
-        solution = _corrected(problem, held, kernel, measured, look, workers)
-    return min(best, solution, key=lambda each: each.marginal_error)
+        if best.converged or reading == passes:
+            break
+        now = torch.cat([measured.g, b.new_tensor([measured.tau])])
+        step = _correction(problem, held, kernel, measured, look, workers)
+        after = steps.next(now, step, measured.marginal_error)
+        g, at = after[:-1], at._replace(tau=float(after[-1]))
+    return best
 
 
 class Lowest(NamedTuple):
@@ -182,33 +184,22 @@ def _cooled(problem: StepProblem, held: StepSample, kernel: Transform, g: Tensor
     return _solution(problem, g, at, look, problem.max_iterations - left + climb.looks)
 
 
-def _corrected(problem: StepProblem, held: StepSample, kernel: Transform, measured: StepPotentials, look: Look,
-               workers: Workers) -> StepPotentials:
-    """The sample solved again for what its marginal has to be where the source's is right."""
-    step, b, at = problem.step, problem.target.weights, Threshold(measured.tau, measured.gamma)
+def _correction(problem: StepProblem, held: StepSample, kernel: Transform, measured: StepPotentials, look: Look,
+                workers: Workers) -> Tensor:
+    """The way in g and tau to where the sample's marginal is what it has to be for the source's to be right.
 
-    def seen(part: StepSample, g: Tensor, tau: float) -> Look:
-        bias = exact_bias(kernel, problem.target, g)
-        return sample_look(part, kernel, bias, step, Threshold(tau, at.gamma), workers)
-
-    before = seen(held, measured.g, at.tau)
-    present = b > 0.0
-    ratio = torch.where(present, before.marginal[: len(b)] / look.marginal[: len(b)], 0.0).nan_to_num(1.0, 1.0, 1.0)
-    chosen = before.chosen / look.chosen if look.chosen > 0.0 else 1.0
+    Shapes: -> float64 (m + 1,).
+    """
+    step, b = problem.step, problem.target.weights
+    at = Threshold(measured.tau, measured.gamma)
+    seen = sample_look(held, kernel, exact_bias(kernel, problem.target, measured.g), step, at, workers)
+    ratio = torch.where(b > 0.0, seen.marginal[: len(b)] / look.marginal[: len(b)], 0.0).nan_to_num(1.0, 1.0, 1.0)
+    chosen = seen.chosen / look.chosen if look.chosen > 0.0 else 1.0
     wanted = b * ratio
     wanted = wanted * ((1.0 - step.share + step.share * chosen) / wanted.sum())
     climb = Ascent(problem, held, kernel, wanted, chosen, at.gamma, workers)
     g, tau = climb.run(measured.g, at.tau, problem.tolerance, problem.max_iterations)
-    after = seen(held, g, tau)
-    marginal = look.marginal + after.marginal - before.marginal
-    # The halves differ by twice the standard error of their mean.
-    halves = [held.thinned(2, start) for start in (0, 1)] if held.sample.size > 1 else [held, held]
-    one, other = (seen(half, g, tau).marginal - seen(half, measured.g, at.tau).marginal for half in halves)
-    error = math.hypot(_error(marginal, b), float((one - other).abs().sum()) / 2.0)
-    moved = Look(marginal, look.mean_potential + after.mean_potential - before.mean_potential,
-                 look.excess + after.excess - before.excess, look.chosen + after.chosen - before.chosen)
-    return _solution(problem, g, Threshold(tau, at.gamma), moved, measured.iterations)._replace(
-        marginal_error=error, measured=False, converged=error <= problem.tolerance)
+    return torch.cat([g - measured.g, b.new_tensor([tau - at.tau])])
 
 
 def _solution(problem: StepProblem, g: Tensor, at: Threshold, look: Look, iterations: int) -> StepPotentials:
@@ -217,7 +208,7 @@ def _solution(problem: StepProblem, g: Tensor, at: Threshold, look: Look, iterat
     error = _error(look.marginal, b)
     offset = float(b @ g)
     gauged = torch.where(b > 0.0, g - offset, 0.0)
-    return StepPotentials(gauged, at.tau + offset, at.gamma, error <= problem.tolerance, iterations, error, True,
+    return StepPotentials(gauged, at.tau + offset, at.gamma, error <= problem.tolerance, iterations, error,
                           look.mean_potential + offset, look.value(problem.step, at.tau, offset))
 
 

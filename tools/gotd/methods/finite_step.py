@@ -1,0 +1,173 @@
+"""The step of finite size on a user's source and pool (ot/finite_step.py): which rows stand for what, and what to say.
+
+Where the sample is the whole pool, its rows are source and candidates alike. Else the pool is read once more for the
+candidates, because what a choice is decided by is the tail of the pool, of which a sample has next to nothing. A row is
+drawn in proportion to
+
+    v(x) = 1 / (F(f(x)) + 1/n),   F the distribution of GOT-D's own potential f on the sample of n rows
+
+and stands for c ~ 1 / v: each doubling of the rank by f has as many rows in the draw as any other. Half of the rows
+held are then the source's and half candidates, so that the memory stays what it was.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from gotd.errors import GotdError
+from gotd.methods.content_keys import content_keys
+from gotd.methods.distinct_sample import DistinctSample
+from gotd.methods.settings import Settings
+from gotd.ot.blocks import Workers, block_rows, padded
+from gotd.ot.cost import Cost, Target
+from gotd.ot.finite_step import StepPotentials, lower_bound, lowest, solve_step_sample, solve_step_stream
+from gotd.ot.potentials import Potentials, solve_sample
+from gotd.ot.sample import Sample, hold, sample_potentials
+from gotd.ot.source import Part, shares, weighted_blocks
+from gotd.ot.step_ascent import StepProblem
+from gotd.ot.step_dual import Role, Step, StepSample, StreamedStep
+from gotd.ot.transform import Transform, transform
+
+#: Distances that are printed are solved this well: an error of the marginal is squared in them.
+_DISTANCE_TOLERANCE, _DISTANCE_ITERATIONS = 1e-3, 300
+#: The exact step matters where the first-order choice misses this part of the fall that is possible.
+_MATTERS = 0.05
+
+
+class Fit(NamedTuple):
+    """GOT-D's own fit, which the step starts from.
+
+    sample     : the source's rows and masses.
+    spread     : standard deviation of the cost.
+    potentials : of the source.
+    """
+
+    sample: Sample
+    target: Target
+    cost: Cost
+    epsilon: float
+    spread: float
+    potentials: Potentials
+
+
+class Pool(NamedTuple):
+    """What will be chosen from.
+
+    part     : its rows, all alike.
+    whole    : the sample's rows are its rows.
+    in_source : the first part of the source is this one.
+    rows      : how many distinct rows it has, where that is known; else rows are counted with their copies.
+    """
+
+    part: Part
+    whole: bool
+    in_source: bool
+    rows: int | None
+
+
+def finite_step(fit: Fit, parts: Sequence[Part], pool: Pool, settings: Settings, workers: Workers
+                ) -> tuple[StepPotentials, dict[str, Any]]:
+    """Solve the step; return its potentials, and the figures for the summary.
+
+    Raises: GotdError where more is to be chosen than the pool has.
+    """
+    device = fit.target.points.device
+    if pool.whole:
+        held, rows = StepSample(fit.sample, fit.sample.masses), fit.sample.size
+    else:
+        held, rows = _with_candidates(fit, pool.part, settings, workers, device)
+        rows = pool.rows or rows
+    if settings.choose > rows:
+        raise GotdError(f"--choose {settings.choose:g}: the pool has {rows:,} rows; choose fewer")
+    step = Step(settings.share, settings.choose / rows if settings.choose >= 1.0 else settings.choose)
+    problem = StepProblem(fit.target, fit.cost, fit.epsilon, step, settings.tolerance, settings.max_iterations)
+    solution = on_sample = solve_step_sample(problem, held, fit.potentials.g, workers)
+    if settings.passes:
+        stream = StreamedStep(_roles(parts, pool), step, workers, device)
+        solution = solve_step_stream(problem, stream, held, on_sample, settings.passes, workers)
+    chosen = int(settings.choose) if settings.choose >= 1.0 else settings.choose
+    figures = {"choose": chosen, "share": step.share, "chosen_fraction": step.fraction,
+               "candidate_rows": rows, **_distances(fit, problem, held, on_sample, solution, workers)}
+    return solution, figures
+
+
+def advice(summary: dict[str, Any]) -> str:
+    """Return what the distances say of the step, in a sentence."""
+    before, bound = summary["distance"], summary["distance_bound"]
+    first, choice = summary["distance_first_order"], summary["distance_choice"]
+    told = (f"with {summary['share']:g} of the mass on the choice the distance goes from {before:.5g} to {choice:.5g} "
+            f"(first-order choice: {first:.5g}; no choice comes below {bound:.5g}; {summary['choice_in_common']:.0%} "
+            "in common)")
+    if first - choice > _MATTERS * max(before - bound, 0.0):
+        return f"{told}: the exact step matters here"
+    return f"{told}: the first-order choice does as well here, --share can be left out"
+
+
+def _distances(fit: Fit, problem: StepProblem, held: StepSample, on_sample: StepPotentials, solution: StepPotentials,
+               workers: Workers) -> dict[str, Any]:
+    """The sample's distances after the step, entropic, with the rows chosen by either potentials."""
+    share, fraction = problem.step
+
+    def chosen(g: torch.Tensor) -> np.ndarray:
+        f = sample_potentials(held.sample, transform(fit.cost, fit.target, fit.epsilon, g), workers)
+        return lowest(f, held.candidates, fraction).masses
+
+    def distance(u: np.ndarray) -> float:
+        effective = held.sample._replace(masses=(1.0 - share) * held.sample.masses + share * u)
+        return solve_sample(effective, fit.target, fit.cost, fit.epsilon, fit.spread, _DISTANCE_TOLERANCE,
+                            _DISTANCE_ITERATIONS, workers).distance
+
+    first, choice = chosen(fit.potentials.g), chosen(solution.g)
+    # The bound is the sample's: by the potentials that are right on the sample it is highest.
+    bound = lower_bound(problem, held, on_sample.g, workers)
+    return {"distance_first_order": distance(first), "distance_choice": distance(choice), "distance_bound": bound,
+            "choice_in_common": float(np.minimum(first, choice).sum())}
+
+
+def _roles(parts: Sequence[Part], pool: Pool) -> list[Role]:
+    """The source and the candidates as they are read; the pool once where it is both."""
+    sources = [Role(part, share, 0.0) for part, share in zip(parts, shares(parts), strict=True)]
+    if pool.in_source:
+        return [sources[0]._replace(candidates=1.0), *sources[1:]]
+    return [*sources, Role(pool.part, 0.0, 1.0)]
+
+
+def _with_candidates(fit: Fit, part: Part, settings: Settings, workers: Workers, device: torch.device
+                     ) -> tuple[StepSample, int]:
+    """Every second row of the sample and as many candidates, in one reading of the pool; and the pool's rows."""
+    kernel = transform(fit.cost, fit.target, fit.epsilon, fit.potentials.g)
+    f = np.sort(sample_potentials(fit.sample, kernel, workers))
+    size = math.ceil(settings.sample / 2)
+    drawn, rows, seed = DistinctSample(size), 0, settings.seed + 1  # not the rows that the sample has
+
+    def work(block: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return block, content_keys(block, seed), _emphasis(block, kernel, f)
+
+    for block, keys, weights in workers.map(work, _blocks(part, device)):
+        drawn.add(block, keys, weights)
+        rows += len(block)
+    candidates, masses, _ = drawn.take()[0]
+    step = block_rows(device)
+    emphasis = np.concatenate([_emphasis(candidates[at : at + step], kernel, f)
+                               for at in range(0, len(candidates), step)])
+    source = fit.sample.thinned(2) if fit.sample.size > size else fit.sample
+    dtype = np.result_type(source.rows, candidates)
+    both = np.concatenate([source.rows.astype(dtype, copy=False), candidates.astype(dtype, copy=False)])
+    a = np.concatenate([source.masses, np.zeros(len(candidates))])
+    c = np.concatenate([np.zeros(source.size), masses / emphasis])
+    return StepSample(hold(both, a, fit.cost, fit.target, workers), c / c.sum()), rows
+
+
+def _blocks(part: Part, device: torch.device) -> Iterator[np.ndarray]:
+    return (block for block, _ in weighted_blocks(part, block_rows(device)))
+
+
+def _emphasis(rows: np.ndarray, kernel: Transform, sorted_f: np.ndarray) -> np.ndarray:
+    """v(x) of at most a block of rows. Shapes: (n, d), (s,) -> float64 (n,)."""
+    device = kernel.points.device
+    points = kernel.cost.points(padded(rows, block_rows(device), device))
+    f = kernel.potential(points).cpu().numpy()[: len(rows)]
+    return np.asarray(len(sorted_f) / (np.searchsorted(sorted_f, f) + 1.0))
