@@ -17,7 +17,7 @@ import numpy as np
 from gotd.methods.sampling import log_uniform
 
 #: Room for rows that wait for their place, as a part of the sample and at least: the less, the more often it is sorted.
-_WAITING_PART, _LEAST_WAITING = 16, 4096
+_WAITING_PART, _LEAST_WAITING = 8, 4096
 
 
 class Outside(NamedTuple):
@@ -47,7 +47,7 @@ class Distinct(NamedTuple):
 class DistinctSample:
     """Keeps the `size` distinct rows with the smallest log u - log w.
 
-    Memory: the rows of the sample and a sixteenth of them, in the widest dtype of the rows it kept.
+    Memory: the rows of the sample and an eighth of them, in the widest dtype of the rows it kept.
     """
 
     def __init__(self, size: int) -> None:

@@ -34,7 +34,7 @@ _MOST = 32
 #: Sweeps over the links, each of which carries a label over all rows and points one link on.
 _SWEEPS = 30
 #: Entries of the plan looked at first: most plans hang together in a part of their rows.
-_PART = 1 << 22
+_PART = 1 << 20
 #: Masses that differ by less balance: they are sums of rounded float64.
 _BALANCED = 1e-12
 #: Rounds over the tree, and when the offsets, in units of eps, are good enough.

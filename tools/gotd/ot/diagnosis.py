@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 #: Above this correlation of f with the mean cost to the target, the score is the mean distance under another name.
 _MEAN_COST_CORRELATION = 0.999
@@ -15,6 +16,8 @@ _HALVES = 6
 _ROUNDINGS_PER_EPSILON = 64.0
 #: Rows about the last of the best that say how the potentials of others differ there.
 _FEWEST_NEAR = 256
+#: Standard deviations beyond which a normal number is not met, and halvings of the interval that holds a threshold.
+_CERTAIN, _HALVINGS = 10.0, 60
 
 def weighted_correlation(u: np.ndarray, v: np.ndarray, masses: np.ndarray) -> float:
     """Pearson's correlation under masses that sum to 1; 0 where either does not vary. Shapes: all (n,)."""
@@ -75,9 +78,6 @@ def expected_overlap(potentials: np.ndarray, change: np.ndarray, masses: np.ndar
              that these add up to the fraction: no count of rows that cross, which for a few rows would be all chance.
     Shapes: all float (n,); masses sum to 1.
     """
-    from scipy.optimize import brentq
-    from scipy.special import ndtr
-
     order = np.argsort(potentials, kind="stable")
     f, e, a = (each[order].astype(np.float64) for each in (potentials, change, masses))
     ends = np.cumsum(a)
@@ -91,8 +91,17 @@ def expected_overlap(potentials: np.ndarray, change: np.ndarray, masses: np.ndar
         return 1.0
     wanted = ends[last]
 
-    def surplus(threshold: float) -> float:
-        return float(a @ ndtr((threshold - f) / size) - wanted)
+    def chances(threshold: float, rows: slice) -> np.ndarray:
+        return np.asarray(torch.special.ndtr(torch.from_numpy((threshold - f[rows]) / size)).numpy())
 
-    threshold = brentq(surplus, f[0] - 10.0 * size, f[-1] + 10.0 * size)
-    return float(a[: last + 1] @ ndtr((threshold - f[: last + 1]) / size) / wanted)
+    def total(threshold: float) -> float:
+        # Beyond ten deviations a row is among the best for certain, or for certain not.
+        low, high = np.searchsorted(f, [threshold - _CERTAIN * size, threshold + _CERTAIN * size])
+        certain = ends[low - 1] if low else 0.0
+        return float(certain + a[low:high] @ chances(threshold, slice(low, high)))
+
+    below, above = f[0] - _CERTAIN * size, f[-1] + _CERTAIN * size
+    for _ in range(_HALVINGS):
+        middle = (below + above) / 2
+        below, above = (middle, above) if total(middle) < wanted else (below, middle)
+    return float(a[: last + 1] @ chances(above, slice(last + 1)) / wanted)
