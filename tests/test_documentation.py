@@ -75,6 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
     made.write("config.json", json.dumps(config).encode())
     made.environment["DS_STEPS"] = "2"
     made.ok("ds-train --init config.json --objective clm target.jsonl -o base/ && cp target.jsonl held-out.jsonl")
+    made.ok("cp target.jsonl test.jsonl")
     return made
 
 
