@@ -35,6 +35,16 @@ def test_a_field_put_in_and_taken_out_leaves_the_bytes(record: dict[str, Any], s
         b"\t", b"")
 
 
+@pytest.mark.parametrize(("line", "left"), [
+    (b'{ "a": 1,  "score" : 2 , "\\u007f":3 }', b'{ "a": 1,  "\\u007f":3 }'),
+    (b'{"score":2, "b":"\\u00e9"}', b'{"b":"\\u00e9"}'),
+    (b'{"b": 1.50, "score":2}', b'{"b": 1.50}'), (b'{ "score":1,"score":2 }', b"{  }"),
+    (b'{"score":1, "b": 2, "score":3, "c":4}', b'{"b": 2, "c":4}'),
+])
+def test_what_is_left_keeps_its_bytes(line: bytes, left: bytes) -> None:
+    assert without_field(line, "score") == left
+
+
 @given(OBJECTS, STYLES)
 def test_raw_fields_are_the_values_as_they_stand(record: dict[str, Any], style: dict[str, Any]) -> None:
     line = dumped(record, style)

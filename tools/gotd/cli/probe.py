@@ -60,8 +60,8 @@ def command(choices: tuple[str, ...], quiet: bool, **how: Any) -> None:
     "random" is the mean of several draws. "to random" and "to best" are paired differences, below zero where the row
     is better. Intervals are of 95 %, by bootstrap-t over units: copies and near copies of a text (or a --group) are one
     unit. In simulations with skewed units (scripts/bench/coverage.py) they held the truth in 94 to 97 % of cases with
-    30, 100 and 300 units, in 93 to 96 % with 10. Those "to random" cover how the draws differ as well; those "to best",
-    the lowest of the choices, hold for all rows at once, whichever choice is the best.
+    30, 100 and 300 units and in 93 to 96 % with 10; those "to random", which cover how the draws differ as well, in up
+    to 99 %. Those "to best", the lowest of the choices, hold for all rows at once, whichever choice is the best.
 
     With vectors it prints also the entropic optimal-transport distance to the target, by squared distances that are not
     whitened (of `hash` vectors centred), eps 0.05 of their standard deviation. Target text that stands in a choice,

@@ -7,7 +7,7 @@ between the bytes of the others.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -85,17 +85,27 @@ def _but(record: dict[str, Any]) -> str:
 def raw_fields(line: bytes) -> list[tuple[str, bytes]]:
     """Every field of a parsed record in order, its value as the bytes that stand on the line."""
     text = line.decode("utf-8")
-    return [(key, text[start:end].encode("utf-8")) for key, start, end in _fields(text)]
+    return [(field.key, text[field.start : field.end].encode("utf-8")) for field in _fields(text)]
 
 
-def _fields(text: str) -> Iterator[tuple[str, int, int]]:
-    """Every field of a parsed record in order: its key, and where its value begins and ends."""
+class _Field(NamedTuple):
+    """Where a field stands: `place` is where its key begins, `start` and `end` are those of its value."""
+
+    key: str
+    place: int
+    start: int
+    end: int
+
+
+def _fields(text: str) -> Iterator[_Field]:
+    """Every field of a parsed record in order."""
     position = _skip_space(text, text.index("{") + 1)
     while text[position] != "}":
+        place = position
         key, position = _DECODER.raw_decode(text, position)
         start = _skip_space(text, _skip_space(text, position) + 1)
         end = _end_of_value(text, start)
-        yield key, start, end
+        yield _Field(key, place, start, end)
         position = _skip_space(text, end)
         if text[position] == ",":
             position = _skip_space(text, position + 1)
@@ -147,8 +157,8 @@ def with_field(line: bytes, key: str, value: bytes) -> bytes:
 def with_value(line: bytes, key: str, value: bytes) -> bytes:
     """The record with another value for a field it has, where the old one stood; of several the last, which counts."""
     text = line.decode("utf-8")
-    *_, (start, end) = [(start, end) for name, start, end in _fields(text) if name == key]
-    return text[:start].encode("utf-8") + value + text[end:].encode("utf-8")
+    *_, found = [field for field in _fields(text) if field.key == key]
+    return text[: found.start].encode("utf-8") + value + text[found.end :].encode("utf-8")
 
 
 def without_field(line: bytes, key: str) -> bytes:
@@ -162,7 +172,13 @@ def without_field(line: bytes, key: str) -> bytes:
     head, found, value = line.rpartition(b"," + name + b":")
     if found and _OWN_VALUE.fullmatch(value) and name not in head:
         return head + b"}"
-    return object_line([field for field in raw_fields(line) if field[0] != key])
+    text = line.decode("utf-8")
+    fields = list(_fields(text))
+    following = [field.place for field in fields[1:]] + [fields[-1].end]
+    kept = [(field, end) for field, end in zip(fields, following, strict=True) if field.key != key]
+    pieces = [text[field.place : end] for field, end in kept[:-1]]
+    pieces += [text[field.place : field.end] for field, _ in kept[-1:]]
+    return (text[: fields[0].place] + "".join(pieces) + text[fields[-1].end :]).encode("utf-8")
 
 
 #: A number, or base64 in quotes, and the end of the record.
