@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gotd.cli import _dry_run, _frame
-from gotd.cli._jobs import Job
+from gotd.cli._jobs import Job, Provenance
 from gotd.streams.records import Skipping
 from workdir import Workdir, records, texts
 
@@ -141,7 +141,7 @@ def test_the_estimate_is_of_the_rate_after_the_beginning(monkeypatch: pytest.Mon
     source.write_bytes(b'{"text": "a"}\n' * 1000)
     seen: list[int] = []
 
-    def work(_: Job, __: object, ___: object, run: _frame.Run) -> None:
+    def work(_: Provenance, __: object, run: _frame.Run) -> None:
         clock.now += first
         for rows in run.until_enough([[0] * 2048 for _ in range(1000)]):
             clock.now += window * len(rows) / 2048
@@ -150,7 +150,7 @@ def test_the_estimate_is_of_the_rate_after_the_beginning(monkeypatch: pytest.Mon
 
     run = _frame.Run("ds-embed", quiet=True)
     clock.now += 5.0  # loading a model
-    out = _dry_run.report([Job([str(source)], str(tmp_path / "out.npy"))], {}, work, Skipping(), 1, run)
+    out = _dry_run.report([Job([str(source)], str(tmp_path / "out.npy"))], {}, lambda _: None, work, Skipping(), 1, run)
     rate = 2048 / window
     assert f"time     {15.0 + 1000 / rate:,.1f} s: 15.0 s to begin, then {rate:,.0f} rows/s" in out
     assert seen[: len(given)] == given
@@ -171,16 +171,16 @@ def test_start_up_outputs_and_rows_are_told_apart(monkeypatch: pytest.MonkeyPatc
         found.append(Job([str(tmp_path / f"{number}.jsonl")], str(tmp_path / f"{number}.npy")))
     first = [3.0]
 
-    def work(job: Job, _: object, __: object, run: _frame.Run) -> None:
+    def work(provenance: Provenance, _: object, run: _frame.Run) -> None:
         clock.now += output
-        size = sizes[int(Path(job.inputs[0]).stem)]
+        size = sizes[int(Path(provenance.job.inputs[0]).stem)]
         for rows in run.until_enough([[0] * min(2048, size - start) for start in range(0, size, 2048)]):
             clock.now += row * len(rows) + (first.pop() if first else 0.0)
             run.advance(len(rows))
 
     run = _frame.Run("ds-score", quiet=True)
     clock.now += 1.5
-    out = _dry_run.report(found, {}, work, Skipping(), len(found), run)
+    out = _dry_run.report(found, {}, lambda _: None, work, Skipping(), len(found), run)
     truth = 1.5 + 3.0 + len(sizes) * output + sum(sizes) * row
     said = float(value(out.encode(), "time"))
     assert truth / 2 < said < 2 * truth

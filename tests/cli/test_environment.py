@@ -85,4 +85,4 @@ def test_what_does_nothing_here_is_passed_over(chain: Workdir) -> None:
 def test_ds_train_passes_over_what_is_meant_for_others(work: Workdir, variable: str, value: str) -> None:
     work.write("a.jsonl", b'{"text":"alpha"}\n')
     line = "ds-train --init . --objective clm --steps 1 a.jsonl -o made/"
-    work.fails(line, "--init is a config.json", **{variable: value})  # past all that is about options
+    work.fails(line, "it is the config.json of a model", **{variable: value})  # past all that is about options

@@ -209,7 +209,7 @@ def _warnings(problem: Problem, found: Potentials, settings: Settings, workers: 
         return _correlation(problem, part, solved, workers)
 
     said = (rounding_warning(problem.relative, problem.epsilon, size, cost.centre is not None),
-            mean_cost_warning(problem.relative, _correlation(problem, problem.sample, found, workers), at))
+            mean_cost_warning(problem.relative, _correlation(problem, part, found, workers), at))
     return [warning for warning in said if warning is not None]
 
 
