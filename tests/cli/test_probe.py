@@ -116,7 +116,7 @@ def test_an_empty_target(probe: Workdir) -> None:
     probe.write("empty.jsonl", b'{"text": ""}\n{"text": " "}\n')
     probe.fails("ds-probe --target empty.jsonl --source pool.jsonl good.jsonl", "empty.jsonl: no words in 2 texts")
     probe.write("nothing.jsonl", b"")
-    probe.fails("ds-probe --target nothing.jsonl --source pool.jsonl good.jsonl", "nothing.jsonl: zero bytes")
+    probe.fails("ds-probe --target nothing.jsonl --source pool.jsonl good.jsonl", "nothing.jsonl: no words in 0 texts")
 
 
 def test_a_source_smaller_than_the_choice(probe: Workdir) -> None:
@@ -131,8 +131,8 @@ def test_a_source_smaller_than_the_choice(probe: Workdir) -> None:
 def test_different_text_keys(probe: Workdir) -> None:
     probe.ok("sed 's/\"text\"/\"content\"/' held-out.jsonl > other.jsonl")
     line = "ds-probe -q --json --target other.jsonl --source pool.jsonl"
-    probe.fails(f"{line} good.jsonl", "other.jsonl:1", 'no "text" field but id, content', "--target-text-key")
-    probe.fails(f"{LINE} other.jsonl", "other.jsonl:1", 'no "text" field but id, content', "--text-key")
+    probe.fails(f"{line} good.jsonl", "other.jsonl:1", 'no "text" field, but "id", "content"', "--target-text-key")
+    probe.fails(f"{LINE} other.jsonl", "other.jsonl:1", 'no "text" field, but "id", "content"', "--text-key")
     found = rows(probe.ok(f"{line} --target-text-key content good.jsonl").out)
     assert found == rows(probe.ok(f"{LINE} good.jsonl").out)
 
