@@ -102,7 +102,7 @@ def test_folders_that_hold_something_else(train: Train, folder: Path) -> None:
         train(f"{CLM} pool.jsonl -o made")
     assert (folder / "made/thesis.tex").read_text() == "years of work"
     assert len(list((folder / "made").iterdir())) == 2
-    with pytest.raises(GotdError, match=r"pool.jsonl: (Not a directory|File exists)"):
+    with pytest.raises(GotdError, match="a model is written to a folder"):
         train(f"{CLM} pool.jsonl -o pool.jsonl")
 
 
