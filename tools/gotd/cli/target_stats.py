@@ -123,9 +123,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     names = list(how["source"] or pool) or [STANDARD]
     ranked = list(pool) if how["source"] else []
     mixes = [mixed(item)[0] for item in how["mix"]]
-    beside = [*how["weights"], *mixes, *([how["target_texts"]] if how["target_texts"] else [])]
-    if how["target_mass"] not in (TEXT, WORDS, ROOT_WORDS):
-        beside.append(how["target_mass"])
+    beside = [*mixes, *_weighing_files(how)]
     if [target, *names, *ranked, *beside].count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
     if how["passes"] and STANDARD in mixes:
@@ -154,6 +152,12 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     _write(written, method, fitted._replace(summary=fitted.summary | {"embedder": embedders.identity}))
     print_json(printed)
     run.close()
+
+
+def _weighing_files(how: dict[str, Any]) -> list[str]:
+    """Return the files that say what rows and target texts weigh."""
+    masses = [] if how["target_mass"] in (TEXT, WORDS, ROOT_WORDS) else [how["target_mass"]]
+    return [*how["weights"], *masses, *([how["target_texts"]] if how["target_texts"] else [])]
 
 
 def _output(name: str | None, screen: bool) -> str:
