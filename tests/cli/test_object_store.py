@@ -103,7 +103,7 @@ def test_shards_are_shared_out_in_a_bucket_too(store: Store, work: Workdir, shar
 @pytest.mark.parametrize("faults", [
     [Fault("GET", "/pool/1", cut=100_000)],
     [Fault("GET", "/pool/1", cut=0, times=2), Fault("GET", "/pool/1", cut=131_072)],
-    [Fault("GET", "/pool/1", status=503, times=3)],
+    [Fault("GET", "/pool/1", status=503, times=2)],
     [Fault("HEAD", "/pool/1", status=500, times=2), Fault("GET", "/pool/2", drop=True)],
     [Fault("PUT", "/emb/", status=503, times=2), Fault("PUT", "/emb/2", drop=True)],
 ], ids=["cut", "cut again and again", "5xx", "several", "uploads"])
@@ -150,7 +150,7 @@ def test_an_object_replaced_while_it_is_read_is_an_error(store: Store, work: Wor
 
     def replaced_meanwhile(method: str, path: str) -> Fault | None:
         if method == "GET" and "/pool/1" in path and not store.proxy.faults:
-            store.proxy.faults.append(Fault("GET", "/pool/1", cut=150_000))
+            store.proxy.faults.append(Fault("GET", "/pool/1", cut=100_000))
             return honest(method, path)
         if method == "GET" and "/pool/1" in path:
             store.bucket.put("pool/1.jsonl.zst", other)
