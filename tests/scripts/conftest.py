@@ -3,9 +3,11 @@
 import importlib.util
 import os
 import runpy
+import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -13,6 +15,7 @@ import cluster
 from workdir import Workdir, records, texts
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+STUDY = SCRIPTS / "experiments"
 SETTINGS = """
 POOL=pool
 TARGET=target.jsonl
@@ -29,6 +32,22 @@ TRAIN_NODES=2 TRAIN_GPUS=8
 SBATCH="--mail-type=FAIL --comment='some text'"
 SETUP='echo "a b" $HOME; true'
 """
+
+
+@pytest.fixture
+def study_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The modules of scripts/experiments can be imported, and are forgotten again: others have the same names."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(STUDY))
+    yield
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(STUDY)):
+            del sys.modules[name]
+
+
+def module(name: str) -> ModuleType:
+    """A module of scripts/experiments."""
+    return __import__(name)
 
 
 @pytest.fixture(scope="session")

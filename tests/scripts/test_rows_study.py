@@ -1,10 +1,7 @@
 """The study by the number of rows: which rows there are, its two averages, its ridge, and all steps on few texts."""
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,29 +9,13 @@ import pytest
 
 from workdir import Workdir, records, texts
 
-from .conftest import SCRIPTS
+from .conftest import STUDY, module
 
-pytestmark = pytest.mark.xdist_group("experiments")  # they share one study
+pytestmark = [pytest.mark.usefixtures("study_modules"), pytest.mark.xdist_group("experiments")]  # they share one study
 
-STUDY = SCRIPTS / "experiments"
 TASKS = ("chemprot", "rct_ei", "agnews", "amazon_helpfulness")
 RULES = ("random", "got:ridge=1", "classifier")
 LINE = (f"python {STUDY}/rows_study.py . work --rules rules.txt --rows 100 400 --draws 2 1 --reference got:ridge=1")
-
-
-@pytest.fixture(autouse=True)
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The scripts can be imported, and are forgotten again: other tests have modules of the same names."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(STUDY))
-    yield
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(STUDY)):
-            del sys.modules[name]
-
-
-def module(name: str) -> ModuleType:
-    return __import__(name)
 
 
 @pytest.fixture(scope="module")

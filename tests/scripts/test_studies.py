@@ -2,11 +2,8 @@
 
 import json
 import random
-import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,28 +12,13 @@ import torch
 
 from workdir import Workdir, texts
 
-from .conftest import SCRIPTS
+from .conftest import STUDY, module
 
-pytestmark = pytest.mark.xdist_group("experiments")  # one after the other: each trains models
+# One after the other: each trains models.
+pytestmark = [pytest.mark.usefixtures("study_modules"), pytest.mark.xdist_group("experiments")]
 
-STUDY = SCRIPTS / "experiments"
 DOMAINS = ("books", "news", "webtext", "wikipedia", "amazon")
 LABELS = ("World", "Sports", "Business", "Sci/Tech")
-
-
-@pytest.fixture(autouse=True)
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The scripts can be imported, and are forgotten again: other tests have modules of the same names."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(STUDY))
-    yield
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(STUDY)):
-            del sys.modules[name]
-
-
-def module(name: str) -> ModuleType:
-    return __import__(name)
 
 
 def test_a_judge_that_always_says_the_same_gives_it_as_every_measure() -> None:
