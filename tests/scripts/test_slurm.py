@@ -58,13 +58,15 @@ def state(work: Workdir, task: str) -> str:
     return work.run(f"squeue --noheader --array --states=all --jobs={task} --format=%T").out.decode().strip()
 
 
-def process_of(*words: str) -> int | None:
-    """The process whose command line holds all the words, and is not srun."""
+def process_of(*words: str, task: int | None = None) -> int | None:
+    """The process whose command line holds all the words, of that task of an array, and is not srun."""
+    place = b"" if task is None else b"\0SLURM_ARRAY_TASK_ID=%d\0" % task
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
-                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if all(word in line for word in words) and not line.startswith(("srun", "bash", "/bin/bash")):
+                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                is_it = all(word in line for word in words) and not line.startswith(("srun", "bash", "/bin/bash"))
+                if is_it and place in (folder / "environ").read_bytes():
                     return int(folder.name)
     return None
 
@@ -99,7 +101,7 @@ def test_requeued_killed_and_cancelled_it_ends_in_the_bytes_of_one_process(clust
         until_running(work, f"{chunk}_4")
         work.ok(f"scontrol requeue {chunk}_4")
         # One step of the next stage is killed in the middle of its work: that fails the graph.
-        killed = until(lambda: process_of("ds-embed", "--shard 3/8", str(work.path)), "the fourth task of embed")
+        killed = until(lambda: process_of("ds-embed", str(work.path), task=3), "the fourth task of embed")
         os.kill(killed, signal.SIGKILL)
         out, err = process.communicate(timeout=200)
     assert process.returncode == 1, out + err
