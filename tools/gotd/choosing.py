@@ -12,7 +12,7 @@ import numpy as np
 
 from gotd.candidates import Candidate
 from gotd.content import copy_key, fewest_chars, has_content
-from gotd.ranking import LOWEST, LeftOut, Ranked, WithinLimit
+from gotd.ranking import BELOW_ALL, LeftOut, Ranked, WithinLimit
 from gotd.streams.carried import SCORE, with_scores
 from gotd.streams.json_fields import parse_object
 from gotd.streams.records import Record
@@ -91,15 +91,16 @@ def _choose_apart(pool: Pool, rules: Rules, near: NearCopies) -> Choice:
             if spent <= rules.limit:
                 chosen.append(record)
         if spent >= rules.limit:
-            left_out.take(window.left_out, chosen[-1].score if chosen else -LOWEST)
+            left_out.take(window.left_out, chosen[-1].score if chosen else -BELOW_ALL)
             return _choice(chosen, True, left_out)
-        left_out.take(window.left_out, window.ranking[-1][0].score if window.kept.full and window.ranking else LOWEST)
+        goes_on = window.kept.full and window.ranking
+        left_out.take(window.left_out, window.ranking[-1][0].score if goes_on else BELOW_ALL)
     return _choice(chosen, False, left_out)
 
 
 def _choice(records: list[Ranked], full: bool, left_out: LeftOut) -> Choice:
-    last = records[-1].score if records else -LOWEST
-    return Choice(records, left_out.counts(last if full else LOWEST))
+    last = records[-1].score if records else -BELOW_ALL
+    return Choice(records, left_out.counts(last if full else BELOW_ALL))
 
 
 def _window(pool: Pool, rules: Rules, limit: int, above: "_Window | None") -> "_Window":

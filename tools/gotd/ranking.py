@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-LOWEST = np.float32(-np.inf)
+BELOW_ALL = np.float32(-np.inf)
 #: Candidates are put in order when this many times k (and at least a block) have gathered.
 _SLACK_ROWS = 65536
 
@@ -83,7 +83,7 @@ class WithinLimit:
     @property
     def least_score(self) -> np.float32:
         """A record below this score cannot be chosen any more."""
-        return LOWEST if self._floor is None else self._floor.score
+        return BELOW_ALL if self._floor is None else self._floor.score
 
     @property
     def full(self) -> bool:
@@ -149,7 +149,7 @@ class LeftOut:
         self._counts: dict[str, dict[float, int]] = {}
         self._room = _SLACK_ROWS
 
-    def add(self, reason: str, score: np.float32, least: np.float32 = LOWEST) -> None:
+    def add(self, reason: str, score: np.float32, least: np.float32 = BELOW_ALL) -> None:
         """One more. least : what scores lower will not be asked for."""
         counts = self._counts.setdefault(reason, {})
         value = float(score)

@@ -22,7 +22,6 @@ import numpy as np
 from gotd.lookup import Int64s
 from gotd.probing.target import VOCABULARY, Numbered, Target, has_before
 
-ORDERS = (2, 3)
 #: b1, b2, b3, as expectation-maximisation finds them for held-out text of real tasks, rounded.
 WEIGHTS = (0.93, 0.5, 0.25)
 
