@@ -30,6 +30,13 @@ def test_lines_that_are_no_records_are_passed_over(data: bytes) -> None:
     assert [record.line for record in read(data)] == [A, B]
 
 
+def test_blank_lines_without_end_are_an_error() -> None:
+    many = b"\n" * (1 << 20)
+    assert [record.line for record in read(A + b"\n" + many + B + many)] == [A, B]
+    with pytest.raises(DataError, match="blank lines one after the other"):
+        read(A + b"\n" + 8 * many + B)  # more than is read at a time: a record excuses the blank lines beside it
+
+
 def test_places_count_every_line() -> None:
     assert [record.place for record in read(b"\n" + A + b"\n\n \n" + B)] == ["x.jsonl:2", "x.jsonl:5"]
     with pytest.raises(DataError, match=r"x\.jsonl:4: not JSON"):

@@ -23,6 +23,8 @@ from gotd.streams.text_digest import TextDigest
 MAX_RECORD_BYTES = 1 << 26
 #: Lines are cut from so many bytes at a time.
 _BATCH_BYTES = 1 << 18
+#: Blank lines passed over without a record among them: a few kilobytes of zstd can stand for 10^11.
+_MOST_BLANK = 1 << 20
 FILE_LEVEL = 3
 PIPE_LEVEL = 1
 #: The encoder gets blocks cut at these offsets of the plain stream, so that a file's bytes do not depend on how
@@ -54,7 +56,7 @@ class RecordReader:
         self.verifier = Verifier(source.name, "records")
         self._pieces = decompressed(source, long_window)
         self._source = source
-        self._lines = 0
+        self._lines = self._blank = 0
 
     def batches(self) -> Iterator[list[bytes]]:
         """Lines as they come, some hundred kilobytes at a time; at the end every seal has been checked."""
@@ -96,6 +98,10 @@ class RecordReader:
         numbers: Sequence[int] = range(self._lines + 1, self._lines + 1 + len(lines))
         self._lines += len(lines)
         found = stripped(lines)
+        self._blank = 0 if any(found) else self._blank + len(found)
+        if self._blank > _MOST_BLANK:
+            raise DataError(f"{self.name}:{self._lines}", f"more than {_MOST_BLANK:,} blank lines one after the other",
+                            "take them out, or see what wrote them")
         if not all(found):
             numbers = [number for number, line in zip(numbers, found, strict=True) if line]
             found = [line for line in found if line]
