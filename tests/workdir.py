@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import forked_commands
+
 BIN = Path(sys.executable).parent
 
 
@@ -28,12 +30,17 @@ class Workdir:
         self.path = path
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "DS_"))}
         self.environment = kept | {"PATH": f"{BIN}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
+        #: Whether lines of shell may fork the commands, see `forked_commands`; what `start` starts is never forked.
+        self.may_fork = forked_commands.is_wanted()
 
     def run(self, line: str, stdin: bytes | int = b"", **environment: str) -> Finished:
         """Runs a line of shell; `pipefail` is set."""
+        path = self.environment["PATH"]
+        if self.may_fork:
+            path = path.replace(str(BIN), f"{forked_commands.shims()}:{BIN}", 1)
         given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
         done = subprocess.run(["bash", "-o", "pipefail", "-c", line], cwd=self.path, capture_output=True, check=False,
-                              timeout=600, env=self.environment | environment, **given)  # type: ignore[call-overload]
+                              timeout=600, env=self.environment | {"PATH": path} | environment, **given)  # type: ignore[call-overload]
         return Finished(done.returncode, done.stdout, done.stderr.decode())
 
     def ok(self, line: str, stdin: bytes = b"", **environment: str) -> Finished:

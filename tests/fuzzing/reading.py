@@ -11,6 +11,8 @@ import numpy as np
 import zstandard
 
 _WINDOW_BYTES = 1 << 27
+#: A line of nothing else is blank, which is no record: JSON's white space, and DOS's end of a file.
+_BLANK = b" \t\r\x1a"
 
 
 def lines_of(data: bytes) -> list[bytes]:
@@ -29,6 +31,8 @@ def records_of(path: Path) -> list[dict[str, Any]]:
     found = []
     sys.setrecursionlimit(20_000)  # deeper than any parser here accepts
     for number, line in enumerate(lines_of(path.read_bytes()), 1):
+        if not line.strip(_BLANK):
+            continue
         try:
             record = json.loads(line.decode())
         except (ValueError, RecursionError) as error:

@@ -23,7 +23,7 @@ from gotd.streams.text_digest import TextDigest
 MAX_RECORD_BYTES = 1 << 26
 #: Lines are cut from so many bytes at a time.
 _BATCH_BYTES = 1 << 18
-#: Blank lines passed over without a record among them: a few kilobytes of zstd can stand for 10^11.
+#: Blank lines in a row that are passed over: a few kilobytes of zstd can stand for 10^11.
 _MOST_BLANK = 1 << 20
 FILE_LEVEL = 3
 PIPE_LEVEL = 1
@@ -100,8 +100,7 @@ class RecordReader:
         found = stripped(lines)
         self._blank = 0 if any(found) else self._blank + len(found)
         if self._blank > _MOST_BLANK:
-            raise DataError(f"{self.name}:{self._lines}", f"more than {_MOST_BLANK:,} blank lines one after the other",
-                            "take them out, or see what wrote them")
+            raise DataError(f"{self.name}:{self._lines}", f"over {_MOST_BLANK:,} blank lines in a row", "take them out")
         if not all(found):
             numbers = [number for number, line in zip(numbers, found, strict=True) if line]
             found = [line for line in found if line]
