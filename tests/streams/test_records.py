@@ -33,7 +33,7 @@ def test_lines_that_are_no_records_are_passed_over(data: bytes) -> None:
 def test_blank_lines_without_end_are_an_error() -> None:
     many = b"\n" * (1 << 20)
     assert [record.line for record in read(A + b"\n" + many + B + many)] == [A, B]
-    with pytest.raises(DataError, match="blank lines one after the other"):
+    with pytest.raises(DataError, match="blank lines in a row"):
         read(A + b"\n" + 8 * many + B)  # more than is read at a time: a record excuses the blank lines beside it
 
 

@@ -18,3 +18,13 @@ def keep_freed_memory() -> None:
         library = ctypes.CDLL(None)
         library.mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
         library.mallopt(_MAPPING_THRESHOLD, _LARGE_BYTES)
+
+
+def return_freed_memory() -> None:
+    """Give all that is free back to the kernel: after a stage whose pieces the next one has no use for.
+
+    Of the windows that a reading of the source held, 240 MB stayed in the heap otherwise (1,000,000 rows of 384
+    numbers), in pieces between what was still in use.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

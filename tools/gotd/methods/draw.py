@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gotd.allocator import return_freed_memory
 from gotd.errors import GotdError
 from gotd.methods.content_keys import content_keys
 from gotd.methods.distinct_sample import Distinct, DistinctSample
@@ -107,6 +108,7 @@ class _PartReading:
             raise GotdError(f"{self._part.name}: rows times weights sum to infinity; divide rows or weights by some "
                             "number")
         found, late = self._sample.take()
+        return_freed_memory()
         if self._part.weights is None:
             for item in (*self._outside.select(late), *self._outside.rest()):
                 self._outside.add(self._sums(item))
@@ -120,9 +122,10 @@ class _PartReading:
         """Return the number of distinct rows; of weighted ones that are not all held, of all."""
         if self._sample.is_whole:
             return held
+        there = self._counts.rows - self._counts.blank
         if self._part.weights is not None:
-            return self._counts.rows - self._counts.blank
-        return self._outside.distinct(held) or self._sample.distinct()
+            return there
+        return min(there, self._outside.distinct(held) or self._sample.distinct())
 
     def _nothing(self) -> GotdError:
         if self._counts.blank and self._counts.blank == self._counts.rows:

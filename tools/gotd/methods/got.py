@@ -180,7 +180,8 @@ def _overlap(problem: Problem, found: Potentials, settings: Settings, streamed: 
     kernel = transform(problem.cost, q, problem.epsilon, found.g)
     change: Tensor | None
     if streamed:
-        change = Newton(problem.sample, kernel, q).step(found.g, residual_of(problem.epsilon, q, found.marginal))
+        steps = Newton(problem.sample, kernel, q, judges=True)
+        change = steps.step(found.g, residual_of(problem.epsilon, q, found.marginal))
     else:
         change = change_on_another_sample(problem.sample, kernel, q, found.g, problem.share, workers)
     if change is None or not bool(change.isfinite().all()):

@@ -35,5 +35,5 @@ def change_on_another_sample(
         residual_of(kernel.epsilon, target, sample_check(sample.thinned(2, first), here, workers).marginal[: len(g)])
         for first in (0, 1)
     )
-    step = Newton(sample, kernel, target).step(g, one - other)
+    step = Newton(sample, kernel, target, judges=True).step(g, one - other)
     return step * math.sqrt(max(0.0, 1.0 - share) / 2.0)

@@ -32,8 +32,9 @@ from gotd.ot.cost import Target
 from gotd.ot.sample import Sample, sample_cluster_shares, sample_plan, sample_potentials
 from gotd.ot.transform import Transform, with_potentials
 
-#: Entries of P that are held for the products: 64 MiB of float32.
-_PLAN_ENTRIES = 1 << 24
+#: Entries of P that are held for the products: 64 MiB of float32 where a step saves a reading of the source, a quarter
+#: where it judges what was found, but for as many rows as target points.
+_PLAN_ENTRIES, _JUDGING_ENTRIES = 1 << 24, 1 << 22
 #: The system is solved this well and no better: the sample does not know K any better.
 _TOLERANCE = 0.02
 _ITERATIONS = 50
@@ -46,12 +47,16 @@ class Newton:
     worst Sinkhorn's own, then go on from the best g.
     """
 
-    def __init__(self, sample: Sample, kernel: Transform, target: Target, share: float = 0.0, is_source: bool = False
-                 ) -> None:
+    def __init__(self, sample: Sample, kernel: Transform, target: Target, share: float = 0.0, is_source: bool = False,
+                 judges: bool = False) -> None:
         """share : of the source's rows that the sample holds.
         is_source : residuals are those of the sample itself, so that the balance of its masses is known exactly.
+        judges : steps are to say how good a g is, and need be only roughly right.
         """
-        rows = max(1, _PLAN_ENTRIES // len(kernel.points))
+        points = len(kernel.points)
+        rows = max(1, _PLAN_ENTRIES // points)
+        if judges:
+            rows = max(_JUDGING_ENTRIES // points, min(rows, points))
         self._whole, self._sample = sample, sample.thinned(-(-sample.size // rows))
         self._kernel, self._target, self._is_source = kernel, target, is_source
         self._share = share

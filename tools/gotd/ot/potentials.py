@@ -125,7 +125,7 @@ def _certified(
 
     Where looks alone do not get there, as between clusters that are far apart, such steps do.
     """
-    check, steps = _checker(sample, workers), Newton(sample, kernel, target, is_source=True)
+    check, steps = _checker(sample, workers), Newton(sample, kernel, target, is_source=True, judges=True)
     found = climb(check, kernel, target, start, tolerance, min(_PATIENCE, limit))
     looks = found.iterations
     for _ in range(_STEPS):
