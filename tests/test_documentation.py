@@ -1,33 +1,50 @@
-"""The README and the help: what they name exists, what they show runs."""
+"""The doors and the help: every option has its place, what they name exists, what they show runs."""
 
+import importlib
 import json
 import re
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
-from workdir import BIN, Workdir, records, texts
+from workdir import Workdir, records, texts
 
 pytestmark = pytest.mark.xdist_group("documentation")  # they share the folder of examples
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-COMMANDS = sorted(path.name for path in BIN.glob("ds-*"))
+#: The face, and the doors behind it.
+DOORS = {name: (ROOT / name).read_text() for name in (
+    "README.md", "CONTRIBUTING.md", "tools/README.md", "tools/gotd/ot/README.md", "scripts/README.md",
+    "scripts/experiments/README.md", "scripts/bench/README.md", "tests/README.md")}
+README, REFERENCE = DOORS["README.md"], DOORS["tools/README.md"]
+COMMANDS: dict[str, click.Command] = {
+    name: importlib.import_module(point.partition(":")[0]).command
+    for name, point in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"].items()}
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 #: With options of their own, which they explain in their text.
-SCRIPTS = [ROOT / "scripts/slurm/submit", ROOT / "scripts/growth.py"]
-#: Of other programs the README shows.
+SCRIPTS = [path for folder in (ROOT / "scripts", ROOT / "tests/faults", ROOT / "tests/fuzzing")
+           for path in folder.rglob("*") if path.suffix in (".py", ".sh") or path.name == "submit"]
+#: Of other programs that the doors show.
 FOREIGN = {"--help", "--index-url", "--nproc-per-node", "--no-python", "--export"}
 
 
 def help_of(command: str) -> str:
-    return subprocess.run([BIN / command, "--help"], capture_output=True, text=True, check=True).stdout
+    """What a command prints for --help."""
+    program = f"from {COMMANDS[command].callback.__module__} import main; main()"
+    return subprocess.run([sys.executable, "-c", program, "--help"], capture_output=True, text=True, check=True).stdout
 
 
 HELP = {command: help_of(command) for command in COMMANDS}
 EXAMPLES = [line.strip() for text in HELP.values() for line in text.splitlines() if re.match(r"    (ds-|zcat )", line)]
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+BLOCKS = re.findall(r"```sh\n(.*?)```", README + REFERENCE, flags=re.DOTALL)
+
+
+def test_the_face_is_short() -> None:
+    assert len(README.splitlines()) <= 180
 
 
 def test_every_command_is_in_the_readme_and_shows_two_examples() -> None:
@@ -38,15 +55,51 @@ def test_every_command_is_in_the_readme_and_shows_two_examples() -> None:
         assert "Holds" in text, command
 
 
-def test_every_option_the_readme_names_exists() -> None:
+def section(heading: str) -> str:
+    """The text under a heading of the reference, down to the next one."""
+    assert f"\n{heading}\n" in REFERENCE, heading
+    return re.split(r"\n##+ ", REFERENCE.split(f"\n{heading}\n", 1)[1], maxsplit=1)[0]
+
+
+def options_of(command: click.Command) -> set[str]:
+    """The long names of a command's options, both of a flag that can be switched off; -k has no other."""
+    names = [option.opts + option.secondary_opts for option in command.params if isinstance(option, click.Option)]
+    return {name for some in names for name in ([each for each in some if each.startswith("--")] or some)}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_stands_in_its_commands_section(command: str) -> None:
+    there = section(f"### `{command}`")
+    of_all = section("## Every option").split("\n\n")[1]
+    missing = {option for option in options_of(COMMANDS[command])
+               if not re.search(rf"(?<![\w-]){option}(?![\w-])", there + of_all)}
+    assert not missing
+
+
+def test_every_option_the_doors_name_exists() -> None:
     sources = [*HELP.values(), *(script.read_text() for script in SCRIPTS)]
     known = {option for text in sources for option in OPTION.findall(text)} | FOREIGN
-    assert set(OPTION.findall(README)) <= known
+    for name, text in DOORS.items():
+        assert set(OPTION.findall(text)) <= known, name
+
+
+def test_every_file_the_doors_name_exists() -> None:
+    wrong = []
+    for door, text in DOORS.items():
+        beside = (ROOT / door).parent
+        links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+        names = re.findall(r"`((?:tools|scripts|tests)/[\w./*-]+)`", text)
+        wrong += [f"{door}: {link}" for link in links if link and not (beside / link).exists()]
+        wrong += [f"{door}: {name}" for name in names if not list(ROOT.glob(name.rstrip("/")))]
+        here = re.findall(r"^\| `([\w./*-]+)`", text, flags=re.MULTILINE) if door not in ("README.md",) else []
+        wrong += [f"{door}: {name}" for name in here
+                  if ("/" in name or "." in name) and not list(beside.glob(name.rstrip("/")))]
+    assert not wrong
 
 
 def test_every_option_is_explained() -> None:
     for command, text in HELP.items():
-        options = text.split("Options:\n", 1)[1]
+        options = text.split("Options:\n", 1)[1].split("\nCommands:\n")[0]
         for entry in re.split(r"\n  (?=-)", options.strip()):
             assert len(entry.split()) > 2, f"{command}: {entry}"
 

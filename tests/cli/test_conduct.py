@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import click
 import pytest
 import zstandard
 
+import gotd
 from workdir import Workdir, records, stop, texts
 
 
@@ -184,6 +186,14 @@ def test_after_kill_9_the_same_line_gives_the_same_bytes(chain: Workdir, command
 def test_wrong_usage_is_2(chain: Workdir, command: Command) -> None:
     done = chain.fails(f"{command.line} --no-such-option", f"{command.tool}: error: ", "--help", status=2)
     assert done.out == b""
+
+
+@pytest.mark.parametrize("tool", ["ds-chunk", "ds-embed", "ds-target-stats", "ds-score", "ds-topk", "ds-probe",
+                                  "ds-train"])
+def test_the_version_is_one_line(work: Workdir, tool: str) -> None:
+    done = work.ok(f"{tool} --version", DS_VERSION="9")
+    assert re.fullmatch(rf"{tool} \d+\.\d+\.\d+\n", done.out.decode())
+    assert done.out.decode().split()[1] == gotd.__version__
 
 
 @pytest.mark.parametrize("module", ["target_stats", "topk", "probe", "train"])

@@ -32,7 +32,7 @@ def option(name: str, variable: str) -> object:
     ("DS_DEVICE", "cpu", ["embed", "score", "train"], ["topk"]),
     ("DS_PRECISION", "auto", ["embed"], ["train"]), ("DS_PRECISION", "bfloat16", ["embed", "train"], ["topk"]),
     ("DS_ORDER", "input", ["topk"], ["probe"]), ("DS_ORDER", "3", ["probe"], ["topk"]),
-    ("DS_HELP", "1", [], list(ALL)), ("DS_CHARS", "500", ["chunk"], ["embed"]),
+    ("DS_HELP", "1", [], list(ALL)), ("DS_VERSION", "1", [], list(ALL)), ("DS_CHARS", "500", ["chunk"], ["embed"]),
 ])
 def test_who_takes_a_variable(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, takes: list[str],
                               passes: list[str]) -> None:

@@ -1,3 +1,3 @@
 """GOT-D: choose the documents that move a language model's training distribution towards a task fastest."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -16,6 +16,9 @@ from gotd.errors import UsageError
 
 Value = TypeVar("Value")
 
+#: Options that a variable must not set: DS_HELP would have every command print its help.
+_OF_THE_COMMAND_LINE = ("help", "version")
+
 #: Modules of all commands: each has a `command`.
 _COMMANDS = ("chunk", "embed", "target_stats", "score", "topk", "probe", "train")
 
@@ -49,7 +52,8 @@ def pass_over(command: click.Command) -> None:
 
 
 def _options(command: click.Command) -> list[click.Option]:
-    return [option for option in command.params if isinstance(option, click.Option) and option.name != "help"]
+    return [option for option in command.params
+            if isinstance(option, click.Option) and option.name not in _OF_THE_COMMAND_LINE]
 
 
 def _fault(command: click.Command, option: click.Option) -> str | None:

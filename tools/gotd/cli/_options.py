@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from gotd import __version__
 from gotd.cli._environment import is_from_environment
 from gotd.cli._sharing import shard_of
 from gotd.errors import UsageError
@@ -84,9 +85,16 @@ dry_run = click.option("--dry-run", is_flag=True,
                        help="Write nothing: print inputs, outputs, and time, bytes and memory measured on a sample.")
 
 
+def help_and_version(command: Callable[..., Any]) -> Callable[..., Any]:
+    """-h beside --help, and --version: one line, the command's name and the version."""
+    version = click.version_option(__version__, message="%(prog)s %(version)s",
+                                   help="Print the command's name and its version, and exit.")
+    return version(click.help_option("-h", "--help")(command))
+
+
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """-h beside --help, and -q."""
-    return quiet(click.help_option("-h", "--help")(command))
+    """What every command has: -q, --help and --version."""
+    return quiet(help_and_version(command))
 
 
 def thread_count(threads: int | None) -> int:
