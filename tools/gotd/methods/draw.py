@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gotd.allocator import return_freed_memory
 from gotd.errors import GotdError
 from gotd.methods.content_keys import content_keys
 from gotd.methods.distinct_sample import Distinct, DistinctSample
@@ -108,7 +107,6 @@ class _PartReading:
             raise GotdError(f"{self._part.name}: rows times weights sum to infinity; divide rows or weights by some "
                             "number")
         found, late = self._sample.take()
-        return_freed_memory()
         if self._part.weights is None:
             for item in (*self._outside.select(late), *self._outside.rest()):
                 self._outside.add(self._sums(item))

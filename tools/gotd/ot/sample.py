@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gotd.allocator import return_freed_memory
 from gotd.ot.blocks import Workers, block_rows, padded
 from gotd.ot.cost import Cost, Target
 from gotd.ot.marginal import Check, block_check
@@ -44,6 +45,7 @@ class Sample(NamedTuple):
 
 def hold(rows: np.ndarray, masses: np.ndarray, cost: Cost, target: Target, workers: Workers) -> Sample:
     """The sample ready for many looks. Shapes: rows float16 or float32 (n, d); masses float64 (n,) summing to 1."""
+    return_freed_memory()  # of the reading before; the products are the largest array of all
     device = target.points.device
     # At eps = 0 a logit is s x.y_j + bias_j, so that transform's points are the s y_j, padded.
     points = transform(cost, target, 0.0, torch.zeros_like(target.weights)).points
