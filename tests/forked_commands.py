@@ -41,6 +41,7 @@ _IMPORTED_LATE = {
     "ds-embed": ("numpy", "gotd.embedders.hashing"),
     "ds-train": ("torch", "transformers", "transformers.trainer", "gotd.training.one_model"),
 }
+_IMPORTED_FOR_A_MODEL = ("torch", "transformers", "tokenizers", "gotd.embedders.transformer", "gotd.embedders.static")
 
 #: The program: Python without its site, as nothing but the standard library is needed to hand things over.
 _SHIM = """#!{python} -IS
@@ -93,7 +94,8 @@ def shims() -> Path:
         shim = folder / tool
         shim.write_text(_SHIM.format(python=sys.executable, bin=str(BIN), server=str(server), limits=limits))
         shim.chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_HARMLESS)}
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(_HARMLESS) and name != "PYTHONUNBUFFERED"}
     process = subprocess.Popen([sys.executable, __file__, str(server)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                env=kept | {"PATH": os.environ["PATH"], "HF_HUB_OFFLINE": "1"})
     assert process.stdout is not None
@@ -160,8 +162,7 @@ class _Server:
         others = {name: value for name, value in environment.items() if not name.startswith(_HARMLESS)}
         same = others == self._environment and limits == self._limits
         if same:
-            for name in _IMPORTED_LATE.get(tool, ()):
-                importlib.import_module(name)
+            self._import_for(tool, words)
             module, function = self._points[tool].split(":")
             main = getattr(importlib.import_module(module), function)
             pid = os.fork()
@@ -175,6 +176,14 @@ class _Server:
         link.send(b"y" if same else b"n")
         if not same:
             link.close()
+
+    def _import_for(self, tool: str, words: Sequence[str]) -> None:
+        """What the command would import, so that its forks need not."""
+        late = _IMPORTED_LATE.get(tool, ())
+        if tool == "ds-embed" and any(word.startswith("--model") for word in words):
+            late += _IMPORTED_FOR_A_MODEL
+        for name in late:
+            importlib.import_module(name)
 
     def _become(self, words: list[str], folder: str, environment: dict[str, str], mask: int, ignored: list[int],
                 files: Sequence[int], main: Any) -> NoReturn:

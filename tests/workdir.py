@@ -30,6 +30,7 @@ class Workdir:
         self.path = path
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "DS_"))}
         self.environment = kept | {"PATH": f"{BIN}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
+        self.environment.pop("PYTHONUNBUFFERED", None)
         #: Whether lines of shell may fork the commands, see `forked_commands`; what `start` starts is never forked.
         self.may_fork = forked_commands.is_wanted()
 

@@ -11,6 +11,7 @@ ROWS = (200_000, 2_000_000)
 
 
 def peak_megabytes(line: str, work: Workdir) -> int:
+    work.may_fork = False  # a fork's memory is in part its server's
     found = re.search(r"peak memory (\d+) MB", work.ok(line).err.splitlines()[-1])
     assert found
     return int(found[1])

@@ -55,12 +55,12 @@ def test_the_overlap_expected_is_that_of_two_noisy_choices(fraction: float, size
         one, other, third, fourth = (size * waves @ rng.normal(size=60) for _ in range(4))
         best = [set(np.argsort(f + each)[:count]) for each in (one, other)]
         measured.append(len(best[0] & best[1]) / count)
-        expected.append(expected_overlap(f + one, third - fourth, np.full(n, 1 / n), fraction))
+        expected.append(expected_overlap(f + one, (third - fourth).__getitem__, np.full(n, 1 / n), fraction))
     assert np.mean(expected) == pytest.approx(np.mean(measured), abs=0.03)
 
 
 def test_no_change_or_all_chosen_overlaps_wholly() -> None:
     f, masses = np.arange(200.0), np.full(200, 1 / 200)
-    assert expected_overlap(f, np.zeros(200), masses, 0.1) == 1.0
-    assert expected_overlap(f, np.full(200, 7.0), masses, 0.1) == pytest.approx(1.0)
-    assert expected_overlap(f, np.random.default_rng(0).normal(size=200), masses, 1.0) == 1.0
+    assert expected_overlap(f, np.zeros(200).__getitem__, masses, 0.1) == 1.0
+    assert expected_overlap(f, np.full(200, 7.0).__getitem__, masses, 0.1) == pytest.approx(1.0)
+    assert expected_overlap(f, np.random.default_rng(0).normal(size=200).__getitem__, masses, 1.0) == 1.0

@@ -140,7 +140,7 @@ def entry_point(command: click.Command) -> Callable[[], NoReturn]:
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             gone = isinstance(error, BrokenPipeError)
-            if not gone:
+            if not (gone or status):  # else it was said, or there is something else to say
                 print_message(f"{tool}: error: <stdout>: {error.strerror}")
             status = status or (READER_GONE if gone else FAILED)
         sys.exit(status)

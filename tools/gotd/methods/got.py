@@ -176,7 +176,7 @@ def _overlap(problem: Problem, found: Potentials, settings: Settings, streamed: 
     """
     if not problem.epsilon > 0.0:
         return None
-    q, rows = problem.q, problem.drawn.counts.distinct
+    q = problem.q
     kernel = transform(problem.cost, q, problem.epsilon, found.g)
     change: Tensor | None
     if streamed:
@@ -186,10 +186,14 @@ def _overlap(problem: Problem, found: Potentials, settings: Settings, streamed: 
         change = change_on_another_sample(problem.sample, kernel, q, found.g, problem.share, workers)
     if change is None or not bool(change.isfinite().all()):
         return None
-    before, after = (sample_potentials(problem.sample, with_potentials(kernel, q, g), workers)
-                     for g in (found.g, found.g + change))
-    fraction = settings.choose if settings.choose < 1.0 else settings.choose / rows
-    return expected_overlap(before, after - before, problem.drawn.masses, fraction)
+    before = sample_potentials(problem.sample, kernel, workers)
+    moved = with_potentials(kernel, q, found.g + change)
+
+    def changes(at: np.ndarray) -> np.ndarray:
+        return np.asarray(sample_potentials(problem.sample.rows_at(at), moved, workers) - before[at])
+
+    fraction = settings.choose if settings.choose < 1.0 else settings.choose / problem.drawn.counts.distinct
+    return expected_overlap(before, changes, problem.drawn.masses, fraction)
 
 
 def _warnings(problem: Problem, found: Potentials, settings: Settings, workers: Workers) -> list[str]:

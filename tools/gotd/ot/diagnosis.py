@@ -70,23 +70,26 @@ def _rounded_up(number: float) -> float:
     return float(f"{math.ceil(number / unit * (1 + 1e-9)) * unit:.2g}")
 
 
-def expected_overlap(potentials: np.ndarray, change: np.ndarray, masses: np.ndarray, fraction: float) -> float:
+def expected_overlap(potentials: np.ndarray, change: Callable[[np.ndarray], np.ndarray], masses: np.ndarray,
+                     fraction: float) -> float:
     """Share of the best `fraction` of the mass (the lowest potentials) that remain when potentials change like this.
 
-    change : one draw of how others differ; only its size about the last of the best counts, less what all have in
-             common there. With s that size, row i is among the others' best with probability Phi((t - f_i) / s), t such
-             that these add up to the fraction: no count of rows that cross, which for a few rows would be all chance.
-    Shapes: all float (n,); masses sum to 1.
+    change : one draw of how others differ at some rows, int64 (k,) -> float (k,); only its size about the last of the
+             best counts, less what all have in common there. With s that size, row i is among the others' best with
+             probability Phi((t - f_i) / s), t such that these add up to the fraction: no count of rows that cross,
+             which for a few rows would be all chance.
+    Shapes: potentials, masses float (n,); masses sum to 1.
     """
     order = np.argsort(potentials, kind="stable")
-    f, e, a = (each[order].astype(np.float64) for each in (potentials, change, masses))
+    f, a = potentials[order].astype(np.float64), masses[order].astype(np.float64)
     ends = np.cumsum(a)
     last = int(np.searchsorted(ends, min(fraction, 1.0) * ends[-1] * (1 - 1e-12)))
     # As many rows on either side as there are best ones, if there are enough.
     reach = max(last + 1, _FEWEST_NEAR // 2)
     near = slice(max(0, last + 1 - reach), last + 1 + reach)
-    centre = a[near] @ e[near] / a[near].sum()
-    size = math.sqrt(a[near] @ np.square(e[near] - centre) / a[near].sum())
+    e = change(order[near]).astype(np.float64)
+    centre = a[near] @ e / a[near].sum()
+    size = math.sqrt(a[near] @ np.square(e - centre) / a[near].sum())
     if not size > 0.0 or last + 1 >= len(f):
         return 1.0
     wanted = ends[last]

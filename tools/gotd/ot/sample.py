@@ -42,6 +42,12 @@ class Sample(NamedTuple):
         products = None if self.products is None else self.products[first::stride]
         return Sample(self.rows[first::stride], masses / masses.sum(), self.alpha[first::stride], products)
 
+    def rows_at(self, places: np.ndarray) -> "Sample":
+        """Return some of the rows, copied. Shapes: int64 (k,)."""
+        masses, at = self.masses[places], torch.from_numpy(places).to(self.alpha.device)
+        products = None if self.products is None else self.products[at]
+        return Sample(self.rows[places], masses / masses.sum(), self.alpha[at], products)
+
 
 def hold(rows: np.ndarray, masses: np.ndarray, cost: Cost, target: Target, workers: Workers) -> Sample:
     """The sample ready for many looks. Shapes: rows float16 or float32 (n, d); masses float64 (n,) summing to 1."""
