@@ -53,7 +53,14 @@ ifneq ($(REFUSED),)
   $(error pipeline.mk: $(REFUSED): no file matches it, or a name holds one of $(ODD))
 endif
 POOL_SEEN  := $(call seen,$(call local,$(POOL_FILES))) $(foreach u,$(call urls,$(POOL_FILES)),url@@$u)
-SHARDS     := $(foreach f,$(POOL_FILES),$(call stem,$f))
+# Shards of one name are called by their folders, too: by what lies under the folder that all of them share.
+twice       = $(strip $(foreach s,$(sort $1),$(if $(word 2,$(filter $s,$1)),$s)))
+absolute    = $(if $(findstring ://,$1),$1,$(abspath $1))
+POOL_PLACES := $(foreach f,$(POOL_FILES),$(call absolute,$f))
+shared      = $(if $(filter-out $1%,$(POOL_PLACES)),$(if $(filter / ./,$1),$1,$(call shared,$(dir $(1:%/=%)))),$1)
+COMMON     := $(if $(call twice,$(foreach f,$(POOL_FILES),$(call stem,$f))),$(call shared,$(dir $(firstword $(POOL_PLACES)))))
+shard       = $(if $(COMMON),$(patsubst $(COMMON)%,%,$(dir $(call absolute,$1))))$(call stem,$1)
+SHARDS     := $(foreach f,$(POOL_FILES),$(call shard,$f))
 NAME       ?= $(call stem,$(firstword $(TARGET)))
 OUT         = $(WORK)/$(NAME)
 
@@ -88,9 +95,8 @@ ifeq ($(filter help,$(MAKECMDGOALS)),)
   ifneq ($(SAVED),)
     $(error pipeline.mk: $(SAVED): a dataset that save_to_disk wrote, no records; write it with Dataset.to_json)
   endif
-  TWICE := $(strip $(foreach s,$(sort $(SHARDS)),$(if $(word 2,$(filter $s,$(SHARDS))),$s)))
-  ifneq ($(TWICE),)
-    $(error pipeline.mk: several shards are called $(TWICE); outputs are named after them)
+  ifneq ($(call twice,$(SHARDS)),)
+    $(error pipeline.mk: several shards are called $(call twice,$(SHARDS)); outputs are named after them)
   endif
 endif
 
@@ -121,7 +127,7 @@ $(call escaped,$1): $(if $(call same,$(file < $1),$2),,FORCE)
 endef
 made-with = $(eval $(call made-with-rule,$1,$(strip $2)))
 
-$(foreach s,$(POOL_SEEN),$(call made-with,$(WORK)/made-with/shards/$(call stem,$(call name,$s)),ds-chunk $(CHUNK) $s))
+$(foreach s,$(POOL_SEEN),$(call made-with,$(WORK)/made-with/shards/$(call shard,$(call name,$s)),ds-chunk $(CHUNK) $s))
 $(call made-with,$(WORK)/made-with/embed,ds-embed $(MODEL) $(EMBED) $(foreach m,$(MODEL),$(call tree,$m)))
 $(call made-with,$(OUT)/made-with/target,ds-embed $(TARGET) $(call seen,$(call local,$(TARGET))))
 $(call made-with,$(OUT)/made-with/stats,ds-target-stats $(STATS))
@@ -145,8 +151,8 @@ MODELS = $(MODEL:%=--model %)
 made = touch -c $@
 folder = @mkdir -p $(@D)
 
-$(foreach f,$(call local,$(POOL_FILES)),$(eval $(call escaped,$(WORK)/chunks/$(call stem,$f).jsonl.zst: $f)))
-$(foreach f,$(POOL_FILES),$(eval file-of-$(call escaped,$(call stem,$f)) := $f))
+$(foreach f,$(call local,$(POOL_FILES)),$(eval $(call escaped,$(WORK)/chunks/$(call shard,$f).jsonl.zst: $f)))
+$(foreach f,$(POOL_FILES),$(eval file-of-$(call escaped,$(call shard,$f)) := $f))
 
 $(WORK)/chunks/%.jsonl.zst: $(WORK)/made-with/shards/%
 	$(folder)

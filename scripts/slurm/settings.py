@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gotd.errors import UsageError
 from gotd.streams.locations import is_url
-from gotd.streams.pairing import stem
+from gotd.streams.pairing import stem, stems
 from gotd.streams.sources import with_objects
 
 TEMPLATE = Path(__file__).with_name("settings.sh")
@@ -126,7 +126,7 @@ def lists(settings: Settings) -> dict[str, list[str]]:
         raise UsageError(f"no such file: {' '.join(absent)}")
     if not pool:
         raise UsageError(f"no records in POOL={settings['POOL']}")
-    names = [stem(file) for file in pool]
+    names = stems(pool)
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise UsageError(f"several shards are called {', '.join(twice)}; outputs are named after them")

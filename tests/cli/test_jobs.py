@@ -1,5 +1,6 @@
 """Which inputs make which output: with thousands of them, and with files that change under their names."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -44,11 +45,27 @@ def test_every_name_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(looked) == 100
 
 
-def test_two_of_one_name_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(GotdError, match="several inputs are called a"):
-        jobs(["x/a.jsonl", "b.jsonl", "y/a.jsonl"], f"{tmp_path}/out/", ".npy", None)
+def test_files_of_one_name_are_called_by_their_folders_too(tmp_path: Path) -> None:
+    names = ["pool/2026-11/a.jsonl", "pool/b.jsonl", "./pool/2026-12/x/a.jsonl.zst"]
+    called = [f"{tmp_path}/out/{name}.npy" for name in ("2026-11/a", "b", "2026-12/x/a")]
+    assert [job.output for job in jobs(names, f"{tmp_path}/out/", ".npy", None)] == called
+    assert [job.output for job in jobs(names, f"{tmp_path}/out/", ".npy", "1/2")] == called[1:2]
+    for name in [*called, *names]:
+        Path(tmp_path, name).parent.mkdir(parents=True, exist_ok=True)
+        Path(tmp_path, name).touch()
+    with contextlib.chdir(tmp_path):
+        assert [pair.scores for pair in pairs(f"{tmp_path}/out/", names)] == called
+    urls = ["s3://one/a.jsonl", "s3://two/a.jsonl"]
+    assert [job.output for job in jobs(urls, f"{tmp_path}/out/", ".npy", None)] == [
+        f"{tmp_path}/out/one/a.npy", f"{tmp_path}/out/two/a.npy"]
+
+
+@pytest.mark.parametrize("names", [["x/a.jsonl", "b.jsonl", "x/a.jsonl.zst"], ["x/a.jsonl", "s3://x/a.jsonl"]])
+def test_two_of_one_name_are_refused_by_name(tmp_path: Path, names: list[str]) -> None:
+    with pytest.raises(GotdError, match=r"several inputs are called (x/)?a"):
+        jobs(names, f"{tmp_path}/out/", ".npy", None)
     with pytest.raises(GotdError, match=r"a\.npy: two files of records have that name"):
-        pairs(str(tmp_path), ["x/a.jsonl", "b.jsonl", "y/a.jsonl"])
+        pairs(str(tmp_path), names)
 
 
 def test_a_changed_part_of_files_put_together_is_seen(chain: Workdir) -> None:

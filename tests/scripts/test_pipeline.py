@@ -158,14 +158,14 @@ def test_by_make_and_by_hand_the_same_bytes(built: Workdir) -> None:
     ("WORK=s3://bucket/work", "WORK=s3://bucket/work: wanted a folder on a disk"),
     ("POOL='pool/a.jsonl.zst gone.jsonl' TARGET=away.jsonl", "no such file: gone.jsonl away.jsonl"),
     ("POOL=empty", "no records in empty"),
-    ("POOL='pool/a.jsonl.zst twice/a.jsonl'", "several shards are called a"),
+    ("POOL='twice/a.jsonl.zst twice/a.jsonl'", "several shards are called a"),
     ("POOL='pool/* gone/*.jsonl'", "gone/*.jsonl: no file matches it"),
     ("TARGET='a;b.jsonl'", "a;b.jsonl: no file matches it, or a name holds one of"),
     ("WORK=w:1", "w:1: no file matches it, or a name holds one of"),
 ])
 def test_bad_input_is_named_before_anything_is_made(built: Workdir, change: str, words: str) -> None:
     before = times(built)
-    built.ok("mkdir -p empty twice && cp pool/c.jsonl twice/a.jsonl")
+    built.ok("mkdir -p empty twice && cp pool/c.jsonl twice/a.jsonl && cp pool/a.jsonl.zst twice/")
     done = built.run(f"{MAKE} {change}")
     assert done.status == 2
     assert words in done.err
@@ -197,6 +197,21 @@ def test_folders_named_as_hive_names_them_and_shards_named_as_stamps(work: Workd
     work.ok("touch day=1/lang=de,x.jsonl")
     assert re.findall(r"^ds-chunk .* (day\S+)", work.ok(f"{line} -n").out.decode(), re.MULTILINE) == [
         "day=1/lang=de,x.jsonl"]
+
+
+def test_shards_of_one_name_in_dated_folders(work: Workdir) -> None:
+    for number, name in enumerate(["2026-11/part-0", "2026-12/part-0", "2026-12/part-1"]):
+        (work.path / name).parent.mkdir(exist_ok=True)
+        work.write(f"{name}.jsonl", records(texts(30, seed=number)))
+    work.write("target.jsonl", records(texts(10, seed=9)))
+    line = f"{MAKE} POOL='2026-11 2026-12' TARGET=target.jsonl WORK=made"
+    work.ok(f"{line} -j2")
+    assert {f"made/target/scores/{name}.npy" for name in ("2026-11/part-0", "2026-12/part-0", "2026-12/part-1")
+            } <= work.names()
+    assert "ds-" not in work.ok(line).out.decode()
+    work.ok("ds-score --target made/target/target.npz made/emb/*/*.npy -o again/")
+    work.ok("ds-topk -k 20 --scores again/ made/chunks/*/*.zst -o by-hand.jsonl.zst")
+    assert work.ok("zstdcat by-hand.jsonl.zst").out == work.ok("zstdcat made/target/selected.jsonl.zst").out
 
 
 def test_a_command_that_fails_ends_make_and_leaves_no_output(built: Workdir) -> None:

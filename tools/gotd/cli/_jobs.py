@@ -13,7 +13,7 @@ from gotd.cli._outputs import ARRAY, RECORDS, is_directory, require_apart, requi
 from gotd.errors import UsageError
 from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import STANDARD, is_url
-from gotd.streams.pairing import stem
+from gotd.streams.pairing import stems
 
 
 class Job(NamedTuple):
@@ -36,7 +36,8 @@ def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None, dry:
     if is_directory(output):
         found = _one_each(names, output, suffix, shard)
         if not (dry or is_url(output)):
-            Path(output).mkdir(parents=True, exist_ok=True)
+            for folder in {Path(job.output).parent for job in found} | {Path(output)}:
+                folder.mkdir(parents=True, exist_ok=True)
     elif shard:
         raise UsageError("--shard needs -o DIR/: one output for each input")
     else:
@@ -60,12 +61,14 @@ def has_nothing_to_do(found: Sequence[Job], files: Sequence[str], shard: str | N
 
 
 def _one_each(names: list[str], output: str, suffix: str, shard: str | None) -> list[Job]:
-    twice = sorted(name for name, count in Counter(stem(name) for name in names).items() if count > 1)
+    called = stems(names)
+    twice = sorted(name for name, count in Counter(called).items() if count > 1)
     if STANDARD in names or twice:
         what = "standard input has no name" if STANDARD in names else f"several inputs are called {twice[0]}"
         raise UsageError(f"{what}: outputs in {output} are named after their inputs")
     first, step = map(int, (shard or "0/1").split("/"))
-    return [Job([name], f"{output.rstrip('/')}/{stem(name)}{suffix}") for name in names[first::step]]
+    found = [Job([name], f"{output.rstrip('/')}/{short}{suffix}") for name, short in zip(names, called, strict=True)]
+    return found[first::step]
 
 
 #: Names what an output depends on in one of its inputs, read for it where no seal says; of a job, by the input's name.

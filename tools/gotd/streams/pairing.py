@@ -1,7 +1,9 @@
 """Scores and the records they belong to: which file goes with which, and the proof that they do."""
 
+import os
 from collections import Counter, deque
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,13 +35,29 @@ def stem(path: str) -> str:
     return name
 
 
+def stems(paths: Sequence[str]) -> list[str]:
+    """What outputs made of these files are named after: their stems, or, where two are alike, names within the folder
+    that all share, as 2026-11/part-0 and 2026-12/part-0."""
+    names = [stem(path) for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    # Symbolic links keep their names.
+    places = [path if is_url(path) else os.path.abspath(path) for path in paths]  # noqa: PTH100
+    folders = [place.rstrip("/").split("/")[:-1] for place in places]
+    shared = sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False)))
+    if not shared:  # some on disk and some elsewhere
+        return names
+    return ["/".join([*folder[shared:], name]) for folder, name in zip(folders, names, strict=True)]
+
+
 def pairs(scores: str, records: Sequence[str]) -> list[Pair]:
     """A file of scores with all the records; or, from a directory, for each file of records the scores of its name."""
     if not (scores.endswith("/") or (not is_url(scores) and Path(scores).is_dir())):
         return [Pair(scores, list(records))]
     if STANDARD in records:
         raise UsageError(f"standard input has no name: the scores in {scores} are those of files; name the files")
-    found = [Pair(f"{scores.rstrip('/')}/{stem(name)}.npy", [name]) for name in records]
+    found = [Pair(f"{scores.rstrip('/')}/{name}.npy", [file])
+             for name, file in zip(stems(records), records, strict=True)]
     twice = sorted(name for name, count in Counter(pair.scores for pair in found).items() if count > 1)
     if twice:
         raise GotdError(f"{twice[0]}: two files of records have that name; give them one after the other, apart")
