@@ -17,12 +17,13 @@ import numpy as np
 import torch
 
 import ot
-from gotd.methods.protocol import Fitted
-from gotd.methods.registry import module, rule
-from gotd.methods.settings import Settings
+from gotd.methods.base import Fitted, VectorProblem
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
+from gotd.selection import resolve_vectors
 
+#: Of a rule, by name.
+Options = dict[str, object]
 Toy = Callable[[np.random.Generator, int, int], tuple[np.ndarray, np.ndarray]]
 _CPU = torch.device("cpu")
 
@@ -67,28 +68,28 @@ class Choices:
 
     def __init__(self, x: np.ndarray, y: np.ndarray, k: int, share: float, epsilon: float, workers: Workers) -> None:
         self.x, self.y, self.k, self.share, self.workers = x.astype("f4"), y.astype("f4"), k, share, workers
-        self.settings = Settings(epsilon=epsilon, max_iterations=5000, tolerance=1e-3)
+        self.options: Options = {"epsilon": epsilon, "whiten": False, "max_iterations": 5000, "tol": 1e-3}
 
-    def scored(self, name: str, settings: Settings, chosen: np.ndarray | None = None, mass: float = 0.0
+    def scored(self, name: str, options: Options, chosen: np.ndarray | None = None, mass: float = 0.0
                ) -> tuple[Fitted, np.ndarray]:
         """A rule's fit, and its scores; the source has `mass` on the rows chosen so far."""
         parts = [Part("pool", 1.0 - mass, lambda: iter([self.x]))]
         if chosen is not None:
             parts.append(Part("chosen", mass, lambda: iter([self.x[chosen]])))
-        how = module(rule(name))
-        fitted = how.fit(self.y, np.ones(len(self.y)), parts, True, settings, self.workers, _CPU)
-        return fitted, how.Scorer(fitted.arrays, fitted.summary, self.workers, _CPU).scores(self.x)
+        rule = resolve_vectors(name, options, None)
+        fitted = rule.fit(VectorProblem(self.y, np.ones(len(self.y)), parts, self.workers, _CPU))
+        return fitted, rule.scorer(fitted.arrays, fitted.summary, self.workers, _CPU).scores(self.x)
 
-    def best(self, name: str, settings: Settings) -> np.ndarray:
+    def best(self, name: str, options: Options) -> np.ndarray:
         """The k rows of the highest scores."""
-        return np.argsort(-self.scored(name, settings)[1], kind="stable")[: self.k]
+        return np.argsort(-self.scored(name, options)[1], kind="stable")[: self.k]
 
     def in_rounds(self, rounds: int) -> np.ndarray:
         """k rows in so many rounds of the first order."""
-        chosen = self.best("got", self.settings)[: self.k // rounds]
+        chosen = self.best("got", self.options)[: self.k // rounds]
         for number in range(1, rounds):
             wanted = self.k * (number + 1) // rounds - len(chosen)
-            _, scores = self.scored("got", self.settings, chosen, self.share * number / rounds)
+            _, scores = self.scored("got", self.options, chosen, self.share * number / rounds)
             scores[chosen] = -np.inf
             chosen = np.append(chosen, np.argsort(-scores, kind="stable")[:wanted])
         return chosen
@@ -123,10 +124,10 @@ def measured(toy: Toy, options: argparse.Namespace, workers: Workers) -> list[st
     choices = Choices(x, y, options.choose, options.share, options.epsilon, workers)
     exact = Exact(x, y, options.choose, options.share)
     before, least = exact.after(None), exact.least()
-    step = choices.settings._replace(choose=float(options.choose), share=options.share)
-    ways: list[Callable[[], np.ndarray]] = [lambda: choices.best("got", choices.settings)]
+    step = choices.options | {"choose": float(options.choose), "share": options.share}
+    ways: list[Callable[[], np.ndarray]] = [lambda: choices.best("got", choices.options)]
     ways += [lambda rounds=rounds: choices.in_rounds(rounds) for rounds in options.rounds]  # type: ignore[misc]
-    ways += [lambda: choices.best("round-robin", choices.settings), lambda: choices.best("got", step)]
+    ways += [lambda: choices.best("round-robin", {}), lambda: choices.best("got", step)]
     row = [toy.__name__.replace("_", " ")]
     for way in ways:
         start = time.process_time()

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from gotd.devices import find_device
-from gotd.methods.got import Scorer
+from gotd.methods.transform_rule import TransformFigures, TransformScorer
 from gotd.ot.blocks import Workers, block_rows
 from gotd.ot.cost import Cost, Target
 from gotd.ot.transform import transform
@@ -38,14 +38,14 @@ def unit_rows(n: int, d: int, random: np.random.Generator) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def scorer_for(points: np.ndarray, workers: Workers, random: np.random.Generator, device: torch.device) -> Scorer:
+def scorer_for(points: np.ndarray, workers: Workers, random: np.random.Generator, device: torch.device
+               ) -> TransformScorer:
     """A fitted target with potentials of a likely size."""
     count = len(points)
     arrays = {"points": points, "weights": np.full(count, 1 / count), "potentials": 0.02 * random.normal(size=count),
               "centre": points.mean(axis=0)}
-    summary = {"metric": "sqeuclidean", "center": False, "epsilon": 0.0126, "calibration_mean": 0.0,
-               "calibration_scale": 1.0}
-    return Scorer(arrays, summary, workers, device)
+    figures = TransformFigures("sqeuclidean", False, 0.0126, calibration_mean=0.0, calibration_scale=1.0)
+    return TransformScorer(arrays, figures, workers, device)
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -40,8 +40,8 @@ class Problem(NamedTuple):
 def ours(problem: Problem, sample: int, passes: int) -> tuple[np.ndarray, dict[str, Any]]:
     """gotd, as ds-target-stats and ds-score run it: sample, solve, passes, then every row scored."""
     from gotd.devices import find_device
-    from gotd.methods.got import Scorer, fit
-    from gotd.methods.settings import Settings
+    from gotd.methods.base import VectorProblem
+    from gotd.methods.got import Got, GotOptions
     from gotd.ot.blocks import Workers
     from gotd.ot.source import Part
 
@@ -49,9 +49,10 @@ def ours(problem: Problem, sample: int, passes: int) -> tuple[np.ndarray, dict[s
     workers = Workers(problem.threads, device)
     x, y = problem.x, problem.y
     part = Part("x", 1.0, lambda: (x[start : start + 8192] for start in range(0, len(x), 8192)))
-    how = Settings(epsilon=problem.relative, sample=sample, passes=passes, tolerance=problem.tolerance, max_target=0)
-    fitted = fit(y, np.ones(len(y)), [part], True, how, workers, device)
-    scorer = Scorer(fitted.arrays, fitted.summary, workers, device)
+    options = GotOptions(epsilon=problem.relative, whiten=False, pool_sample=sample, passes=passes,
+                         tol=problem.tolerance, max_target=0)
+    fitted = Got(options).fit(VectorProblem(y, np.ones(len(y)), [part], workers, device))
+    scorer = Got.scorer(fitted.arrays, fitted.summary, workers, device)
     f = -scorer.scores(x)
     told = ("converged", "iterations", "marginal_error", "expected_overlap")
     return f, {name: fitted.summary[name] for name in told}
@@ -148,7 +149,7 @@ SOLVERS: dict[str, Callable[[Problem], tuple[np.ndarray, dict[str, Any]]]] = {
 
 
 #: What each solver imports, by the first word of its name.
-_PACKAGES = {"gotd": ("gotd.methods.got",), "pot": ("ot",), "geomloss": ("geomloss",),
+_PACKAGES = {"gotd": ("gotd.methods.got_fit",), "pot": ("ot",), "geomloss": ("geomloss",),
              "ott": ("jax", "ott.solvers.linear"), "flash": ("flash_sinkhorn",)}
 
 

@@ -4,8 +4,8 @@ A rule is written RULE[:OPTION=VALUE]..., as got:vectors=hash+static:source=gene
 
     vectors   names of embedders (folders under WORK/SCALE/vectors), side by side with +
     source    pool, or general (what the base model was trained on)
-    center    0 or 1
-    whiten    0 or 1; of got 1 unless it says otherwise, as ds-target-stats has it
+    center    0 or 1; here 1 for all vectors, not for those of hash alone
+    whiten    0 or 1; by default what ds-target-stats takes
     ridge     of whitening, in mean variances of a direction; 2s is 2 s with s = sqrt(d / n), for n rows of d numbers;
               by default what ot/whitening.py takes
     epsilon   of got; 2s is 2 / (1 + s); by default what ds-target-stats takes
@@ -29,11 +29,13 @@ import torch
 from data import Study, texts
 from results import whole
 
+from gotd.errors import GotdError
+from gotd.methods import rule_type
+from gotd.methods.base import TextProblem, TextRule, VectorProblem, VectorRule
 from gotd.methods.ngrams import Classes, find_words, text_blocks
-from gotd.methods.registry import RULES, module
-from gotd.methods.settings import Settings
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
+from gotd.selection import AnyRule, resolve
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.sources import open_input
 
@@ -103,7 +105,7 @@ def _rank_of(study: Study, task: str, rule: Rule, rows: np.ndarray, chunks: int)
     """As _rank, but places among these rows."""
     if rule.name == "random":
         return np.random.default_rng([int(rule["seed"])]).permutation(len(rows))
-    if RULES[rule.name].reads == "texts":
+    if issubclass(rule_type(rule.name), TextRule):
         return _by(_text_scores(study, task, rule, rows))
     scores = RowScores(study, task, rule, int(_SLACK * chunks), rows)
     rounds, order = int(rule["rounds"]), np.empty(0, dtype=np.int64)
@@ -140,24 +142,45 @@ class RowScores:
 
     def _given(self, chosen: np.ndarray, mass: float, workers: Workers) -> np.ndarray:
         rule, rows = self._rule, self._target.astype(np.float32)
-        turns = -(-self._wanted // len(rows)) if rule.name == "round-robin" else 0
-        whiten = rule["whiten"] == "1" if rule["whiten"] else RULES[rule.name].whitens
-        s = float(np.sqrt(rows.shape[1] / len(self._pool)))
-        epsilon = _number(rule["epsilon"], lambda s: 1.0 / (1.0 + s), s) if rule["epsilon"] else None
-        ridge = _number(rule["ridge"], lambda s: s, s) if rule["ridge"] else None
-        settings = Settings(epsilon, center=rule["center"] == "1", whiten=whiten, ridge=ridge, rounds=turns,
-                            sample=_SAMPLE)
         parts = [Part("source", 1.0 - mass, lambda: iter([self._source]))]
         if mass > 0.0:
             before = self._pool[np.sort(chosen)]
             parts.append(Part("chosen", mass, lambda: iter([before])))
-        of_rule, is_pool = module(RULES[rule.name]), rule["source"] == "pool"
+        is_pool = rule["source"] == "pool"
         ranked = None if is_pool else Part("pool", 1.0, lambda: iter([self._pool]))
-        fitted = of_rule.fit(rows, self._masses, parts, is_pool, settings, workers, _CPU, ranked)
-        if not fitted.summary["converged"]:
-            raise SystemExit(f"rules: error: {rule.written} did not converge")
-        scorer = of_rule.Scorer(fitted.arrays, fitted.summary, workers, _CPU)
+        of_rule = resolved(rule, self._options())
+        if not isinstance(of_rule, VectorRule):
+            raise TypeError(f"{rule.name} reads texts")
+        fitted = of_rule.fit(VectorProblem(rows, self._masses, parts, workers, _CPU, is_pool, ranked))
+        try:
+            of_rule.require_converged(fitted)
+        except GotdError as error:
+            raise SystemExit(f"rules: error: {rule.written}: {error}") from error
+        scorer = of_rule.scorer(fitted.arrays, fitted.summary, workers, _CPU)
         return np.asarray(scorer.scores(self._pool), dtype=np.float64)
+
+    def _options(self) -> dict[str, object]:
+        """The rule's options as they are written; what is not written is left to their defaults."""
+        rule, rows = self._rule, len(self._target)
+        s = float(np.sqrt(self._target.shape[1] / len(self._pool)))
+        options: dict[str, object] = {"center": rule["center"] == "1", "pool_sample": _SAMPLE}
+        if rule["whiten"]:
+            options["whiten"] = rule["whiten"] == "1"
+        if rule["epsilon"]:
+            options["epsilon"] = _number(rule["epsilon"], lambda s: 1.0 / (1.0 + s), s)
+        if rule["ridge"]:
+            options["ridge"] = _number(rule["ridge"], lambda s: s, s)
+        if rule.name == "round-robin":
+            options["rounds"] = -(-self._wanted // rows)
+        return options
+
+
+def resolved(rule: Rule, options: Mapping[str, object]) -> AnyRule:
+    """The rule with its options, as ds-target-stats takes them. Raises: SystemExit for one that it does not have."""
+    try:
+        return resolve(rule.name, options)
+    except GotdError as error:
+        raise SystemExit(f"rules: error: {rule.written}: {error}") from error
 
 
 def target_masses(study: Study, task: str, rule: Rule) -> np.ndarray:
@@ -177,12 +200,13 @@ def _number(written: str, scaled: Callable[[float], float], s: float) -> float:
 
 
 def _text_scores(study: Study, task: str, rule: Rule, rows: np.ndarray) -> np.ndarray:
-    settings, every = Settings(min_words=int(rule["min_words"])), texts(study.pool)
+    of_rule, every = resolved(rule, {"min_words": int(rule["min_words"])}), texts(study.pool)
     pool = [every[row] for row in rows]
     source = pool if rule["source"] == "pool" else texts(study.source)
-    of_rule = module(RULES[rule.name])
-    fitted = of_rule.fit([texts(study.target(task))], [source], settings, 2)
-    return np.asarray(of_rule.Scorer(fitted.arrays, fitted.summary, 2).scores(pool), dtype=np.float64)
+    if not isinstance(of_rule, TextRule):
+        raise TypeError(f"{rule.name} reads vectors")
+    fitted = of_rule.fit(TextProblem([texts(study.target(task))], [source], 2))
+    return np.asarray(of_rule.scorer(fitted.arrays, fitted.summary, 2).scores(pool), dtype=np.float64)
 
 
 @lru_cache(maxsize=6)

@@ -7,10 +7,11 @@ import numpy as np
 import orjson
 import pytest
 
-from gotd.methods.registry import RULES
+from gotd.methods import RULES, rule_type
+from gotd.methods.base import VectorRule
 from workdir import Workdir, records, texts
 
-VECTORS = [name for name, rule in RULES.items() if rule.reads == "vectors" and name != "got"]
+VECTORS = [name for name in RULES if issubclass(rule_type(name), VectorRule) and name != "got"]
 
 
 def lay_out(folder: Workdir, shards: int) -> None:

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from fuzzing.forks import MEMORY_BYTES, Ended, in_fork, run
 from fuzzing.subjects import NO_PLACE, PRINTED, SUBJECTS, WRONG, Case, made_wrong, main_of, make_files
-from gotd.methods.registry import RULES, module
+from gotd.methods import RULES, rule_type
 
 
 def complaint(case: Case, ended: Ended, folder: Path, before: set[str]) -> str:
@@ -101,8 +101,8 @@ def import_for(tool: str) -> None:
 
         import ot  # noqa: F401
 
-        for rule in RULES.values():
-            module(rule)
+        for rule in RULES:
+            rule_type(rule)
     if tool == "ds-probe":
         import gotd.cli._probing
     if tool == "ds-train":

@@ -1,21 +1,18 @@
 """Fitting and scoring in one call, and POT's answer to the same question."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-import torch
 
 import ot
-from gotd.methods.got import Scorer, fit
-from gotd.methods.protocol import Fitted
-from gotd.methods.registry import module, rule
-from gotd.methods.settings import Settings
+from fitting import CPU, pieces, problem_of, scorer_of
+from gotd.methods.base import Fitted
+from gotd.methods.got import Got, GotOptions
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
-
-CPU = torch.device("cpu")
+from gotd.selection import resolve_vectors
 
 
 @pytest.fixture(scope="session")
@@ -25,24 +22,21 @@ def workers() -> Workers:
 
 @pytest.fixture(scope="session")
 def fitted(workers: Workers) -> Callable[..., Fitted]:
-    """got.fit on rows in memory. weights: one for each row, or None. cut: rows of a block, as if of a file."""
+    """got fitted to rows in memory. weights: one for each row, or None. cut: rows of a block, as if of a file."""
 
     def of(
-        target: np.ndarray, rows: np.ndarray, settings: Settings, weights: np.ndarray | None = None,
+        target: np.ndarray, rows: np.ndarray, options: GotOptions, weights: np.ndarray | None = None,
         source_is_pool: bool = True, cut: int = 1000, threads: Workers = workers,
     ) -> Fitted:  # fmt: skip
-        def pieces(array: np.ndarray) -> Callable[[], Iterator[np.ndarray]]:
-            return lambda: (array[i : i + cut] for i in range(0, len(array), cut))
-
-        part = Part("pool.npy", 1.0, pieces(rows), None if weights is None else pieces(weights))
-        return fit(target, np.ones(len(target)), [part], source_is_pool, settings, threads, CPU)
+        part = Part("pool.npy", 1.0, pieces(rows, cut), None if weights is None else pieces(weights, cut))
+        return Got(options).fit(problem_of(target, [part], threads, source_is_pool=source_is_pool))
 
     return of
 
 
 @pytest.fixture(scope="session")
 def score(workers: Workers) -> Callable[[Fitted, np.ndarray], np.ndarray]:
-    return lambda fitted, rows: Scorer(fitted.arrays, fitted.summary, workers, CPU).scores(rows)
+    return lambda fitted, rows: Got.scorer(fitted.arrays, fitted.summary, workers, CPU).scores(rows)
 
 
 class Fitting(NamedTuple):
@@ -54,17 +48,16 @@ class Fitting(NamedTuple):
 
 @pytest.fixture(scope="session")
 def ruled(workers: Workers) -> Callable[..., Fitting]:
-    """Any rule by name on rows in memory. cut: rows of a block, as if of a file."""
+    """Any rule by name, with options by name, on rows in memory. cut: rows of a block, as if of a file."""
 
     def of(
-        name: str, target: np.ndarray, rows: np.ndarray, settings: Settings | None = None,
+        name: str, target: np.ndarray, rows: np.ndarray, options: Mapping[str, object] | None = None,
         target_weights: np.ndarray | None = None, cut: int = 1000, threads: Workers = workers,
     ) -> Fitting:  # fmt: skip
-        how = module(rule(name))
-        part = Part("pool.npy", 1.0, lambda: (rows[i : i + cut] for i in range(0, len(rows), cut)))
-        weights = np.ones(len(target)) if target_weights is None else target_weights
-        fitted = how.fit(target, weights, [part], True, settings or Settings(), threads, CPU)
-        return Fitting(fitted, how.Scorer(fitted.arrays, fitted.summary, threads, CPU).scores)
+        rule = resolve_vectors(name, options or {}, None)
+        parts = [Part("pool.npy", 1.0, pieces(rows, cut))]
+        fitted = rule.fit(problem_of(target, parts, threads, target_weights))
+        return Fitting(fitted, scorer_of(rule, fitted, threads).scores)
 
     return of
 

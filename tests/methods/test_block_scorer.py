@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from gotd.methods.registry import RULES, module, rule
-from gotd.methods.settings import Settings
+from fitting import problem_of, scorer_of
+from gotd.methods import RULES, rule_type
+from gotd.methods.base import VectorRule
 from gotd.ot.blocks import CPU_BLOCK_ROWS, Workers
-from gotd.ot.source import Part
+from gotd.selection import resolve_vectors
 
-CPU = torch.device("cpu")
-READS_ROWS = sorted(name for name, found in RULES.items() if found.reads != "texts")
+READS_ROWS = sorted(name for name in RULES if issubclass(rule_type(name), VectorRule))
 
 
 @pytest.fixture
@@ -22,9 +21,8 @@ def scorer(workers: Workers) -> Callable[[str], Any]:
 
     def of(name: str) -> Any:
         rows = np.random.default_rng(0).normal(size=(400, 8)).astype("<f2")
-        how, part = module(rule(name)), Part("pool", 1.0, lambda: iter([rows]))
-        fitted = how.fit(rows[:20], np.ones(20), [part], True, Settings(), workers, CPU)
-        return how.Scorer(fitted.arrays, fitted.summary, workers, CPU)
+        rule = resolve_vectors(name, {}, None)
+        return scorer_of(rule, rule.fit(problem_of(rows[:20], rows, workers)), workers)
 
     return of
 

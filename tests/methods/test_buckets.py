@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gotd.methods.buckets import BucketCache, sha256_buckets, spelled_pairs, spelled_words
-from gotd.methods.ngrams import BUCKETS, Classes, Words, find_words
+from gotd.methods.dsir import BUCKETS
+from gotd.methods.ngrams import Classes, Words, find_words
 
 
 def bucket(string: bytes) -> int:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import ot
-from gotd.methods.protocol import Fitted
-from gotd.methods.settings import Settings
+from fitting import plain
+from gotd.methods.base import Fitted
 
 #: Documents chosen, and the share of the training distribution they then make up.
 CHOSEN, SHARE = 60, 0.05
@@ -59,7 +59,7 @@ def test_the_choice_lowers_the_distance_more_than_random_mean_or_nearest(
 ) -> None:  # fmt: skip
     pool, target = problem(seed)
     C = costs(pool, target)
-    scores = score(fitted(target, pool, Settings(epsilon=epsilon)), pool)
+    scores = score(fitted(target, pool, plain(epsilon=epsilon)), pool)
     before = distance_after(np.arange(len(pool)), C)
     after = {
         rule: distance_after(chosen, C)
@@ -79,7 +79,7 @@ def test_the_distance_falls_by_the_mean_score_at_first_and_never_by_more(
     """The distance is convex in the masses, and the score is its slope."""
     pool, target = problem(0)
     C = costs(pool, target)
-    scores = score(fitted(target, pool, Settings(epsilon=0.0), source_is_pool=False), pool)
+    scores = score(fitted(target, pool, plain(epsilon=0.0), source_is_pool=False), pool)
     chosen = np.argsort(-scores, kind="stable")[:CHOSEN]
     slope = float(scores[chosen].mean())
     before = distance_after(chosen, C, 0.0)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from gotd.errors import GotdError
-from gotd.methods.settings import Settings
 
 linear_model = pytest.importorskip("sklearn.linear_model")
 Ruled = Callable[..., Any]
@@ -22,7 +21,7 @@ def problem() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("center", [False, True])
 def test_log_odds_are_those_of_scikit_learn(center: bool, ruled: Ruled) -> None:
     x, y = problem()
-    got = ruled("classifier", y, x, Settings(center=center))
+    got = ruled("classifier", y, x, {"center": center})
     p, q = (z - x.mean(axis=0, dtype="f8") for z in (x, y)) if center else (x.astype("f8"), y.astype("f8"))
     if center:
         p, q = (z / np.linalg.norm(z, axis=1, keepdims=True) for z in (p, q))

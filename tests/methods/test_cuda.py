@@ -1,23 +1,23 @@
 """A GPU gives what the formulas give; where there is none, nothing here runs."""
 
-from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 import gotd.ot.transform
-from gotd.methods.got import Scorer, fit
-from gotd.methods.protocol import Fitted
-from gotd.methods.registry import module, rule
-from gotd.methods.settings import Settings
+from fitting import CPU, pieces, plain, problem_of, scorer_of
+from gotd.methods.base import Fitted
+from gotd.methods.got import Got, GotOptions
 from gotd.ot.blocks import GPU_BLOCK_ROWS, Workers
 from gotd.ot.cost import Cost, Target
 from gotd.ot.source import Part
 from gotd.ot.transform import transform
+from gotd.selection import resolve_vectors
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
+CUDA = torch.device("cuda", 0)
 
 
 def clustered(n: int, d: int, seed: int) -> np.ndarray:
@@ -28,13 +28,9 @@ def clustered(n: int, d: int, seed: int) -> np.ndarray:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
 
 
-def pieces(rows: np.ndarray, cut: int) -> Callable[[], Iterator[np.ndarray]]:
-    return lambda: (rows[i : i + cut] for i in range(0, len(rows), cut))
-
-
-def fitted(device: torch.device, settings: Settings, rows: np.ndarray, target: np.ndarray) -> Fitted:
+def fitted(device: torch.device, options: GotOptions, rows: np.ndarray, target: np.ndarray) -> Fitted:
     part = Part("pool", 1.0, pieces(rows, 5000))
-    return fit(target, np.ones(len(target)), [part], True, settings, Workers(4, device), device)
+    return Got(options).fit(problem_of(target, [part], Workers(4, device), device=device))
 
 
 @pytest.mark.parametrize("plain", [False, True])
@@ -59,39 +55,42 @@ def test_the_fused_kernel_is_in_use() -> None:
         assert gotd.ot.transform._fused(CUDA) is not None
 
 
-@pytest.mark.parametrize("settings", [
-    Settings(sample=8192), Settings(sample=4096, passes=40), Settings(epsilon=2.0, whiten=True), Settings(center=True),
-    Settings(metric="cosine", epsilon=0.2), Settings(max_target=64),
+@pytest.mark.parametrize("options", [
+    plain(pool_sample=8192), plain(pool_sample=4096, passes=40), plain(epsilon=2.0, whiten=True), plain(center=True),
+    plain(metric="cosine", epsilon=0.2), plain(max_target=64),
 ])  # fmt: skip
-def test_a_gpu_fits_and_scores_as_a_cpu_does(settings: Settings) -> None:
+def test_a_gpu_fits_and_scores_as_a_cpu_does(options: GotOptions) -> None:
     rows, target = clustered(50_000, 96, 3), clustered(300, 96, 4)[::2]
-    settings = settings._replace(tolerance=1e-5, max_iterations=3000)
+    options = replace(options, tol=1e-5, max_iterations=3000)
     scores = []
     for device in (CPU, CUDA):
-        found = fitted(device, settings, rows, target)
+        found = fitted(device, options, rows, target)
         assert found.summary["converged"]
         assert found.summary["marginal_error"] < 1e-5
-        scores.append(Scorer(found.arrays, found.summary, Workers(4, device), device).scores(rows))
+        scores.append(Got.scorer(found.arrays, found.summary, Workers(4, device), device).scores(rows))
     assert np.abs(scores[0] - scores[1]).max() < 1e-3 * np.std(scores[0])
     assert np.corrcoef(*scores)[0, 1] > 0.999999
 
 
 def test_a_row_has_the_same_score_wherever_it_stands() -> None:
     rows, target = clustered(3 * GPU_BLOCK_ROWS + 77, 64, 5), clustered(100, 64, 6)
-    found = fitted(CUDA, Settings(sample=4096), rows[:20_000], target)
-    scorer = Scorer(found.arrays, found.summary, Workers(4, CUDA), CUDA)
+    found = fitted(CUDA, plain(pool_sample=4096), rows[:20_000], target)
+    scorer = Got.scorer(found.arrays, found.summary, Workers(4, CUDA), CUDA)
     whole = scorer.scores(rows)
     cut = np.concatenate([scorer.scores(piece) for piece in pieces(rows, 9999)()])
     assert whole.tobytes() == cut.tobytes() == scorer.scores(rows).tobytes()
 
 
-@pytest.mark.parametrize("name", ["mean", "nearest", "round-robin"])
+OPTIONS = {"mean": {}, "nearest": {}, "round-robin": {"rounds": 20}}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
 def test_other_rules_too(name: str) -> None:
-    rows, target, how = clustered(30_000, 64, 7), clustered(60, 64, 8), module(rule(name))
+    rows, target, rule = clustered(30_000, 64, 7), clustered(60, 64, 8), resolve_vectors(name, OPTIONS[name], None)
     scores = []
     for device in (CPU, CUDA):
         workers, part = Workers(4, device), Part("pool", 1.0, pieces(rows, 7000))
-        found = how.fit(target, np.ones(len(target)), [part], True, Settings(rounds=20), workers, device)
-        scores.append(how.Scorer(found.arrays, found.summary, workers, device).scores(rows))
+        found = rule.fit(problem_of(target, [part], workers, device=device))
+        scores.append(scorer_of(rule, found, workers, device).scores(rows))
     best = [set(np.argsort(-each, kind="stable")[:300].tolist()) for each in scores]
     assert len(best[0] & best[1]) > 297  # equal but for distances that round differently

@@ -1,8 +1,8 @@
 """dsir word by word, by its definition and by the published package."""
-
 import hashlib
 import random
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from gotd.content import has_content, with_content
 from gotd.errors import GotdError
+from gotd.methods.base import LOWEST, TextProblem
 from gotd.methods.buckets import BucketCache
-from gotd.methods.dsir import LOWEST, Scorer, fit, gumbel
-from gotd.methods.ngrams import BUCKETS, Classes, find_words
-from gotd.methods.settings import Settings
+from gotd.methods.dsir import BUCKETS, Dsir, DsirOptions, gumbel
+from gotd.methods.ngrams import Classes, find_words
 
-EVERYTHING = Settings(min_words=0)
+EVERYTHING = DsirOptions(min_words=0)
 ODD = [
     "", " ", "a", "\0", "\0\0 a\0b", "don't stop...", "İstanbul ΌΣΟΣ ΣΑΣ", "naïve café_x²", "日本語 の、テスト。",
     "a\x1cb\x85c", "x" * 63 + " " + "x" * 64 + " " + "x" * 65 + "y " + "x" * 2000, "tab\tnew\nline\r\n",
@@ -80,12 +80,12 @@ def corpus(seed: int, count: int) -> list[str]:
 
 def test_scores_are_the_log_ratio() -> None:
     pool, target = corpus(0, 120) + ODD, corpus(1, 20)
-    fitted = fit([target], [pool[:50], pool[50:]], EVERYTHING, 2)
+    fitted = Dsir(EVERYTHING).fit(TextProblem([target], [pool[:50], pool[50:]], 2))
     worded = [text for text in pool if has_content(text)]
     table, q, p = counts(worded), counts(target).sum(axis=0), counts(worded).sum(axis=0)
     ratio = np.log(q / q.sum() + 1e-8) - np.log(p / p.sum() + 1e-8)
     assert np.allclose(fitted.arrays["log_ratio"], ratio, rtol=0, atol=1e-12)
-    scores = Scorer(fitted.arrays, fitted.summary, 2).scores(pool)
+    scores = Dsir.scorer(fitted.arrays, fitted.summary, 2).scores(pool)
     is_worded = with_content(pool)
     assert np.allclose(scores[is_worded], table @ ratio, rtol=1e-6, atol=1e-5)
     assert (scores[~is_worded] == LOWEST).all()
@@ -96,32 +96,33 @@ def test_scores_are_the_log_ratio() -> None:
 
 def test_batches_threads_and_neighbours_change_nothing() -> None:
     pool, target = [*corpus(0, 300), " ".join(corpus(5, 4000)), *ODD], corpus(1, 20)
-    noisy = EVERYTHING._replace(gumbel=True, seed=3)
-    one = fit([target], [pool], noisy, 1)
-    two = fit([target[:7], [], target[7:]], [pool[i : i + 11] for i in range(0, len(pool), 11)], noisy, 3)
+    noisy = replace(EVERYTHING, gumbel=True, seed=3)
+    one = Dsir(noisy).fit(TextProblem([target], [pool], 1))
+    batches = [pool[i : i + 11] for i in range(0, len(pool), 11)]
+    two = Dsir(noisy).fit(TextProblem([target[:7], [], target[7:]], batches, 3))
     assert one.arrays["log_ratio"].tobytes() == two.arrays["log_ratio"].tobytes()
     assert one.summary == two.summary
-    scores = Scorer(one.arrays, one.summary, 1).scores(pool)
-    assert Scorer(one.arrays, one.summary, 3).scores(pool).tobytes() == scores.tobytes()
-    scorer = Scorer(one.arrays, one.summary, 1)
+    scores = Dsir.scorer(one.arrays, one.summary, 1).scores(pool)
+    assert Dsir.scorer(one.arrays, one.summary, 3).scores(pool).tobytes() == scores.tobytes()
+    scorer = Dsir.scorer(one.arrays, one.summary, 1)
     assert np.concatenate([scorer.scores([text]) for text in pool]).tobytes() == scores.tobytes()
     assert scorer.scores([]).shape == (0,)
 
 
 def test_short_texts_score_lowest() -> None:
     pool = ["a b c", "a b", "a, b", "", "c c c c"]
-    fitted = fit([["a b c d"]], [pool], Settings(min_words=3), 1)
-    scores = Scorer(fitted.arrays, fitted.summary, 1).scores(pool)
+    fitted = Dsir(DsirOptions(min_words=3)).fit(TextProblem([["a b c d"]], [pool], 1))
+    scores = Dsir.scorer(fitted.arrays, fitted.summary, 1).scores(pool)
     assert (scores == LOWEST).tolist() == [False, True, False, True, False]
     assert np.isfinite(scores).all()
     assert fitted.summary["source_short"] == 1  # one of the short ones has no content at all
-    assert "3 of 3 texts" in fit([["a"]], [["a"] * 3], Settings(), 1).summary["warnings"][0]
+    assert "3 of 3 texts" in Dsir(DsirOptions()).fit(TextProblem([["a"]], [["a"] * 3], 1)).summary["warnings"][0]
 
 
 @pytest.mark.parametrize("target, pool", [([""], ["a"]), (["a"], [" ", ""]), ([], ["a"])])
 def test_nothing_to_count(target: list[str], pool: list[str]) -> None:
     with pytest.raises(GotdError, match="no words"):
-        fit([target], [pool], EVERYTHING, 1)
+        Dsir(EVERYTHING).fit(TextProblem([target], [pool], 1))
 
 
 def test_the_noise_is_gumbels_and_the_texts_own() -> None:
@@ -141,8 +142,8 @@ def test_the_published_package_agrees(tmp_path: Path) -> None:
     q, p = (sum(theirs.featurizer(text) for text in texts) for texts in (target, pool))
     theirs.log_diff = np.log(q / q.sum() + 1e-8) - np.log(p / p.sum() + 1e-8)
     features = [theirs.featurizer(text) for text in pool]
-    fitted = fit([target], [pool], Settings(min_words=40), 1)
-    scores = Scorer(fitted.arrays, fitted.summary, 1).scores(pool)
+    fitted = Dsir(DsirOptions(min_words=40)).fit(TextProblem([target], [pool], 1))
+    scores = Dsir.scorer(fitted.arrays, fitted.summary, 1).scores(pool)
     expected = np.array([theirs.importance_estimator(row) for row in features])
     theirs.min_example_length = 40
     long = theirs.perexample_metadata_filter(np.array([theirs.get_perexample_metadata({}, row) for row in features]))

@@ -1,20 +1,19 @@
 """The finite step as `got` fits it: from a sample, from passes, from a source beside the pool; what it is worth."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
-from gotd.methods.finite_step import advice
-from gotd.methods.got import Scorer, fit
-from gotd.methods.protocol import Fitted
-from gotd.methods.settings import Settings
+from fitting import CPU, plain, problem_of
+from gotd.methods.base import Fitted
+from gotd.methods.finite_step import StepFigures, advice
+from gotd.methods.got import Got, GotOptions
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 
-CPU = torch.device("cpu")
-SETTINGS = Settings(epsilon=0.1, choose=0.02, share=0.7)
+SETTINGS = plain(epsilon=0.1, choose=0.02, share=0.7)
 
 
 def part(name: str, rows: np.ndarray, weights: np.ndarray | None = None) -> Part:
@@ -40,10 +39,11 @@ def two_kinds(n: int = 20_000, m: int = 60) -> tuple[np.ndarray, np.ndarray]:
 def took(workers: Workers) -> Callable[..., tuple[Fitted, np.ndarray]]:
     """The fit, and the best 2 % of the pool by it, as rows."""
 
-    def of(x: np.ndarray, y: np.ndarray, settings: Settings, *, parts: list[Part] | None = None,
+    def of(x: np.ndarray, y: np.ndarray, options: GotOptions, *, parts: list[Part] | None = None,
            ranked: Part | None = None) -> tuple[Fitted, np.ndarray]:
-        fitted = fit(y, np.ones(len(y)), parts or [part("pool", x)], parts is None, settings, workers, CPU, ranked)
-        scores = Scorer(fitted.arrays, fitted.summary, workers, CPU).scores(x)
+        source = parts or [part("pool", x)]
+        fitted = Got(options).fit(problem_of(y, source, workers, source_is_pool=parts is None, ranked=ranked))
+        scores = Got.scorer(fitted.arrays, fitted.summary, workers, CPU).scores(x)
         return fitted, np.argsort(-scores, kind="stable")[: len(x) // 50]
 
     return of
@@ -60,20 +60,20 @@ def test_a_sample_with_drawn_candidates_chooses_what_the_whole_pool_does(took: T
     x, y = two_kinds()
     whole, best = took(x, y, SETTINGS)
     assert whole.summary["candidate_rows"] == whole.summary["sample_rows"] == 20_000
-    some, drawn = took(x, y, SETTINGS._replace(sample=4000))
+    some, drawn = took(x, y, replace(SETTINGS, pool_sample=4000))
     assert some.summary["sample_rows"] == 4000
     assert some.summary["candidate_rows"] == 20_000
     assert min(shares(best)) > 0.45
     assert min(shares(drawn)) > 0.42
     assert len(np.intersect1d(best, drawn)) > 0.85 * len(best)
     assert some.summary["distance_bound"] == pytest.approx(whole.summary["distance_bound"], rel=0.05)
-    assert min(shares(took(x, y, SETTINGS._replace(share=0.0))[1])) < 0.1
+    assert min(shares(took(x, y, replace(SETTINGS, share=None))[1])) < 0.1
 
 
 def test_passes_bring_a_sample_nearer_to_the_whole_pool(took: Took) -> None:
     x, y = two_kinds()
     whole, best = took(x, y, SETTINGS)
-    passed, chosen = took(x, y, SETTINGS._replace(sample=4000, passes=6, tolerance=1e-3))
+    passed, chosen = took(x, y, replace(SETTINGS, pool_sample=4000, passes=6, tol=1e-3))
     assert passed.summary["converged"]
     assert passed.summary["measured_on"].startswith("source")
     assert len(np.intersect1d(best, chosen)) > 0.97 * len(best)
@@ -82,7 +82,7 @@ def test_passes_bring_a_sample_nearer_to_the_whole_pool(took: Took) -> None:
 
 def test_a_source_beside_the_pool_is_what_the_rest_of_the_mass_is(took: Took) -> None:
     x, y = two_kinds(6000)
-    settings = SETTINGS._replace(share=0.5)
+    settings = replace(SETTINGS, share=0.5)
     # The model has seen the first kind already, as often as the target asks for.
     seen = np.concatenate([x[::20], x[::20] + 0.01])
     _, best = took(x, y, settings, parts=[part("seen", seen)], ranked=part("pool", x))
@@ -94,29 +94,29 @@ def test_a_source_beside_the_pool_is_what_the_rest_of_the_mass_is(took: Took) ->
 def test_weights_of_the_source_are_not_the_candidates(took: Took) -> None:
     x, y = two_kinds(6000)
     weights = np.where(np.arange(6000) % 20 == 0, 19.0, 1.0)  # half of the mass on one kind
-    fitted, best = took(x, y, SETTINGS._replace(share=0.5), parts=[part("pool", x, weights)])
+    fitted, best = took(x, y, replace(SETTINGS, share=0.5), parts=[part("pool", x, weights)])
     assert fitted.summary["candidate_rows"] == 6000
     assert shares(best)[1] > 0.7
-    assert shares(took(x, y, SETTINGS._replace(share=0.5))[1])[1] < 0.6
+    assert shares(took(x, y, replace(SETTINGS, share=0.5))[1])[1] < 0.6
 
 
 def test_the_calibration_is_the_mean_potential_of_the_source(took: Took, workers: Workers) -> None:
     x, y = two_kinds(3000)
     fitted, _ = took(x, y, SETTINGS)
-    scores = Scorer(fitted.arrays, fitted.summary, workers, CPU).scores(x)
+    scores = Got.scorer(fitted.arrays, fitted.summary, workers, CPU).scores(x)
     assert abs(scores.mean()) < 1e-4 * scores.std()
 
 
 def test_a_choice_of_everything_is_the_source(took: Took) -> None:
     x, y = two_kinds(2000)
-    fitted, _ = took(x, y, SETTINGS._replace(choose=2000.0))
+    fitted, _ = took(x, y, replace(SETTINGS, choose=2000.0))
     assert fitted.summary["chosen_fraction"] == 1.0
     assert fitted.summary["distance_choice"] == pytest.approx(fitted.summary["distance"], rel=1e-3)
     assert fitted.summary["choice_in_common"] == pytest.approx(1.0)
 
 
 def test_advice_weighs_what_the_first_order_misses() -> None:
-    figures = {"share": 0.7, "distance": 6.0, "distance_bound": 2.0, "distance_first_order": 2.1,
-               "distance_choice": 2.0, "choice_in_common": 0.9}
+    figures = StepFigures(distance=6.0, choose=9, share=0.7, chosen_fraction=0.1, candidate_rows=90,
+                          distance_first_order=2.1, distance_choice=2.0, distance_bound=2.0, choice_in_common=0.9)
     assert "can be left out" in advice(figures)
-    assert "matters" in advice(figures | {"distance_first_order": 2.3})
+    assert "matters" in advice(replace(figures, distance_first_order=2.3))

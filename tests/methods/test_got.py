@@ -1,22 +1,25 @@
 """Fit and score, end to end, against POT; and what is said about the fit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 
 import ot
+from fitting import plain
 from gotd.errors import GotdError
-from gotd.methods.protocol import Fitted
-from gotd.methods.settings import WHITENED_EPSILON, Settings
+from gotd.methods.base import Fitted
+from gotd.methods.got import GotOptions
+from gotd.methods.options import WHITENED_EPSILON
 from gotd.ot.cost import Metric
 from gotd.ot.whitening import ridge
 
 Fit = Callable[..., Fitted]
 Score = Callable[[Fitted, np.ndarray], np.ndarray]
 Costs = Callable[..., np.ndarray]
-EXACTLY = Settings(tolerance=1e-6, max_iterations=3000)
+EXACTLY = plain(tol=1e-6, max_iterations=3000)
 
 
 def problem(seed: int, n: int = 120, m: int = 21, d: int = 8) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +44,7 @@ def test_scores_of_the_pool_are_those_of_pot(
     x, y = problem(seed)
     a, b = np.full(len(x), 1 / len(x)), np.full(len(y), 1 / len(y))
     C = costs(x, y, metric, x.astype("f8").mean(axis=0) if center else None)
-    got = fitted(y, x, EXACTLY._replace(epsilon=relative, metric=metric, center=center))
+    got = fitted(y, x, replace(EXACTLY, epsilon=relative, metric=metric, center=center))
     assert got.summary["converged"]
     assert got.summary["cost_mean"] == pytest.approx(C.mean(), rel=1e-5)
     assert got.summary["cost_std"] == pytest.approx(C.std(), rel=1e-5)
@@ -57,7 +60,7 @@ def test_a_weighted_source_and_candidates_outside_it_agree_with_pot(
     x, y = problem(3)
     a, b = np.random.default_rng(0).uniform(0.1, 2.0, len(x)), np.full(len(y), 1 / len(y))
     a[::4] = 0
-    got = fitted(y, x, EXACTLY._replace(metric=metric), weights=a)
+    got = fitted(y, x, replace(EXACTLY, metric=metric), weights=a)
     a /= a.sum()
     C = costs(x, y, metric)
     std = np.sqrt(a @ np.square(C - a @ C @ b) @ b)
@@ -70,7 +73,7 @@ def test_weights_that_few_rows_hold_are_solved_on_a_sample_as_on_the_whole(fitte
     x, y = problem(0, n=2500)
     weights = np.random.default_rng(1).pareto(1.0, len(x))
     weights[777] = weights.sum()
-    some, whole = (fitted(y, x, Settings(sample=size, whiten=True, center=True, epsilon=2.0), weights)
+    some, whole = (fitted(y, x, plain(pool_sample=size, whiten=True, center=True, epsilon=2.0), weights)
                    for size in (500, 2500))
     assert some.summary["distance"] == pytest.approx(whole.summary["distance"], rel=0.01)
     scores, expected = score(some, x), score(whole, x)
@@ -91,7 +94,7 @@ def test_whitened_scores_are_those_of_pot_on_rows_whitened_by_hand(
     values, vectors = np.linalg.eigh(covariance + added * np.eye(width))
     by_hand = [(rows - x.mean(axis=0)) @ vectors / np.sqrt(values) for rows in (x, y)]
     C = costs(*by_hand, metric, np.zeros(x.shape[1]))
-    got = fitted(y, x, EXACTLY._replace(epsilon=0.5, metric=metric, whiten=True))
+    got = fitted(y, x, replace(EXACTLY, epsilon=0.5, metric=metric, whiten=True))
     assert got.summary["converged"]
     assert got.summary["cost_std"] == pytest.approx(C.std(), rel=1e-4)
     expected = less_the_others(entropic_f(a, b, C, 0.5 * C.std()))
@@ -100,7 +103,7 @@ def test_whitened_scores_are_those_of_pot_on_rows_whitened_by_hand(
 
 def test_epsilon_zero_scores_by_the_exact_dual(fitted: Fit, score: Score, costs: Costs) -> None:
     x, y = problem(0)
-    got = fitted(y, x, Settings(epsilon=0.0))
+    got = fitted(y, x, plain(epsilon=0.0))
     C = costs(x, y)
     f = -score(got, x).astype("f8") * (len(x) - 1) / len(x)
     # f is known up to a constant: the best one makes the dual the cost of the best plan, with g = min over rows C - f.
@@ -111,7 +114,7 @@ def test_epsilon_zero_scores_by_the_exact_dual(fitted: Fit, score: Score, costs:
 
 def test_the_mean_score_of_the_source_is_zero(fitted: Fit, score: Score) -> None:
     x, y = problem(0, n=5000)
-    for settings in (Settings(), Settings(epsilon=0.0), Settings(metric="cosine", center=True), Settings(sample=5000)):
+    for settings in (plain(), plain(epsilon=0.0), plain(metric="cosine", center=True), plain(pool_sample=5000)):
         scores = score(fitted(y, x, settings), x).astype("f8")
         assert abs(scores.mean()) < 1e-5 * np.abs(scores).max()
 
@@ -125,16 +128,16 @@ def test_candidates_of_a_source_need_no_place_in_it(fitted: Fit, score: Score) -
 
 def test_a_large_target_is_compressed_to_the_limit_and_scores_stay_alike(fitted: Fit, score: Score) -> None:
     x, y = problem(0, n=500, m=300, d=2)
-    fewer = fitted(y, x, Settings(max_target=100))
+    fewer = fitted(y, x, plain(max_target=100))
     assert fewer.summary["target_points"] <= 100 < fewer.summary["target_rows"] == 300
     assert 0 < fewer.summary["target_error"] < 0.3
-    assert np.corrcoef(score(fewer, x), score(fitted(y, x, Settings(max_target=0)), x))[0, 1] > 0.99
+    assert np.corrcoef(score(fewer, x), score(fitted(y, x, plain(max_target=0)), x))[0, 1] > 0.99
 
 
 @pytest.mark.parametrize("whiten", [False, True])
 def test_a_score_does_not_depend_on_neighbours_or_threads(whiten: bool, fitted: Fit, score: Score) -> None:
     x, y = problem(0, n=3000, d=33)
-    got = fitted(y, x, Settings(whiten=whiten))
+    got = fitted(y, x, plain(whiten=whiten))
     together = score(got, x)
     for cut in (1, 7, 512, 1000):
         ends = list(range(0, 20 * cut, cut)) if cut == 1 else list(range(0, 3000, cut))
@@ -148,7 +151,7 @@ def test_converged_means_that_the_marginals_hold_in_float64(fitted: Fit, costs: 
     x, y = problem(0, n=600, m=80)
     for offset in (0.0, 10.0, 300.0):
         moved_x, moved_y = x + np.float32(offset), y + np.float32(offset)
-        got = fitted(moved_y, moved_x, Settings(epsilon=0.01))
+        got = fitted(moved_y, moved_x, plain(epsilon=0.01))
         eps, g = got.summary["epsilon"], got.arrays["potentials"]
         logits = (g - costs(moved_x - got.arrays["centre"], got.arrays["points"])) / eps
         plan = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -159,43 +162,43 @@ def test_converged_means_that_the_marginals_hold_in_float64(fitted: Fit, costs: 
 
 def test_too_large_an_epsilon_is_said_to_be_the_mean_distance(fitted: Fit, score: Score, costs: Costs) -> None:
     x, y = problem(0)
-    got = fitted(y, x, Settings(epsilon=100.0))
+    got = fitted(y, x, plain(epsilon=100.0))
     assert np.corrcoef(score(got, x), -costs(x, y).mean(axis=1))[0, 1] > 0.999
     (warning,) = got.summary["warnings"]
     assert "so large that the score is the mean distance" in warning
     better = float(warning.split(": try ")[1])
-    assert fitted(y, x, Settings(epsilon=better)).summary["warnings"] == []
+    assert fitted(y, x, plain(epsilon=better)).summary["warnings"] == []
 
 
 def test_the_whitened_default_is_said_to_be_too_large_where_it_is(fitted: Fit) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2000, 40)).astype("f4")
     y = (rng.normal(size=(200, 40)) + 1.0).astype("f4")
-    usual = Settings(epsilon=WHITENED_EPSILON, whiten=True, center=True)
+    usual = plain(epsilon=WHITENED_EPSILON, whiten=True, center=True)
     (warning,) = fitted(y, x, usual).summary["warnings"]
     assert "so large that the score is the mean distance" in warning
     better = float(warning.split(": try ")[1])
-    assert fitted(y, x, usual._replace(epsilon=better)).summary["warnings"] == []
+    assert fitted(y, x, replace(usual, epsilon=better)).summary["warnings"] == []
 
 
 def test_too_small_an_epsilon_is_said_to_be_rounding(fitted: Fit) -> None:
     x, y = problem(0)
-    got = fitted(y, x, Settings(epsilon=1e-7, max_iterations=20))
+    got = fitted(y, x, plain(epsilon=1e-7, max_iterations=20))
     (warning,) = got.summary["warnings"]
     assert "near the rounding of float32" in warning
     better = float(warning.split(": try ")[1])
-    assert fitted(y, x, Settings(epsilon=better)).summary["warnings"] == []
+    assert fitted(y, x, plain(epsilon=better)).summary["warnings"] == []
 
 
 def test_a_narrow_cone_of_directions_is_said_to_be_rounding(fitted: Fit) -> None:
     """Cosines of 0.99999: what they differ by is near the rounding of 1."""
     x, y = problem(0)
     x, y = x * np.float32(1e-3) + 1, y * np.float32(1e-3) + 1
-    (warning,) = fitted(y, x, Settings(metric="cosine", max_iterations=20)).summary["warnings"]
+    (warning,) = fitted(y, x, plain(metric="cosine", max_iterations=20)).summary["warnings"]
     assert "near the rounding of float32" in warning
     assert "try --center" in warning
     better = float(warning.split(", or ")[1])
-    for remedy in (Settings(metric="cosine", center=True), Settings(metric="cosine", epsilon=better)):
+    for remedy in (plain(metric="cosine", center=True), plain(metric="cosine", epsilon=better)):
         assert not [each for each in fitted(y, x, remedy).summary["warnings"] if "rounding" in each]
 
 
@@ -204,19 +207,19 @@ def test_rows_that_are_all_at_one_distance_are_said_to_be_so(fitted: Fit, score:
     unit = y / np.linalg.norm(y, axis=1, keepdims=True)
     unit[:, 0], alike = 0.0, np.zeros_like(x)
     alike[:, 0] = 2.0  # at right angles to all of the target
-    got = fitted(unit, alike, Settings(metric="cosine"))
+    got = fitted(unit, alike, plain(metric="cosine"))
     (warning,) = got.summary["warnings"]
     assert "does not vary" in warning
     assert np.ptp(score(got, alike)) == 0.0
 
 
 @pytest.mark.parametrize(("scale", "settings", "message"), [
-    (1e20, Settings(), "float32 cannot hold their squares"),
-    (1e20, Settings(whiten=True, center=True, epsilon=2.0), "float32 cannot hold their squares"),
-    (1.0, Settings(epsilon=1e-33), "too small to divide by"),
-    (1e-18, Settings(), "too small to divide by"),
+    (1e20, plain(), "float32 cannot hold their squares"),
+    (1e20, plain(whiten=True, center=True, epsilon=2.0), "float32 cannot hold their squares"),
+    (1.0, plain(epsilon=1e-33), "too small to divide by"),
+    (1e-18, plain(), "too small to divide by"),
 ])
-def test_what_float32_cannot_hold_is_refused(scale: float, settings: Settings, message: str, fitted: Fit) -> None:
+def test_what_float32_cannot_hold_is_refused(scale: float, settings: GotOptions, message: str, fitted: Fit) -> None:
     x, y = (z * np.float32(scale) for z in problem(0))
     with pytest.raises(GotdError, match=message):
         fitted(y, x, settings)
@@ -229,8 +232,8 @@ def test_the_overlap_expected_is_that_of_two_samples(whiten: bool, choose: float
     x = (centres[rng.integers(30, size=20_000)] + rng.normal(size=(20_000, 16))).astype("f4")
     y = (centres[rng.integers(5, size=100)] + rng.normal(size=(100, 16))).astype("f4")
     x, y = x - x.mean(axis=0), y - x.mean(axis=0)  # the sample's part of the mean is no part of what is told
-    how = Settings(sample=4000, choose=choose, whiten=whiten)
-    fits = [fitted(y, x, how._replace(seed=seed)) for seed in range(4)]
+    how = plain(pool_sample=4000, choose=choose, whiten=whiten)
+    fits = [fitted(y, x, replace(how, seed=seed)) for seed in range(4)]
     best = [set(np.argsort(-score(each, x), kind="stable")[: int(choose if choose > 1 else choose * len(x))])
             for each in fits]
     measured = np.mean([len(one & other) / len(one) for one, other in combinations(best, 2)])
@@ -239,14 +242,14 @@ def test_the_overlap_expected_is_that_of_two_samples(whiten: bool, choose: float
 
 def test_a_sample_that_is_the_source_is_certain_of_its_choice(fitted: Fit) -> None:
     x, y = problem(0, n=500)
-    assert fitted(y, x, Settings()).summary["expected_overlap"] == 1.0
-    assert fitted(y, x[:100], Settings(epsilon=0.0)).summary["expected_overlap"] is None
+    assert fitted(y, x, plain()).summary["expected_overlap"] == 1.0
+    assert fitted(y, x[:100], plain(epsilon=0.0)).summary["expected_overlap"] is None
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.02, 0.05, 0.5])
 def test_a_sensible_epsilon_draws_no_warning(epsilon: float, fitted: Fit) -> None:
     x, y = problem(0)
-    assert fitted(y, x, Settings(epsilon=epsilon)).summary["warnings"] == []
+    assert fitted(y, x, plain(epsilon=epsilon)).summary["warnings"] == []
 
 
 @pytest.mark.parametrize(
@@ -264,21 +267,21 @@ def test_a_sensible_epsilon_draws_no_warning(epsilon: float, fitted: Fit) -> Non
 def test_weights_that_mean_nothing_are_refused_by_name(weights: np.ndarray, message: str, fitted: Fit) -> None:
     x, y = problem(0)
     with pytest.raises(GotdError, match=rf"pool\.npy: .*{message}"):
-        fitted(y, x, Settings(), weights=weights)
+        fitted(y, x, plain(), weights=weights)
 
 
 def test_a_source_without_rows_is_refused(fitted: Fit) -> None:
     x, y = problem(0)
     with pytest.raises(GotdError, match=r"pool\.npy: no row has weight"):
-        fitted(y, x[:0], Settings())
+        fitted(y, x[:0], plain())
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.05])
 def test_degenerate_sources_and_targets_score_zero_or_a_number(epsilon: float, fitted: Fit, score: Score) -> None:
     x, y = problem(0)
     alike = np.ones_like(x)
-    assert np.abs(score(fitted(y, x[:1], Settings(epsilon=epsilon)), x[:1])).max() < 1e-6
-    assert np.abs(score(fitted(y, alike, Settings(epsilon=epsilon)), alike)).max() < 1e-5
-    assert np.abs(score(fitted(alike, alike, Settings(epsilon=epsilon)), alike)).max() < 1e-5
-    assert np.isfinite(score(fitted(y[:1], x, Settings(epsilon=epsilon)), x)).all()
-    assert np.isfinite(score(fitted(x[:1], alike, Settings(epsilon=epsilon, center=True)), x)).all()
+    assert np.abs(score(fitted(y, x[:1], plain(epsilon=epsilon)), x[:1])).max() < 1e-6
+    assert np.abs(score(fitted(y, alike, plain(epsilon=epsilon)), alike)).max() < 1e-5
+    assert np.abs(score(fitted(alike, alike, plain(epsilon=epsilon)), alike)).max() < 1e-5
+    assert np.isfinite(score(fitted(y[:1], x, plain(epsilon=epsilon)), x)).all()
+    assert np.isfinite(score(fitted(x[:1], alike, plain(epsilon=epsilon, center=True)), x)).all()

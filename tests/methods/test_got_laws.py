@@ -1,18 +1,19 @@
 """Laws that scores obey whatever the data: of motion, order, scale and mass."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gotd.methods.protocol import LOWEST, Fitted
-from gotd.methods.settings import Settings
+from fitting import plain
+from gotd.methods.base import LOWEST, Fitted
 
 Fit = Callable[..., Fitted]
 Score = Callable[[Fitted, np.ndarray], np.ndarray]
-SETTINGS = Settings(tolerance=1e-6, max_iterations=2000)
+SETTINGS = plain(tol=1e-6, max_iterations=2000)
 seeds = given(seed=st.integers(0, 100_000))
 few = settings(max_examples=8, deadline=None)
 
@@ -34,7 +35,7 @@ def test_moving_pool_and_target_together_changes_nothing(epsilon: float, fitted:
     x, y = problem(seed, n=79)  # no divisor in common with the target's 15: the exact potentials are unique
     move = np.float32(64.0) * np.random.default_rng(seed).integers(-4, 5, 5).astype("f4")
     x, y = (np.round(z * 1024) / 1024 for z in (x, y))  # so that moving rounds nothing
-    how = SETTINGS._replace(epsilon=epsilon)
+    how = replace(SETTINGS, epsilon=epsilon)
     assert same(score(fitted(y + move, x + move, how), x + move), score(fitted(y, x, how), x))
 
 
@@ -69,7 +70,7 @@ def test_scores_scale_with_the_cost(fitted: Fit, score: Score, seed: int, scale:
 @given(seed=st.integers(0, 100_000), scale=st.sampled_from([0.01, 0.5, 7.0, 300.0]))
 def test_cosine_scores_do_not_depend_on_lengths(fitted: Fit, score: Score, seed: int, scale: float) -> None:
     x, y = problem(seed)
-    how = SETTINGS._replace(metric="cosine")
+    how = replace(SETTINGS, metric="cosine")
     lengths = np.random.default_rng(seed).uniform(0.5, 1.0, (len(x), 1)).astype("f4") * np.float32(scale)
     assert same(score(fitted(y / np.float32(scale), x * lengths, how), x * lengths), score(fitted(y, x, how), x))
 
@@ -78,7 +79,7 @@ def test_cosine_scores_do_not_depend_on_lengths(fitted: Fit, score: Score, seed:
 @seeds
 def test_on_unit_vectors_squared_distance_is_twice_the_cosine_cost(fitted: Fit, score: Score, seed: int) -> None:
     x, y = (z / np.linalg.norm(z, axis=1, keepdims=True) for z in problem(seed))
-    cosine = score(fitted(y, x, SETTINGS._replace(metric="cosine")), x)
+    cosine = score(fitted(y, x, replace(SETTINGS, metric="cosine")), x)
     assert same(score(fitted(y, x, SETTINGS), x), 2 * cosine)
 
 
@@ -100,7 +101,7 @@ def test_copies_and_order_of_the_source_change_nothing(
     epsilon: float, weights: np.ndarray | None, fitted: Fit, seed: int
 ) -> None:
     x, y = problem(seed)
-    how, random = SETTINGS._replace(epsilon=epsilon), np.random.default_rng(seed)
+    how, random = replace(SETTINGS, epsilon=epsilon), np.random.default_rng(seed)
     order = random.permutation(np.concatenate([np.arange(80), random.integers(0, 80, 150)]))
     one = fitted(y, x, how, weights=weights)
     other = fitted(y, x[order], how, weights=None if weights is None else weights[order], cut=7)
@@ -129,7 +130,7 @@ def test_rows_without_content_change_nothing_but_the_counts(fitted: Fit, score: 
 def test_the_unit_of_weights_does_not_matter(fitted: Fit, score: Score, seed: int, unit: float) -> None:
     x, y = problem(seed)
     weights = np.random.default_rng(seed).uniform(0.1, 1.0, len(x))
-    how = SETTINGS._replace(passes=2)
+    how = replace(SETTINGS, passes=2)
     plain, other = fitted(y, x, how, weights=weights), fitted(y, x, how, weights=weights * unit)
     assert same(score(other, x), score(plain, x))
     assert other.summary["measured_on"] == "source"

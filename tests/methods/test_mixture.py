@@ -1,19 +1,18 @@
 """A source of several parts is the source with the same masses written out in full."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 import ot
-from gotd.methods.got import Scorer, fit
-from gotd.methods.settings import Settings
+from fitting import CPU, plain, problem_of
+from gotd.methods.got import Got
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 
-CPU = torch.device("cpu")
-HOW = Settings(tolerance=1e-7, max_iterations=3000)
+HOW = plain(tol=1e-7, max_iterations=3000)
 
 
 def part(rows: np.ndarray, mass: float, weights: np.ndarray | None = None) -> Part:
@@ -34,8 +33,8 @@ def test_parts_are_masses(mass: float, passes: int, workers: Workers) -> None:
     pool, chosen, target = problem()
     weights = np.random.default_rng(1).uniform(0.5, 2, len(chosen))
     uniform = np.ones(len(target))
-    how = HOW._replace(passes=passes)
-    mixed = fit(target, uniform, [part(pool, 1 - mass), part(chosen, mass, weights)], True, how, workers, CPU)
+    how = replace(HOW, passes=passes)
+    mixed = Got(how).fit(problem_of(target, [part(pool, 1 - mass), part(chosen, mass, weights)], workers, uniform))
     masses = np.r_[np.full(70, (1 - mass) / 70), mass * weights / weights.sum()]
     everything = np.concatenate([pool, chosen])
     costs = ot.dist(everything.astype("f8"), target.astype("f8"))
@@ -46,8 +45,8 @@ def test_parts_are_masses(mass: float, passes: int, workers: Workers) -> None:
     g = mixed.summary["epsilon"] * (log["log_v"] - np.log(ot.unif(20)))
     found = mixed.arrays["potentials"]
     assert np.abs((found - found.mean()) - (g - g.mean())).max() < 1e-4 * mixed.summary["cost_std"]
-    written = fit(target, uniform, [part(everything, 1.0, masses)], True, how, workers, CPU)
-    scores = [Scorer(each.arrays, each.summary, workers, CPU).scores(everything) for each in (mixed, written)]
+    written = Got(how).fit(problem_of(target, [part(everything, 1.0, masses)], workers, uniform))
+    scores = [Got.scorer(each.arrays, each.summary, workers, CPU).scores(everything) for each in (mixed, written)]
     assert np.allclose(*scores, atol=1e-4 * mixed.summary["cost_std"])
     assert masses @ scores[0] == pytest.approx(0.0, abs=1e-5)
 
@@ -55,8 +54,8 @@ def test_parts_are_masses(mass: float, passes: int, workers: Workers) -> None:
 def test_weights_of_the_target_are_masses_too(workers: Workers) -> None:
     pool, _, target = problem()
     weights = np.r_[np.zeros(5), np.full(5, 2.0), np.ones(10)]
-    weighted = fit(target, weights, [part(pool, 1.0)], True, HOW, workers, CPU)
+    weighted = Got(HOW).fit(problem_of(target, [part(pool, 1.0)], workers, weights))
     doubled = np.concatenate([target[5:10], target[5:]])
-    written = fit(doubled, np.ones(20), [part(pool, 1.0)], True, HOW, workers, CPU)
-    scores = [Scorer(each.arrays, each.summary, workers, CPU).scores(pool) for each in (weighted, written)]
+    written = Got(HOW).fit(problem_of(doubled, [part(pool, 1.0)], workers))
+    scores = [Got.scorer(each.arrays, each.summary, workers, CPU).scores(pool) for each in (weighted, written)]
     assert np.allclose(*scores, atol=1e-5)

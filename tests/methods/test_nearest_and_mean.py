@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gotd.methods.settings import Settings
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Metric
 
@@ -35,7 +34,7 @@ def cost(x: np.ndarray, y: np.ndarray, metric: str) -> np.ndarray:
 @pytest.mark.parametrize("name", ["mean", "nearest"])
 def test_scores_are_the_definition(name: str, metric: Metric, center: bool, ruled: Ruled) -> None:
     x, y = problem()
-    got = ruled(name, y, x, Settings(metric=metric, center=center))
+    got = ruled(name, y, x, {"metric": metric, "center": center})
     p, q = (points(z, x.mean(axis=0, dtype="f8"), metric, center) for z in (x, y))
     if name == "mean":
         q = q.mean(axis=0, keepdims=True)
@@ -58,10 +57,10 @@ def test_weights_of_the_target_move_its_mean(ruled: Ruled) -> None:
 def test_neither_cuts_nor_threads_nor_neighbours_change_a_bit(name: str, ruled: Ruled) -> None:
     x, y = problem()
     x = x.astype("f2")
-    settings = Settings(center=True, sample=300)
-    whole = ruled(name, y, x, settings)
+    options = {} if name == "random" else {"center": True, "pool_sample": 300}
+    whole = ruled(name, y, x, options)
     for cut, threads in [(700, 1), (97, 3)]:
-        again = ruled(name, y, x, settings, cut=cut, threads=Workers(threads))
+        again = ruled(name, y, x, options, cut=cut, threads=Workers(threads))
         assert {key: array.tobytes() for key, array in again.fitted.arrays.items()} == {
             key: array.tobytes() for key, array in whole.fitted.arrays.items()
         }

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 
 from gotd.methods.content_keys import content_keys
-from gotd.methods.settings import Settings
 
 Ruled = Callable[..., Any]
 
 
 def test_it_is_uniform_and_the_seed_decides(ruled: Ruled) -> None:
     x = np.random.default_rng(0).normal(size=(20_000, 7)).astype("f2")
-    one, other = (-ruled("random", x[:3], x, Settings(seed=seed)).scores(x).astype("f8") for seed in (1, 2))
+    one, other = (-ruled("random", x[:3], x, {"seed": seed}).scores(x).astype("f8") for seed in (1, 2))
     for u in (one, other):
         assert np.abs(np.sort(u) - (np.arange(20_000) + 0.5) / 20_000).max() < 0.0138  # Kolmogorov-Smirnov, 1 in 1000
     assert abs(np.corrcoef(one, other)[0, 1]) < 0.03

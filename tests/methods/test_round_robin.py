@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from gotd.errors import GotdError
 from gotd.methods import round_robin
-from gotd.methods.nearest_lists import Entries, NearestLists
-from gotd.methods.round_robin import Turns
-from gotd.methods.settings import Settings
+from gotd.methods.turns import Entries, NearestLists, Turns
 
 Ruled = Callable[..., Any]
 
@@ -39,7 +37,7 @@ def problem(n: int = 900, m: int = 17, seed: int = 0) -> tuple[np.ndarray, np.nd
 @pytest.mark.parametrize("rounds", [1, 4, 20])
 def test_the_best_by_score_are_those_taken_in_their_order(rounds: int, ruled: Ruled) -> None:
     x, y = problem()
-    got = ruled("round-robin", y, x, Settings(rounds=rounds), cut=100)
+    got = ruled("round-robin", y, x, {"rounds": rounds}, cut=100)
     costs = np.square(x[:, None].astype("f8") - y[None]).sum(axis=2)
     taken = played(costs, rounds * len(y))
     scores = got.scores(x)
@@ -55,7 +53,7 @@ def test_the_best_by_score_are_those_taken_in_their_order(rounds: int, ruled: Ru
 
 def test_a_pool_that_is_taken_whole(ruled: Ruled) -> None:
     x, y = problem(n=100)
-    got = ruled("round-robin", y, x, Settings(rounds=50))
+    got = ruled("round-robin", y, x, {"rounds": 50})
     taken = played(np.square(x[:, None].astype("f8") - y[None]).sum(axis=2), 850)
     assert np.argsort(-got.scores(x), kind="stable").tolist() == taken
     assert got.fitted.summary["taken"] == 100
@@ -65,7 +63,7 @@ def test_a_pool_that_is_taken_whole(ruled: Ruled) -> None:
 def test_centred_cosines(ruled: Ruled) -> None:
     x, y = problem()
     x += 0.5
-    got = ruled("round-robin", y, x, Settings(rounds=3, metric="cosine", center=True))
+    got = ruled("round-robin", y, x, {"rounds": 3, "metric": "cosine", "center": True})
     p, q = (z - x.mean(axis=0, dtype="f8") for z in (x, y))
     p, q = (z / np.linalg.norm(z, axis=1, keepdims=True) for z in (p, q))
     assert np.argsort(-got.scores(x), kind="stable")[:51].tolist() == played(1 - p @ q.T, 51)
@@ -74,7 +72,7 @@ def test_centred_cosines(ruled: Ruled) -> None:
 def test_copies_are_taken_together_and_cost_no_turn(ruled: Ruled) -> None:
     x, y = problem()
     copies = np.concatenate([x, x[::2], x[::3]])
-    once, thrice = ruled("round-robin", y, x, Settings(rounds=5)), ruled("round-robin", y, copies, Settings(rounds=5))
+    once, thrice = ruled("round-robin", y, x, {"rounds": 5}), ruled("round-robin", y, copies, {"rounds": 5})
     # The mean of the pool moves with the copies, so float32 rounds otherwise; the turns are the same.
     assert (once.scores(x)[once.scores(x) > -85] == thrice.scores(copies)[:900][once.scores(x) > -85]).all()
     assert (thrice.scores(copies)[900:1350] == thrice.scores(copies)[:900:2]).all()
@@ -83,7 +81,7 @@ def test_copies_are_taken_together_and_cost_no_turn(ruled: Ruled) -> None:
 def test_equal_distances_are_settled_by_content(ruled: Ruled) -> None:
     """Corners of a cube are equally far from its middle: still one document a turn."""
     x = np.array(np.meshgrid(*[[-1.0, 1.0]] * 5)).reshape(5, -1).T.astype("f4")
-    got = ruled("round-robin", np.zeros((2, 5), "f4"), x, Settings(rounds=8, metric="cosine"))
+    got = ruled("round-robin", np.zeros((2, 5), "f4"), x, {"rounds": 8, "metric": "cosine"})
     scores = got.scores(x)
     assert sorted(-scores[scores > -16]) == list(range(16))
 
@@ -92,13 +90,13 @@ def test_target_rows_that_share_all_their_neighbours(ruled: Ruled, monkeypatch: 
     monkeypatch.setattr(round_robin, "_HELD", 0)  # 32 documents are held, and 200 turns want them
     x, y = problem(n=2000)
     same = np.repeat(y[:1], 100, axis=0)
-    got = ruled("round-robin", same, x, Settings(rounds=2))
+    got = ruled("round-robin", same, x, {"rounds": 2})
     taken = played(np.square(x[:, None].astype("f8") - same[None]).sum(axis=2), 200)
     assert np.argsort(-got.scores(x), kind="stable")[:200].tolist() == taken
     assert got.fitted.summary["readings"] == 7
     assert got.fitted.summary["warnings"] == []
     monkeypatch.setattr(round_robin, "MOST_READINGS", 5)
-    got = ruled("round-robin", same, x, Settings(rounds=2))
+    got = ruled("round-robin", same, x, {"rounds": 2})
     assert np.argsort(-got.scores(x), kind="stable")[:100].tolist() == taken[:100]
     assert got.fitted.summary["rounds"] == 1
     assert "1 rounds of 2" in got.fitted.summary["warnings"][0]
@@ -107,7 +105,7 @@ def test_target_rows_that_share_all_their_neighbours(ruled: Ruled, monkeypatch: 
 def test_more_turns_than_float32_counts(ruled: Ruled) -> None:
     x, y = problem()
     with pytest.raises(GotdError, match="at most 8388608 turns"):
-        ruled("round-robin", y, x, Settings(rounds=1_000_000))
+        ruled("round-robin", y, x, {"rounds": 1_000_000})
 
 
 @settings(deadline=None, max_examples=60)

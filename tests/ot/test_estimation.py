@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gotd.methods.settings import default_epsilon
+from gotd.methods.options import default_epsilon
 from gotd.ot.estimation import sampling_spread
 from gotd.ot.whitening import ridge
 

@@ -98,8 +98,8 @@ def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choice
     import torch
 
     from gotd.methods.draw import Wanted, draw
+    from gotd.methods.options import TransportOptions
     from gotd.methods.ruler import Ruler
-    from gotd.methods.settings import Settings as TransportSettings
     from gotd.ot.blocks import Workers
     from gotd.ot.source import Part
 
@@ -111,11 +111,11 @@ def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choice
     p = VectorFiles(how["source_vectors"], embedders, rows.shape[1])
     base = Part(some_names(p.names), 1.0 - how["share"], p.blocks)
     files = [VectorFiles([name], embedders, rows.shape[1]) for name in how["vectors"]]
-    wanted = Wanted(TransportSettings().sample, how["seed"])
+    wanted = Wanted(TransportOptions.pool_sample, how["seed"])
     workers, device = Workers(threads), torch.device("cpu")
     before = draw([base._replace(mass=1.0)], wanted, workers, device)
-    settings = TransportSettings(center=(embedders.identity or {}).get("name") == "hash", seed=how["seed"])
-    ruler = Ruler(rows, np.ones(len(rows)), before, settings, workers, device)
+    options = TransportOptions(seed=how["seed"]).resolved(embedders.identity)
+    ruler = Ruler(rows, np.ones(len(rows)), before, options, workers, device)
     _require_same_records(p, source)
 
     def after(part: Part) -> float:

@@ -47,6 +47,6 @@ def count_lowest(scores: "np.ndarray") -> int:
     """Return how many rows rank last because they have no content. Shapes: float32 (n,)."""
     import numpy as np
 
-    from gotd.methods.protocol import LOWEST
+    from gotd.methods.base import LOWEST
 
     return int(np.count_nonzero(scores == LOWEST))

@@ -1,9 +1,8 @@
 """The target as a rule is fitted to it: rows that have content, and the mass of each."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gotd.cli._texts import text_batches
+from gotd.cli._texts import TextReading, text_batches
 from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
 from gotd.errors import DataError, UsageError
 from gotd.streams.records import Skipping
@@ -14,6 +13,20 @@ if TYPE_CHECKING:
 
 #: Ways to weigh the target's texts; anything else that --target-mass names is a file.
 TEXT, WORDS, ROOT_WORDS = "text", "words", "sqrt-words"
+
+
+class TargetMasses(NamedTuple):
+    """What each row of the target weighs. how : of --target-mass; texts : the records whose words are counted"""
+
+    how: str
+    texts: str | None
+    reading: TextReading
+
+    @property
+    def files(self) -> list[str]:
+        """What is read for it."""
+        masses = [] if self.how in (TEXT, WORDS, ROOT_WORDS) else [self.how]
+        return [*masses, *([self.texts] if self.texts else [])]
 
 
 class TargetRows(NamedTuple):
@@ -28,8 +41,8 @@ class TargetRows(NamedTuple):
     blank: int
 
 
-def read_target(name: str, embedders: Embedders, options: Mapping[str, Any]) -> TargetRows:
-    """Return the rows of the file with the masses that --target-mass asks for.
+def read_target(name: str, embedders: Embedders, wanted: TargetMasses) -> TargetRows:
+    """Return the rows of the file with the masses that are wanted.
 
     Raises: DataError where no row has content, or masses do not fit the rows.
     """
@@ -39,7 +52,7 @@ def read_target(name: str, embedders: Embedders, options: Mapping[str, Any]) -> 
 
     files = VectorFiles([name], embedders)
     rows = files.all_rows()
-    masses = _masses(files, len(rows), options)
+    masses = _masses(files, len(rows), wanted)
     kept = has_content(rows)
     if not kept.any():
         raise DataError(name, f"none of the {len(rows):,} rows has content, all are zero",
@@ -49,16 +62,16 @@ def read_target(name: str, embedders: Embedders, options: Mapping[str, Any]) -> 
     return TargetRows(rows[kept], masses[kept], int(np.count_nonzero(~kept)))
 
 
-def _masses(files: VectorFiles, rows: int, options: Mapping[str, Any]) -> "np.ndarray":
+def _masses(files: VectorFiles, rows: int, wanted: TargetMasses) -> "np.ndarray":
     """Return the mass of each row, zero rows among them. Shapes: -> float64 (rows,)."""
     import numpy as np
 
-    how, texts = options["target_mass"], options["target_texts"]
+    how, texts, reading = wanted
     if how in (WORDS, ROOT_WORDS):
         if texts is None:
             raise UsageError(f"--target-mass {how} counts the words of the target's texts: give --target-texts FILE, "
                              "the records that --target was embedded from")
-        words = _words(files, texts, options)
+        words = _words(files, texts, reading)
         return words if how == WORDS else np.sqrt(words)
     if texts is not None:
         raise UsageError(f"--target-texts does nothing with --target-mass {how}; leave it out")
@@ -72,16 +85,16 @@ def _masses(files: VectorFiles, rows: int, options: Mapping[str, Any]) -> "np.nd
     return masses
 
 
-def _words(files: VectorFiles, texts: str, options: Mapping[str, Any]) -> "np.ndarray":
+def _words(files: VectorFiles, texts: str, reading: TextReading) -> "np.ndarray":
     """Return the words of each text, as ds-probe counts them. Shapes: -> float64 (n,)."""
     import numpy as np
 
     from gotd.methods.ngrams import Classes, find_words, text_blocks
 
     classes, counts = Classes(), [np.empty(0)]
-    digests = [TextDigest(options["text_key"]), TextDigest(None)]
-    for batch in text_batches([texts], options["text_key"], Skipping(options["skip_invalid"]), options["long_window"],
-                              digests):
+    digests = [TextDigest(reading.text_key), TextDigest(None)]
+    skipping = Skipping(reading.skip_invalid)
+    for batch in text_batches([texts], reading.text_key, skipping, reading.long_window, digests):
         counts += [np.diff(find_words(block, classes).offsets) for block in text_blocks(batch)]
     files.require_records([digest.run for digest in digests], texts)
     return np.concatenate(counts).astype(np.float64)

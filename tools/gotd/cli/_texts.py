@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gotd.allocator import keep_freed_memory
 from gotd.cli._contents import run_content
 from gotd.cli._frame import Run
 from gotd.cli._jobs import Provenance
 from gotd.cli._scored import write_scored
-from gotd.methods.registry import Rule, module, rule
-from gotd.methods.settings import Settings
+from gotd.methods.base import JSON, Fitted, TextProblem, TextRule
+from gotd.selection import AnyRule, Embedder, TargetFile
 from gotd.streams.json_fields import NAME_THE_FIELD, text_of
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
 from gotd.streams.seal import RecordRun
@@ -21,33 +21,61 @@ from gotd.streams.text_digest import TextDigest
 if TYPE_CHECKING:
     import numpy as np
 
-    from gotd.methods.protocol import Fitted, TextScorer
-
 #: Texts counted or scored at once: some blocks for each thread.
 _WINDOW = 4096
 Windows = Iterator[list[Record]]
 
 
-def fit_texts(found: Rule, target: str, names: Sequence[str], threads: int, how: dict[str, Any],
-              run: Run) -> "tuple[Fitted, dict[str, Any]]":
-    """Fit a rule to the texts of the target and of the source; return it, and what was met in the inputs."""
+class Fit(NamedTuple):
+    """A rule with its options, what was fitted, what was met in the inputs, and what made the vectors, if known."""
+
+    rule: AnyRule
+    fitted: Fitted
+    counts: dict[str, JSON]
+    embedder: Embedder | None = None
+
+    @property
+    def printed(self) -> dict[str, JSON]:
+        """The summary that is printed."""
+        return self.fitted.summary | self.counts
+
+    @property
+    def warnings(self) -> list[str]:
+        """Of the fit and of the inputs."""
+        return self.fitted._replace(summary=self.printed).warnings
+
+    def count(self, name: str) -> int:
+        """Return a count of what was met; 0 where it was not counted."""
+        count = self.counts.get(name, 0)
+        return count if isinstance(count, int) else 0
+
+
+class TextReading(NamedTuple):
+    """How texts are read out of records."""
+
+    text_key: str
+    skip_invalid: int
+    long_window: bool
+
+
+def fit_texts(rule: TextRule, target: str, names: Sequence[str], reading: TextReading, threads: int,
+              run: Run) -> Fit:
+    """Fit a rule to the texts of the target and of the source."""
     from gotd.methods.input_warnings import counted, input_warnings
 
     keep_freed_memory()
-    skipping = Skipping(how["skip_invalid"])
+    skipping = Skipping(reading.skip_invalid)
 
     def texts(files: Sequence[str]) -> Iterator[list[str]]:
-        return text_batches(files, how["text_key"], skipping, how["long_window"])
+        return text_batches(files, reading.text_key, skipping, reading.long_window)
 
-    settings = Settings(min_words=how["min_words"], gumbel=how["gumbel"], seed=how["seed"])
-    fitted: Fitted = module(found).fit(texts([target]), texts(names), settings, threads)
+    fitted = rule.fit(TextProblem(texts([target]), texts(names), threads, reading.text_key))
     run.note(skipping.skipped, "bad records skipped")
-    fitted = fitted._replace(summary=fitted.summary | {"text_key": how["text_key"]})
     if fitted.read is None:
-        return fitted, {}
-    warnings = input_warnings(fitted.summary["target_rows"], fitted.read.target_blank, fitted.read)
-    warnings = [*fitted.summary["warnings"], *warnings]
-    return fitted, counted(fitted.read.target_blank, fitted.read) | {"warnings": warnings}
+        return Fit(rule, fitted, {})
+    blank = fitted.read.target_blank
+    warnings = [*fitted.warnings, *input_warnings(fitted.target_rows, blank, fitted.read)]
+    return Fit(rule, fitted, counted(blank, fitted.read) | {"warnings": warnings})
 
 
 def text_batches(files: Sequence[str], text_key: str, skipping: Skipping, long_window: bool,
@@ -94,10 +122,10 @@ def _windows(sources: Iterable[ByteSource], text_key: str, skipping: Skipping, l
 class TextTarget:
     """What a target file made from texts says: which field they stand in, and how they are scored."""
 
-    def __init__(self, arrays: "dict[str, np.ndarray]", summary: dict[str, Any], threads: int) -> None:
+    def __init__(self, rule: type[TextRule], target: TargetFile, threads: int) -> None:
         keep_freed_memory()
-        self.text_key: str = summary["text_key"]
-        self.scorer: TextScorer = module(rule(summary["method"])).Scorer(arrays, summary, threads)
+        self.text_key = rule.figures_type.read(target.summary).text_key
+        self.scorer = rule.scorer(target.arrays, target.summary, threads)
 
 
 def score_texts(sources: Iterable[ByteSource], sink: Sink, arrays_wanted: bool, ours: TextTarget,

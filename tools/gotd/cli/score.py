@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,11 +16,11 @@ from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import is_array, is_directory, is_records
 from gotd.cli._printing import print_text
 from gotd.cli._scored import NOTE, count_lowest, write_scored
-from gotd.cli._target_file import read_fitted
 from gotd.cli._texts import TextTarget, score_texts
 from gotd.cli._vectors import require_same_embedder
 from gotd.errors import DataError, UsageError
-from gotd.methods.registry import module, rule
+from gotd.methods.base import TextRule
+from gotd.selection import TargetFile, load
 from gotd.streams.arrays import ArrayReader, ArrayWriter
 from gotd.streams.carried import embeddings, require_embedding
 from gotd.streams.end_seal import end_seal
@@ -34,7 +34,7 @@ from gotd.streams.text_digest import TextDigest
 if TYPE_CHECKING:
     import numpy as np
 
-    from gotd.methods.protocol import RowScorer
+    from gotd.methods.base import RowScorer
 
 #: One more whenever the same vectors or texts and target give other scores.
 REVISION = 1
@@ -73,11 +73,10 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     found = jobs(files, output, ".npy", shard, dry_run)
     if has_nothing_to_do(found, files, shard, run):
         return
-    arrays, summary, digest, reads = read_fitted(target)
-    cpus = options.thread_count(threads)
-    ours = _Target(target, arrays, summary, cpus, device)
-    texts = TextTarget(arrays, summary, cpus) if reads == "texts" else None
-    maker = made_by("ds-score", REVISION, {}, target=digest, embedder=summary["embedder"])
+    held, cpus = load(target), options.thread_count(threads)
+    ours = _Target(target, held, cpus, device)
+    texts = TextTarget(held.rule, held, cpus) if issubclass(held.rule, TextRule) else None
+    maker = made_by("ds-score", REVISION, {}, target=held.digest, embedder=held.embedder)
     skipping = Skipping(skip_invalid)
     complete = lowest = 0
 
@@ -105,7 +104,7 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
             work(provenance, sink, run)
     run.note(complete, "outputs were already complete")
     run.note(skipping.skipped, "bad records skipped")
-    run.note(lowest, "rows without content rank last" if reads == "vectors" else
+    run.note(lowest, "rows without content rank last" if not texts else
              "texts without content, or shorter than --min-words, rank last")
     run.close()
 
@@ -113,16 +112,14 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
 class _Target:
     """The target file, as what is scored must fit it. Torch is imported when there is something to score."""
 
-    def __init__(self, file: str, arrays: "dict[str, np.ndarray]", summary: dict[str, Any], threads: int,
-                 device: str) -> None:
-        self.file, self._arrays, self._summary, self._threads = file, arrays, summary, threads
-        self._device = device
+    def __init__(self, file: str, held: TargetFile, threads: int, device: str) -> None:
+        self.file, self._held, self._threads, self._device = file, held, threads, device
 
     def check(self, verifier: Verifier) -> None:
         """What a stream has said of itself so far: by announcement or by seals, its embedder must be the target's."""
         said = [message for message in (verifier.announced, *verifier.seals) if message]
         for message in said:
-            require_same_embedder(self._summary["embedder"], message.made_by.get("embedder"), self.file, verifier.name)
+            require_same_embedder(self._held.embedder, message.made_by.get("embedder"), self.file, verifier.name)
 
     @property
     def dimension(self) -> int:
@@ -158,10 +155,11 @@ class _Target:
         from gotd.devices import find_device
         from gotd.ot.blocks import Workers
 
-        how = module(rule(self._summary["method"]))
+        if issubclass(self._held.rule, TextRule):
+            raise TypeError("a rule of texts scores no rows")
         device = find_device(self._device)
-        found: RowScorer = how.Scorer(self._arrays, self._summary, Workers(self._threads, device), device)
-        return found
+        workers = Workers(self._threads, device)
+        return self._held.rule.scorer(self._held.arrays, self._held.summary, workers, device)
 
 
 def _score(sources: Iterator[ByteSource], sink: Sink, arrays_wanted: bool, ours: _Target, provenance: Provenance,

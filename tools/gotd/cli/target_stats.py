@@ -1,7 +1,8 @@
 """ds-target-stats: fit a selection rule to a target and a pool."""
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -10,26 +11,21 @@ from gotd.cli._environment import one_of
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import TARGET, require_apart, require_ending
 from gotd.cli._printing import print_json, print_text
-from gotd.cli._rows import SCREEN_OPTIONS, fit_rows, mixed, screened_table
-from gotd.cli._step import pool_use, require_step
-from gotd.cli._target import ROOT_WORDS, TEXT, WORDS
-from gotd.cli._texts import fit_texts
-from gotd.cli._vectors import Embedders
-from gotd.errors import GotdError, UsageError
-from gotd.methods.contents import check_contents
-from gotd.methods.registry import RULES, Rule
-from gotd.methods.settings import PLAIN_EPSILON, WHITENED_EPSILON, Settings
+from gotd.cli._rows import Inputs, fit_rows, screened_table
+from gotd.cli._rule_options import chosen_rule, of_rules, require_heard, values_given
+from gotd.cli._target import TEXT, TargetMasses
+from gotd.cli._texts import Fit, TextReading, fit_texts
+from gotd.errors import UsageError
+from gotd.methods import rule_names
+from gotd.methods.base import DEVICE, TARGET_MASSES, TextRule
+from gotd.methods.options import TransportOptions
+from gotd.selection import made_of, require_usable, resolve, save
 from gotd.streams.locations import STANDARD
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import rereadable
-from gotd.streams.targets import write_target
 
-if TYPE_CHECKING:
-    from gotd.methods.protocol import Fitted
-
-_DEFAULTS = Settings()
-#: What is random takes 64 bits of it.
-_MOST_SEED = 2**64 - 1
+#: What every rule listens to, and --screen.
+_ALWAYS = frozenset({"pool", "target", "threads", "quiet", "help", "version", "screen"})
 
 
 @click.command("ds-target-stats")
@@ -38,7 +34,7 @@ _MOST_SEED = 2**64 - 1
 @click.option("-o", "--output", default=None, metavar="FILE.npz", help="The target file, for ds-score.")
 @click.option("--screen", is_flag=True,
               help="Fit nothing: print each POOL file's distance to the target, nearest first, as a table.")
-@click.option("--method", type=click.Choice(list(RULES)), default="got", show_default=True, help="What is fitted.")
+@click.option("--method", type=click.Choice(rule_names()), default="got", show_default=True, help="What is fitted.")
 @click.option("--source", multiple=True, metavar="FILE.npy", callback=options.listed,
               help="Vectors of the model's own training text; may be given again. Default: the pool. POOL files beside "
                    "it give the mean and the directions to whiten.")
@@ -51,41 +47,7 @@ _MOST_SEED = 2**64 - 1
                    "and short texts are judged by the word, words or sqrt-words asks the same question.")
 @click.option("--target-texts", default=None, metavar="FILE",
               help="The records that --target was embedded from, whose words --target-mass counts.")
-@click.option("--epsilon", type=options.FiniteRange(0), default=None,
-              help="Regularisation, in standard deviations of the cost; 0 is exact. Default: "
-                   f"{PLAIN_EPSILON:g}; where vectors are whitened {WHITENED_EPSILON:g}, less where that is learned "
-                   "from few rows, and a quarter of it with --share.")
-@click.option("--metric", type=click.Choice(["sqeuclidean", "cosine"]), default=_DEFAULTS.metric, show_default=True,
-              help="The cost between two vectors.")
-@click.option("--center/--no-center", default=None,
-              help="Subtract the source's mean vector and scale to unit length. Default: for hash, or to whiten.")
-@click.option("--whiten/--no-whiten", default=None,
-              help="Center, and scale directions so that the source varies alike in all. Default: for got, not with "
-                   "--no-center, not to --screen.")
-@click.option("--pool-sample", type=click.IntRange(1), default=_DEFAULTS.sample, show_default=True, metavar="N",
-              help="Rows of the source solved on.")
-@click.option("--passes", type=click.IntRange(0), default=_DEFAULTS.passes, show_default=True, metavar="N",
-              help="Readings of the whole source after that, at most; each measures the error there, and corrects.")
-@click.option("--tol", type=options.FiniteRange(0, min_open=True), default=_DEFAULTS.tolerance, show_default=True,
-              help="Marginal error to reach.")
-@click.option("--max-iterations", type=click.IntRange(1), default=_DEFAULTS.max_iterations, show_default=True,
-              metavar="N", help="Looks at the sample, at most.")
-@click.option("--max-target", type=click.IntRange(0), default=_DEFAULTS.max_target, show_default=True, metavar="N",
-              help="Compress a larger target to so many weighted points; 0 keeps all.")
-@click.option("--choose", type=options.FiniteRange(0, min_open=True), default=_DEFAULTS.choose, show_default=True,
-              metavar="K|F", help="Documents to be chosen, or below 1 their fraction: the summary's expected_overlap "
-                                  "is the part of them that another --seed would choose, too.")
-@click.option("--allow-unconverged", is_flag=True, help="Write the file all the same.")
-@click.option("--seed", type=click.IntRange(0, _MOST_SEED), default=_DEFAULTS.seed, show_default=True,
-              help="Of all that is random.")
-@click.option("--share", type=options.FiniteRange(0, 1, min_open=True), default=None, metavar="L",
-              help="Fit what is best for --choose documents that will be so much of what the model has seen, up to 1, "
-                   "in place of the first step towards them. Prints the distance after either choice.")
-@click.option("--rounds", type=click.IntRange(1), default=None, metavar="N",
-              help="Of round-robin: documents each target row takes. Default: 65536 among all.")
-@click.option("--gumbel", is_flag=True, help="Of dsir: add noise, so that the best are a sample in proportion.")
-@click.option("--min-words", type=click.IntRange(0), default=_DEFAULTS.min_words, show_default=True, metavar="N",
-              help="Of dsir: shorter texts score lowest.")
+@of_rules
 @options.text_key
 @options.skip_invalid
 @options.long
@@ -94,7 +56,9 @@ _MOST_SEED = 2**64 - 1
 @options.common
 @click.pass_context
 def command(context: click.Context, /, pool: tuple[str, ...], target: str, output: str | None, screen: bool,
-            method: str, threads: int | None, allow_unconverged: bool, quiet: bool, **how: Any) -> None:
+            method: str, source: tuple[str, ...], mix: tuple[str, ...], weights: tuple[str, ...], target_mass: str,
+            target_texts: str | None, text_key: str, skip_invalid: int, long_window: bool, threads: int | None,
+            device: str, quiet: bool, **_of_rules: object) -> None:
     """Fit a rule to a target, by default its optimal-transport potentials; print a JSON summary.
 
     Reads .npy vectors, each file once, once more for each of --passes, and once more for --share where the sample is
@@ -114,124 +78,82 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
       ds-target-stats --method dsir --target target.jsonl pool/*.jsonl.zst -o dsir.npz
     """
     run = Run("ds-target-stats", quiet)
-    if how["whiten"] and how["center"] is False:
-        how["whiten"], how["center"] = one_of(whiten=how["whiten"], center=how["center"])
-    rule = RULES[method]
-    _require_heard(context, method, rule)
-    require_step(context, rule, how)
-    written = _output(output, screen)
-    names = list(how["source"] or pool) or [STANDARD]
-    ranked = list(pool) if how["source"] else []
-    mixes = [mixed(item)[0] for item in how["mix"]]
-    beside = [*mixes, *_weighing_files(how)]
-    if [target, *names, *ranked, *beside].count(STANDARD) > 1:
+    given = _options_given(context, screen, method)
+    require_ending(_output(output, screen), TARGET)
+    reading = TextReading(text_key, skip_invalid, long_window)
+    inputs = Inputs(target, list(source or pool) or [STANDARD], list(pool) if source else [], mix, list(weights),
+                    TargetMasses(target_mass, target_texts, reading))
+    if inputs.files.count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
-    if how["passes"] and STANDARD in mixes:
-        raise UsageError("--mix -: standard input can be read once; with --passes name a file")
+    cpus = options.thread_count(threads)
     if screen:
-        print_text(screened_table(target, pool, options.thread_count(threads), how, run))
+        if not pool:
+            raise UsageError("--screen compares files: name them")
+        print_text(screened_table(inputs, TransportOptions(**given), cpus, device, run))
         run.close()
         return
-    require_apart([written], [target, *names, *ranked, *beside])
-    embedders = Embedders()
+    rule = resolve(method, given)
+    if given.get("passes") and any(item.startswith(f"{STANDARD}:") for item in mix):
+        raise UsageError("--mix -: standard input can be read once; with --passes name a file")
+    require_apart([_output(output, screen)], inputs.files)
     with ExitStack() as stack:
-        if how["passes"] or rule.rereads or how["share"]:
-            names = stack.enter_context(rereadable(names))
-            ranked = stack.enter_context(rereadable(ranked))
-            how["weights"] = stack.enter_context(rereadable(list(how["weights"])))
-        cpus = options.thread_count(threads)
-        if rule.reads == "texts":
-            fitted, inputs = fit_texts(rule, target, names, cpus, how, run)
+        if rule.rereads:
+            names, ranked, weighing = (stack.enter_context(rereadable(list(each)))
+                                       for each in (inputs.names, inputs.ranked, inputs.weights))
+            inputs = replace(inputs, names=names, ranked=ranked, weights=weighing)
+        if isinstance(rule, TextRule):
+            fit = fit_texts(rule, target, inputs.names, reading, cpus, run)
         else:
-            fitted, inputs = fit_rows(rule, target, names, ranked, embedders, cpus, how)
-    _count(inputs, run)
-    printed = fitted.summary | inputs
-    if ranked:
-        run.say(f"the pool {pool_use(rule, printed)}; --source is what the rule is fitted at")
-    _judge(printed, how["tol"], allow_unconverged, run)
-    _write(written, method, fitted._replace(summary=fitted.summary | {"embedder": embedders.identity}))
-    print_json(printed)
-    run.close()
+            fit = fit_rows(method, given, inputs, not source, cpus, device)
+    _finish(fit, inputs, _output(output, screen), run)
 
 
-def _weighing_files(how: dict[str, Any]) -> list[str]:
-    """Return the files that say what rows and target texts weigh."""
-    masses = [] if how["target_mass"] in (TEXT, WORDS, ROOT_WORDS) else [how["target_mass"]]
-    return [*how["weights"], *masses, *([how["target_texts"]] if how["target_texts"] else [])]
+def _options_given(context: click.Context, screen: bool, method: str) -> dict[str, Any]:
+    """Return the options of the rule, or of --screen, that the command line or the environment give.
+
+    Raises: UsageError for one on the command line that does nothing.
+    """
+    params = context.params
+    if params["whiten"] and params["center"] is False:
+        params["whiten"], params["center"] = one_of(whiten=params["whiten"], center=params["center"])
+    rule = chosen_rule(context, method)
+    kind, name = (TransportOptions, f"{method} --screen") if screen else (rule.options_type, method)
+    heard = _ALWAYS | TARGET_MASSES | DEVICE if screen else _ALWAYS | {"output", "method"} | rule.inputs
+    given = values_given(context, kind)
+    require_heard(context, name, kind(**given), heard)
+    # The environment speaks to ds-probe and ds-topk as well: that a choice has a share is said here, in part at least.
+    if not any(options.on_command_line(context, each) for each in ("share", "choose")):
+        given.pop("share", None)
+    return given
 
 
 def _output(name: str | None, screen: bool) -> str:
-    """Return where the target file goes. Raises: UsageError for no name where one is needed, or another file's."""
+    """Return where the target file goes. Raises: UsageError for no name where one is needed."""
     if name is None and not screen:
         raise UsageError("nowhere to write: give -o FILE.npz, or --screen for distances alone")
-    require_ending(name or STANDARD, TARGET)
     return name or STANDARD
 
 
-def _count(inputs: dict[str, Any], run: Run) -> None:
-    """Say what the inputs held beside what the rule was fitted to."""
-    run.advance(inputs.get("source_read", 0))
-    run.note(inputs.get("source_blank", 0), "rows without content left out")
-    run.note(inputs.get("pool_blank", 0), "rows of the pool without content left out")
-    run.note(inputs.get("target_blank", 0), "rows of the target without content left out")
-
-
-def _require_heard(context: click.Context, method: str, rule: Rule) -> None:
-    """Raises: UsageError for an option on the command line that the rule does not listen to."""
-    if context.params["screen"]:
-        rule, method = rule._replace(options=SCREEN_OPTIONS), f"{method} --screen"
-    heard = {"pool", "target", "output", "screen", "method", "threads", "quiet", "help"} | rule.options
-    if context.params["screen"]:
-        heard -= {"output", "method"}
-    idle = _idle(context.params, rule)
-    for option in context.command.params:
-        name = option.name or ""
-        if options.on_command_line(context, name) and (name not in heard or name in idle):
-            raise UsageError(f"{option.opts[0]} does nothing with --method {method}{idle.get(name, '')}; leave it out")
-
-
-def _idle(params: dict[str, Any], rule: Rule) -> dict[str, str]:
-    """Options of the rule that do nothing beside the others as they are given, and what makes them idle."""
-    idle: dict[str, str] = {}
-    if "gumbel" in rule.options and not params["gumbel"]:
-        idle |= {"seed": " without --gumbel"}
-    if "rounds" in rule.options and not params["whiten"]:
-        idle |= dict.fromkeys(("seed", "pool_sample"), " without --whiten")
-    if params["epsilon"] == 0.0:
-        idle |= dict.fromkeys(("passes", "tol", "max_iterations", "allow_unconverged"), " and --epsilon 0")
-    return idle
-
-
-def _judge(summary: dict[str, Any], tolerance: float, allow_unconverged: bool, run: Run) -> None:
-    """Says the warnings; an error where the potentials are not what was asked for."""
-    if "share" in summary:
-        from gotd.methods.finite_step import advice
-
-        run.say(advice(summary))
-    for warning in summary["warnings"]:
+def _finish(fit: Fit, inputs: Inputs, output: str, run: Run) -> None:
+    """Say what was met and what is odd, write the target file and print the summary."""
+    rule, fitted = fit.rule, fit.fitted
+    for name, what in (("source_blank", "rows without content left out"),
+                       ("pool_blank", "rows of the pool without content left out"),
+                       ("target_blank", "rows of the target without content left out")):
+        run.note(fit.count(name), what)
+    run.advance(fit.count("source_read"))
+    if inputs.ranked:
+        run.say(f"the pool {rule.use_of_pool(fitted)}; --source is what the rule is fitted at")
+    if advice := rule.advice(fitted):
+        run.say(advice)
+    for warning in fit.warnings:
         run.say(f"warning: {warning}")
-    if summary["converged"] or allow_unconverged:
-        return
-    if summary["marginal_error"] > tolerance:
-        raise GotdError(
-            f"not converged: marginal error {summary['marginal_error']:.2g} after {summary['iterations']} iterations, "
-            f"{tolerance:g} was asked; raise --max-iterations, --passes, --tol or --epsilon, or say --allow-unconverged"
-        )
-    raise GotdError(
-        f"not converged: the marginals hold, but one more step would move scores by {summary['score_error']:.2g} of "
-        "their standard deviation: the target has parts that are many epsilons apart; raise --epsilon, "
-        "--max-iterations or --passes, or say --allow-unconverged"
-    )
-
-
-def _write(output: str, method: str, fitted: "Fitted") -> None:
-    """Raises: GotdError where ds-score would refuse the file."""
-    try:
-        check_contents(method, fitted.arrays, fitted.summary)
-    except ValueError as error:
-        raise GotdError(f"what --method {method} fitted cannot score: {error}; are the vectors huge?") from error
+    made = made_of(fitted, fit.embedder)
+    require_usable(rule, made)
     with open_output(output) as sink:
-        write_target(sink, fitted.arrays, fitted.summary)
+        save(sink, made)
+    print_json(fit.printed)
+    run.close()
 
 
 main = entry_point(command)

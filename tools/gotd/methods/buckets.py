@@ -11,7 +11,8 @@ from mmap import mmap
 
 import numpy as np
 
-from gotd.methods.ngrams import BUCKETS, ROW_BYTES, Int64s, UInt64s, Words, joined
+from gotd.methods.dsir import BUCKETS
+from gotd.methods.ngrams import ROW_BYTES, Int64s, UInt64s, Words, joined
 
 #: An entry of the cache: 50 bits of the key, and 14 for the bucket and 1; 0 is an empty one.
 _BUCKET_MASK = np.uint64((1 << 14) - 1)

@@ -6,54 +6,83 @@ with s = 1 for rows of the target, -1 for rows of the source's sample, and weigh
 common number n. With even odds before a look at the text, 0 is where both are equally likely.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-import torch
-from torch import Tensor
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
 from gotd.errors import GotdError
+from gotd.methods.base import SOURCE, TARGET_MASSES, Arrays, Fitted, VectorProblem, VectorRule
 from gotd.methods.block_scorer import BlockScorer
-from gotd.methods.protocol import Fitted
-from gotd.methods.settings import Settings
-from gotd.methods.space import cost_from, space_arrays, space_of
-from gotd.ot.blocks import Workers, padded
-from gotd.ot.cost import Cost
-from gotd.ot.source import Part
+from gotd.methods.options import CenterOptions, SpaceOptions
+from gotd.methods.schema import CENTRE, ArrayField, Figures, Flag
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from gotd.ot.blocks import Workers
 
 #: scikit-learn's own default, and far more steps than lbfgs was seen to need (100 at 1024 dimensions).
 _TOLERANCE, _STEPS = 1e-4, 2000
 
 
-def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
-        workers: Workers, device: torch.device, ranked: Part | None = None) -> Fitted:
-    """Fits the weights of the two classes.
+@dataclass(frozen=True)
+class ClassifierFigures(Figures):
+    """How vectors are compared."""
 
-    Shapes: target float (m, d), weights float64 (m,). Arrays: normal float32 (d,), offset float64 (1,); centre where
-    the rows are centred.
-    Raises: GotdError where scikit-learn is missing, or does not converge.
+    center: Flag
+
+
+class Classifier(VectorRule):
+    """The weights of the two classes.
+
+    Arrays: normal float32 (d,), offset float64 (1,); centre where the rows are centred.
     """
-    space = space_of(target, parts, settings, workers, torch.device("cpu"))
-    drawn, cost = space.drawn, Cost("sqeuclidean", space.cost.centre if settings.center else None, settings.center)
-    points = [cost.points(torch.from_numpy(rows)).numpy() for rows in (target, drawn.rows)]
-    half = (len(target) + len(drawn.rows)) / 2
-    masses = np.concatenate([half * weights / weights.sum(), half * drawn.masses])
-    normal, offset, steps = _logistic(points, masses)
-    summary = {
-        "method": "classifier", "converged": True, "warnings": [], "iterations": steps, "center": settings.center,
-        "source_rows": drawn.counts.distinct, "sample_rows": len(drawn.rows), "target_rows": len(target),
-        "seed": settings.seed,
-    }
-    arrays = {"normal": normal.astype(np.float32), "offset": np.array([offset])} | space_arrays(cost)
-    return Fitted(arrays, summary, space.read)
+
+    name = "classifier"
+    inputs = SOURCE | TARGET_MASSES
+    options_type = CenterOptions
+    options: CenterOptions
+    arrays: ClassVar = {"normal": ArrayField("<f4", ("d",)), "offset": ArrayField("<f8", (1,)), "centre": CENTRE}
+    figures_type = ClassifierFigures
+
+    def fit(self, problem: VectorProblem) -> Fitted:
+        """Fit the weights. Raises: GotdError where scikit-learn is missing, or does not converge."""
+        import numpy as np
+        import torch
+
+        from gotd.methods.space import space_arrays, space_of
+        from gotd.ot.cost import Cost
+
+        target, masses, center = problem.target, problem.masses, bool(self.options.center)
+        # The source alone has a say, whatever will be ranked.
+        problem = replace(problem, device=torch.device("cpu"), ranked=None)
+        space = space_of(problem, SpaceOptions(**asdict(self.options), whiten=False))
+        drawn, cost = space.drawn, Cost("sqeuclidean", space.cost.centre if center else None, center)
+        points = [cost.points(torch.from_numpy(rows)).numpy() for rows in (target, drawn.rows)]
+        half = (len(target) + len(drawn.rows)) / 2
+        normal, offset, steps = _logistic(
+            points, np.concatenate([half * masses / masses.sum(), half * drawn.masses]))
+        return Fitted({"normal": normal.astype(np.float32), "offset": np.array([offset])} | space_arrays(cost), {
+            "method": "classifier", "converged": True, "warnings": [], "iterations": steps, "center": center,
+            "source_rows": drawn.counts.distinct, "sample_rows": len(drawn.rows), "target_rows": len(target),
+            "seed": self.options.seed,
+        }, space.read)
+
+    @classmethod
+    def scorer(cls, arrays: Arrays, summary: Mapping[str, object], workers: "Workers",
+               device: "torch.device") -> "LogOdds":
+        """Return what scores rows, from arrays and summary of a target file."""
+        return LogOdds(arrays, ClassifierFigures.read(summary), workers, device)
 
 
-def _logistic(points: Sequence[np.ndarray], masses: np.ndarray) -> tuple[np.ndarray, float, int]:
+def _logistic(points: "Sequence[np.ndarray]", masses: "np.ndarray") -> "tuple[np.ndarray, float, int]":
     """The weights of rows of the first kind against the second, the intercept, and the steps it took.
 
     Shapes: points float32 (m, d) and (n, d), masses float64 (m + n,) -> (d,), intercept, steps.
     """
+    import numpy as np
+
     try:
         from sklearn.linear_model import LogisticRegression
         from threadpoolctl import threadpool_limits
@@ -73,18 +102,26 @@ def _logistic(points: Sequence[np.ndarray], masses: np.ndarray) -> tuple[np.ndar
     return model.coef_[0], float(model.intercept_[0]), steps
 
 
-class Scorer(BlockScorer):
+class LogOdds(BlockScorer):
     """Log-odds of any rows."""
 
-    def __init__(self, arrays: dict[str, np.ndarray], summary: dict[str, Any], workers: Workers,
-                 device: torch.device) -> None:
+    def __init__(self, arrays: Arrays, figures: ClassifierFigures, workers: "Workers", device: "torch.device") -> None:
+        import torch
+
+        from gotd.methods.space import cost_from
+
         super().__init__(workers, device)
         self.dimension = len(arrays["normal"])
-        self._cost = cost_from(arrays, "sqeuclidean", summary["center"], device)
-        self._normal: Tensor = torch.from_numpy(arrays["normal"]).to(device)
+        self._cost = cost_from(arrays, "sqeuclidean", figures.center, device)
+        self._normal = torch.from_numpy(arrays["normal"]).to(device)
         self._offset = float(arrays["offset"][0])
 
-    def _block(self, rows: np.ndarray) -> np.ndarray:
+    def _block(self, rows: "np.ndarray") -> "np.ndarray":
+        import numpy as np
+        import torch
+
+        from gotd.ot.blocks import padded
+
         points = self._cost.points(padded(rows, self._rows, self._device))
         odds = torch.mv(points, self._normal).cpu().numpy()[: len(rows)]
         return np.asarray((odds.astype(np.float64) + self._offset).astype(np.float32))

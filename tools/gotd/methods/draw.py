@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from gotd.errors import GotdError
+from gotd.methods.base import SourceCounts
 from gotd.methods.content_keys import content_keys
 from gotd.methods.distinct_sample import Distinct, DistinctSample
 from gotd.methods.outside_moments import OutsideMoments, RowSums, row_sums
-from gotd.methods.protocol import SourceCounts
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost, moments
 from gotd.ot.source import Part, RowCounts, shares, weighted_blocks, without_mass

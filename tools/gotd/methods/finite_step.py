@@ -12,7 +12,8 @@ held are then the source's and half candidates, so that the memory stays what it
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ import torch
 from gotd.errors import GotdError
 from gotd.methods.content_keys import content_keys
 from gotd.methods.distinct_sample import DistinctSample
-from gotd.methods.settings import Settings
+from gotd.methods.schema import Count, Figures, NotNegative, Number
 from gotd.ot.blocks import Workers, block_rows, padded
 from gotd.ot.cost import Cost, Target
 from gotd.ot.finite_step import StepPotentials, lower_bound, lowest, solve_step_sample, solve_step_stream
@@ -30,6 +31,9 @@ from gotd.ot.source import Part, shares, weighted_blocks
 from gotd.ot.step_ascent import StepProblem
 from gotd.ot.step_dual import Role, Step, StepSample, StreamedStep
 from gotd.ot.transform import Transform, transform
+
+if TYPE_CHECKING:
+    from gotd.methods.got import GotOptions
 
 #: Distances that are printed are solved this well: an error of the marginal is squared in them.
 _DISTANCE_TOLERANCE, _DISTANCE_ITERATIONS = 1e-3, 300
@@ -68,38 +72,60 @@ class Pool(NamedTuple):
     rows: int | None
 
 
-def finite_step(fit: Fit, parts: Sequence[Part], pool: Pool, settings: Settings, workers: Workers
-                ) -> tuple[StepPotentials, dict[str, Any]]:
+@dataclass(frozen=True)
+class StepFigures(Figures):
+    """Figures of a step in the summary: distances are the sample's, entropic.
+
+    distance : before it. distance_first_order : after it with the first-order choice; distance_choice : with its own;
+        distance_bound : no choice comes below that. choice_in_common : the part of either choice that is in the other.
+    choose, chosen_fraction : documents or their fraction, and that as a fraction. share : of the mass, on the choice.
+    """
+
+    distance: Number
+    choose: NotNegative
+    share: NotNegative
+    chosen_fraction: NotNegative
+    candidate_rows: Count
+    distance_first_order: Number
+    distance_choice: Number
+    distance_bound: Number
+    choice_in_common: Number
+
+
+def finite_step(fit: Fit, parts: Sequence[Part], pool: Pool, options: "GotOptions", workers: Workers
+                ) -> tuple[StepPotentials, StepFigures]:
     """Solve the step; return its potentials, and the figures for the summary.
 
     Raises: GotdError where more is to be chosen than the pool has.
     """
+    if options.share is None:
+        raise ValueError("a step needs a share")
     device = fit.target.points.device
     if pool.whole:
         held, rows = StepSample(fit.sample, fit.sample.masses), fit.sample.size
     else:
-        held, rows = _with_candidates(fit, pool.part, settings, workers, device)
+        held, rows = _with_candidates(fit, pool.part, options, workers, device)
         rows = pool.rows or rows
-    if settings.choose > rows:
-        raise GotdError(f"--choose {settings.choose:g}: the pool has {rows:,} rows; choose fewer")
-    step = Step(settings.share, settings.choose / rows if settings.choose >= 1.0 else settings.choose)
-    problem = StepProblem(fit.target, fit.cost, fit.epsilon, step, settings.tolerance, settings.max_iterations)
+    if options.choose > rows:
+        raise GotdError(f"--choose {options.choose:g}: the pool has {rows:,} rows; choose fewer")
+    step = Step(options.share, options.choose / rows if options.choose >= 1.0 else options.choose)
+    problem = StepProblem(fit.target, fit.cost, fit.epsilon, step, options.tol, options.max_iterations)
     solution = on_sample = solve_step_sample(problem, held, fit.potentials.g, workers)
-    if settings.passes:
+    if options.passes:
         stream = StreamedStep(_roles(parts, pool), step, workers, device)
-        solution = solve_step_stream(problem, stream, held, on_sample, settings.passes, workers)
-    chosen = int(settings.choose) if settings.choose >= 1.0 else settings.choose
-    figures = {"choose": chosen, "share": step.share, "chosen_fraction": step.fraction,
-               "candidate_rows": rows, **_distances(fit, problem, held, on_sample, solution, workers)}
-    return solution, figures
+        solution = solve_step_stream(problem, stream, held, on_sample, options.passes, workers)
+    chosen = int(options.choose) if options.choose >= 1.0 else options.choose
+    first, choice, bound, common = _distances(fit, problem, held, on_sample, solution, workers)
+    return solution, StepFigures(fit.potentials.distance, chosen, step.share, step.fraction, rows, first, choice, bound,
+                                 common)
 
 
-def advice(summary: dict[str, Any]) -> str:
+def advice(figures: StepFigures) -> str:
     """Return what the distances say of the step, in a sentence."""
-    before, bound = summary["distance"], summary["distance_bound"]
-    first, choice = summary["distance_first_order"], summary["distance_choice"]
-    told = (f"with {summary['share']:g} of the mass on the choice the distance goes from {before:.5g} to {choice:.5g} "
-            f"(first-order choice: {first:.5g}; no choice comes below {bound:.5g}; {summary['choice_in_common']:.0%} "
+    before, bound = figures.distance, figures.distance_bound
+    first, choice = figures.distance_first_order, figures.distance_choice
+    told = (f"with {figures.share:g} of the mass on the choice the distance goes from {before:.5g} to {choice:.5g} "
+            f"(first-order choice: {first:.5g}; no choice comes below {bound:.5g}; {figures.choice_in_common:.0%} "
             "in common)")
     if first - choice > _MATTERS * max(before - bound, 0.0):
         return f"{told}: the exact step matters here"
@@ -107,8 +133,10 @@ def advice(summary: dict[str, Any]) -> str:
 
 
 def _distances(fit: Fit, problem: StepProblem, held: StepSample, on_sample: StepPotentials, solution: StepPotentials,
-               workers: Workers) -> dict[str, Any]:
-    """The sample's distances after the step, entropic, with the rows chosen by either potentials."""
+               workers: Workers) -> tuple[float, float, float, float]:
+    """Return the sample's distances after the step with the rows chosen by either potentials, the first order's first,
+    the bound, and what is in both choices.
+    """
     share, fraction = problem.step
 
     def chosen(g: torch.Tensor) -> np.ndarray:
@@ -123,8 +151,7 @@ def _distances(fit: Fit, problem: StepProblem, held: StepSample, on_sample: Step
     first, choice = chosen(fit.potentials.g), chosen(solution.g)
     # The bound is the sample's: by the potentials that are right on the sample it is highest.
     bound = lower_bound(problem, held, on_sample.g, workers)
-    return {"distance_first_order": distance(first), "distance_choice": distance(choice), "distance_bound": bound,
-            "choice_in_common": float(np.minimum(first, choice).sum())}
+    return distance(first), distance(choice), bound, float(np.minimum(first, choice).sum())
 
 
 def _roles(parts: Sequence[Part], pool: Pool) -> list[Role]:
@@ -135,13 +162,13 @@ def _roles(parts: Sequence[Part], pool: Pool) -> list[Role]:
     return [*sources, Role(pool.part, 0.0, 1.0)]
 
 
-def _with_candidates(fit: Fit, part: Part, settings: Settings, workers: Workers, device: torch.device
+def _with_candidates(fit: Fit, part: Part, options: "GotOptions", workers: Workers, device: torch.device
                      ) -> tuple[StepSample, int]:
     """Every second row of the sample and as many candidates, in one reading of the pool; and the pool's rows."""
     kernel = transform(fit.cost, fit.target, fit.epsilon, fit.potentials.g)
     f = np.sort(sample_potentials(fit.sample, kernel, workers))
-    size = math.ceil(settings.sample / 2)
-    drawn, rows, seed = DistinctSample(size), 0, settings.seed + 1  # not the rows that the sample has
+    size = math.ceil(options.pool_sample / 2)
+    drawn, rows, seed = DistinctSample(size), 0, options.seed + 1  # not the rows that the sample has
 
     def work(block: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return block, content_keys(block, seed), _emphasis(block, kernel, f)

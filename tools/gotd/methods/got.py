@@ -1,243 +1,99 @@
 """GOT-D: the calibrated gradient of the optimal-transport distance from the source to the target."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from gotd.errors import GotdError
-from gotd.methods.block_scorer import BlockScorer
-from gotd.methods.draw import Drawn
-from gotd.methods.finite_step import Fit, Pool, finite_step
-from gotd.methods.protocol import Fitted
-from gotd.methods.settings import Settings
-from gotd.methods.space import Space, cost_from, space_arrays, space_of, space_summary
-from gotd.ot.blocks import Workers, padded
-from gotd.ot.compress import Compressed, compress
-from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
-from gotd.ot.diagnosis import expected_overlap, mean_cost_warning, rounding_warning, weighted_correlation
-from gotd.ot.exact import exact_potentials
-from gotd.ot.gradient import calibration
-from gotd.ot.half_fits import change_on_another_sample
-from gotd.ot.marginal import StreamedSource
-from gotd.ot.newton import Newton
-from gotd.ot.potentials import Potentials, residual_of, solve_sample
-from gotd.ot.sample import Sample, hold, sample_mean_costs, sample_potentials
-from gotd.ot.source import Part
-from gotd.ot.transform import transform, with_potentials
-from gotd.ot.whole_source import solve_stream
-
-#: Absolute; its inverse, times what vectors are made of, has to stay a float32.
-_SMALLEST_EPSILON = 1e-30
-#: Rows of the sample on which other values of eps are tried, and how well.
-_PART_ROWS, _PART_TOLERANCE = 2048, 1e-3
+from gotd.errors import GotdError, UsageError
+from gotd.methods.base import Fitted, VectorProblem
+from gotd.methods.options import Option, TransportOptions
+from gotd.methods.schema import Figures, is_figure
+from gotd.methods.transform_rule import TransformRule
 
 
-class Problem(NamedTuple):
-    """The transport problem on the sample.
+@dataclass(frozen=True)
+class GotOptions(TransportOptions):
+    """Options of the potentials."""
 
-    drawn    : the sample of the source, masses and mean.
-    sample   : the same, held for many looks.
-    packed   : the target as weighted points, on the host; q the same on the device.
-    mean, std : of the cost over (source, target) pairs.
-    epsilon  : absolute; relative the same in standard deviations of the cost.
-    """
+    passes: Annotated[int, Option(
+        "Readings of the whole source after the sample, at most; each measures the error there, and corrects.", "N",
+        least=0)] = 0
+    choose: Annotated[float, Option(
+        "Documents to be chosen, or below 1 their fraction: the summary's expected_overlap is the part of them that "
+        "another --seed would choose, too.", "K|F", least=0, above=True)] = 0.01
+    share: Annotated[float | None, Option(
+        "Fit what is best for --choose documents that will be so much of what the model has seen, up to 1, in place of "
+        "the first step towards them. Prints the distance after either choice.", "L", least=0, above=True,
+        most=1)] = None
+    allow_unconverged: Annotated[bool, Option("Write the file all the same.")] = False
+    whitens: ClassVar[bool] = True
 
-    drawn: Drawn
-    sample: Sample
-    packed: Compressed
-    q: Target
-    cost: Cost
-    mean: float
-    std: float
-    epsilon: float
-    relative: float
+    def idle(self) -> Mapping[str, str]:
+        """Return what an exact solution has no use for."""
+        idle = super().idle()
+        return {**idle, **dict.fromkeys(("passes", "allow_unconverged"), idle["tol"])} if idle else idle
+
+    def require(self, given: Collection[str]) -> None:
+        """Raise UsageError for a share that no step can be made of."""
+        if self.share is not None and "choose" not in given:
+            raise UsageError("--share is of what will be chosen; give --choose K with it")
+        if self.share is not None and self.epsilon == 0.0:
+            raise UsageError("--share needs an --epsilon above 0: at 0 scores of what is just chosen and just not are "
+                             "equal; 0.01 is near exact")
+
+
+@dataclass(frozen=True)
+class _Convergence(Figures):
+    """Figures of the summary that say how well the potentials are solved. score_error : None after a step"""
+
+    marginal_error: Annotated[float, is_figure]
+    iterations: Annotated[int, is_figure]
+    score_error: Annotated[float | None, is_figure]
+
+
+class Got(TransformRule):
+    """The potentials of the target against the source, solved by Sinkhorn and Newton steps, or exactly at epsilon 0."""
+
+    name = "got"
+    options_type = GotOptions
+    options: GotOptions
+
+    def fit(self, problem: VectorProblem) -> Fitted:
+        """Solve the potentials on a sample of the source, then on all of it where that is asked for."""
+        from gotd.methods.got_fit import fit_potentials
+
+        if not problem.source_is_pool and self.options.choose >= 1.0:
+            raise UsageError("--choose: with --source the pool is not counted; give the fraction of it, below 1")
+        return fit_potentials(problem, self.options)
 
     @property
-    def share(self) -> float:
-        """Of the source's rows that the sample holds."""
-        return len(self.drawn.rows) / max(self.drawn.counts.distinct, 1)
+    def rereads(self) -> bool:
+        """Whether a fit may read the source more than once."""
+        return bool(self.options.passes or self.options.share)
 
+    def require_converged(self, fitted: Fitted) -> None:
+        """Raise GotdError where the potentials are not what was asked for."""
+        if fitted.summary["converged"] or self.options.allow_unconverged:
+            return
+        solved = _Convergence.read(fitted.summary)
+        if solved.marginal_error > self.options.tol:
+            raise GotdError(
+                f"not converged: marginal error {solved.marginal_error:.2g} after {solved.iterations} iterations, "
+                f"{self.options.tol:g} was asked; raise --max-iterations, --passes, --tol or --epsilon, or say "
+                "--allow-unconverged"
+            )
+        raise GotdError(
+            f"not converged: the marginals hold, but one more step would move scores by {solved.score_error:.2g} of "
+            "their standard deviation: the target has parts that are many epsilons apart; raise --epsilon, "
+            "--max-iterations or --passes, or say --allow-unconverged"
+        )
 
-def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
-        workers: Workers, device: torch.device, ranked: Part | None = None) -> Fitted:
-    """Solves the potentials of the target against the source, a mixture of parts.
+    def advice(self, fitted: Fitted) -> str | None:
+        """Return whether the exact step matters, where one was made."""
+        from gotd.methods.finite_step import StepFigures, advice
 
-    source_is_pool : the rows that will be scored are the rows of the source.
-    ranked : what will be scored, where it is not the source (space.py).
-    Shapes: target float (m, d), weights float64 (m,) at least 0 and not all 0.
-    Arrays: points float32 (m', d), as Cost.points gives them; weights and potentials float64 (m',); centre float32 (d,)
-    where the cost has one, whitening float32 (d, d) where rows are whitened.
-    """
-    space = space_of(target, parts, settings, workers, device, ranked)
-    problem = _problem(target, weights, space, settings, workers, device)
-    found, remarks = _solve(problem, settings, workers)
-    streamed = settings.passes > 0 and problem.epsilon > 0.0
-    step: dict[str, Any] = {}
-    uniform = source_is_pool and len(parts) == 1 and parts[0].weights is None
-    if settings.share and problem.epsilon > 0.0:
-        whole = uniform and problem.sample.size == problem.drawn.counts.distinct
-        if not whole:  # products are kept for one sample at a time
-            problem = problem._replace(sample=problem.sample._replace(products=None))
-        found, step = _finite_step(problem, found, parts, ranked, whole, settings, workers)
-    elif streamed:
-        stream = StreamedSource(parts, workers, device)
-        found = solve_stream(stream, problem.sample, problem.q, problem.cost, found, settings.tolerance,
-                             settings.passes, workers, problem.share)
-    calibrated = calibration(found.mean_potential, problem.drawn.counts.distinct if uniform else None)
-    summary = {
-        "method": "got", "converged": found.converged,
-        "warnings": remarks + _warnings(problem, found, settings, workers), "distance": found.distance,
-        "marginal_error": found.marginal_error, "measured_on": _measured_on(found, streamed),
-        "score_error": found.score_error, "iterations": found.iterations,
-        "expected_overlap": None if step else _overlap(problem, found, settings, streamed, workers),
-        "choose": settings.choose,
-        "epsilon": problem.epsilon, "epsilon_relative": problem.relative, **space_summary(settings),
-        "cost_mean": problem.mean, "cost_std": problem.std,
-        "calibration_mean": calibrated.mean, "calibration_scale": calibrated.scale,
-        "source_rows": problem.drawn.counts.distinct, "sample_rows": len(problem.drawn.rows), "passes": settings.passes,
-        "target_rows": len(target), "target_points": len(problem.packed.points), "target_error": problem.packed.error,
-        "seed": settings.seed,
-    } | step
-    arrays = {"points": problem.packed.points, "weights": problem.packed.weights, "potentials": found.g.cpu().numpy()}
-    return Fitted(arrays | space_arrays(problem.cost), summary, space.read)
+        return advice(StepFigures.read(fitted.summary)) if "share" in fitted.summary else None
 
-
-def _problem(target: np.ndarray, weights: np.ndarray, space: Space, settings: Settings, workers: Workers,
-             device: torch.device) -> Problem:
-    drawn, cost = space.drawn, space.cost
-    relative = space.epsilon if settings.epsilon is None else settings.epsilon
-    given = cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
-    packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device,
-                      cost.is_unit)
-    q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
-    rows, masses = torch.from_numpy(drawn.rows).to(device), torch.from_numpy(drawn.masses).to(device)
-    moved = moments(cost, rows, masses, workers.map)
-    mean, std = cost_mean_and_std(cost, moved, target_moments(cost, q))
-    if 0.0 < relative * std < _SMALLEST_EPSILON:
-        raise GotdError(f"epsilon {relative:g}, where the cost varies by {std:.3g}, is too small to divide by "
-                        "in float32; raise --epsilon, or multiply all vectors, the target's too, by one number")
-    sample = hold(drawn.rows, drawn.masses, cost, q, workers)
-    return Problem(drawn, sample, packed, q, cost, mean, std, relative * std, relative)
-
-
-def _solve(problem: Problem, settings: Settings, workers: Workers) -> tuple[Potentials, list[str]]:
-    """The potentials on the sample, and what is to be said of them."""
-    sample, q, cost = problem.sample, problem.q, problem.cost
-    if problem.epsilon > 0.0:
-        return solve_sample(
-            sample, q, cost, problem.epsilon, problem.std, settings.tolerance, settings.max_iterations, workers
-        ), []
-    g, distance, remarks = torch.zeros_like(q.weights), problem.mean, []
-    if problem.relative == 0.0:  # else the cost does not vary: any plan is the best one
-        exact = exact_potentials(*_points(problem), q, cost)
-        g, distance = exact.g, exact.distance
-        if not exact.is_centred:
-            remarks = ["the exact potentials are not unique: the masses of source and target are multiples of each "
-                       "other, and the order of rows decides which are found; give an epsilon above 0"]
-    f = sample_potentials(sample, transform(cost, q, 0.0, g), workers)
-    return Potentials(g, 0.0, True, 1, 0.0, True, distance, float(problem.drawn.masses @ f), q.weights, 0.0), remarks
-
-
-def _points(problem: Problem) -> tuple[torch.Tensor, torch.Tensor]:
-    """Points and masses of the sample on the device. Shapes: float32 (n, d), float64 (n,)."""
-    device = problem.q.points.device
-    points = problem.cost.points(torch.from_numpy(problem.drawn.rows).to(device))
-    return points, torch.from_numpy(problem.drawn.masses).to(device)
-
-
-def _finite_step(problem: Problem, first: Potentials, parts: Sequence[Part], ranked: Part | None, whole: bool,
-                 settings: Settings, workers: Workers) -> tuple[Potentials, dict[str, Any]]:
-    """The potentials of the finite step in place of the first order's, and what the summary says of it."""
-    fit = Fit(problem.sample, problem.q, problem.cost, problem.epsilon, problem.std, first)
-    in_source = ranked is None and parts[0].weights is None
-    rows = problem.drawn.counts.distinct if in_source and len(parts) == 1 else None
-    pool = Pool(ranked or parts[0]._replace(weights=None), whole, in_source, rows)
-    solution, figures = finite_step(fit, parts, pool, settings, workers)
-    return first._replace(
-        g=solution.g, converged=solution.converged, iterations=solution.iterations, measured=True,
-        marginal_error=solution.marginal_error, mean_potential=solution.mean_potential,
-    ), figures | {"score_error": None}
-
-
-def _measured_on(found: Potentials, streamed: bool) -> str:
-    """What stands behind the marginal error."""
-    if not streamed:
-        return "sample"
-    return "source" if found.measured else "source, and the last correction on the sample"
-
-
-def _overlap(problem: Problem, found: Potentials, settings: Settings, streamed: bool, workers: Workers) -> float | None:
-    """Part of the choice that a fit with another seed would make, too; None at eps 0, whose potentials have no steps.
-
-    After readings of the whole source the sample's part of the error is gone; what is left is the next step.
-    """
-    if not problem.epsilon > 0.0:
-        return None
-    q = problem.q
-    kernel = transform(problem.cost, q, problem.epsilon, found.g)
-    change: Tensor | None
-    if streamed:
-        steps = Newton(problem.sample, kernel, q, judges=True)
-        change = steps.step(found.g, residual_of(problem.epsilon, q, found.marginal))
-    else:
-        change = change_on_another_sample(problem.sample, kernel, q, found.g, problem.share, workers)
-    if change is None or not bool(change.isfinite().all()):
-        return None
-    before = sample_potentials(problem.sample, kernel, workers)
-    moved = with_potentials(kernel, q, found.g + change)
-
-    def changes(at: np.ndarray) -> np.ndarray:
-        return np.asarray(sample_potentials(problem.sample.rows_at(at), moved, workers) - before[at])
-
-    fraction = settings.choose if settings.choose < 1.0 else settings.choose / problem.drawn.counts.distinct
-    return expected_overlap(before, changes, problem.drawn.masses, fraction)
-
-
-def _warnings(problem: Problem, found: Potentials, settings: Settings, workers: Workers) -> list[str]:
-    """Whether eps lets the scores say anything."""
-    if problem.relative == 0.0:
-        return []
-    if problem.epsilon == 0.0:
-        return ["the cost does not vary: all rows are at one distance from the target and score alike; check that the "
-                "vectors are what they should be"]
-    cost = problem.cost
-    # A cosine's terms are 1 and x.y, however small their difference.
-    size = max(abs(problem.mean) + problem.std, 1.0 if cost.metric == "cosine" else 0.0)
-    part = problem.sample.thinned(-(-problem.sample.size // _PART_ROWS))
-
-    def at(relative: float) -> float:
-        solved = solve_sample(part, problem.q, cost, relative * problem.std, problem.std, _PART_TOLERANCE,
-                              settings.max_iterations, workers)
-        return _correlation(problem, part, solved, workers)
-
-    said = (rounding_warning(problem.relative, problem.epsilon, size, cost.centre is not None),
-            mean_cost_warning(problem.relative, _correlation(problem, part, found, workers), at))
-    return [warning for warning in said if warning is not None]
-
-
-def _correlation(problem: Problem, sample: Sample, found: Potentials, workers: Workers) -> float:
-    """Of the potentials with the mean cost to the target."""
-    f = sample_potentials(sample, transform(problem.cost, problem.q, found.epsilon, found.g), workers)
-    return weighted_correlation(f, sample_mean_costs(sample, problem.cost, problem.q, workers), sample.masses)
-
-
-class Scorer(BlockScorer):
-    """Scores any rows from a fitted target."""
-
-    def __init__(self, arrays: dict[str, np.ndarray], summary: dict[str, Any], workers: Workers,
-                 device: torch.device) -> None:
-        super().__init__(workers, device)
-        self.dimension = int(arrays["points"].shape[1])
-        self._cost = cost_from(arrays, summary["metric"], summary["center"], device)
-        target = Target(torch.from_numpy(arrays["points"]).to(device), torch.from_numpy(arrays["weights"]).to(device))
-        potentials = torch.from_numpy(arrays["potentials"]).to(device)
-        self._kernel = transform(self._cost, target, summary["epsilon"], potentials)
-        self._calibration = calibration(summary["calibration_mean"], None)._replace(scale=summary["calibration_scale"])
-
-    def _block(self, rows: np.ndarray) -> np.ndarray:
-        points = self._cost.points(padded(rows, self._rows, self._device))
-        values = self._calibration.scores(self._kernel.potential(points))
-        return np.asarray(values.cpu().numpy()[: len(rows)])
+    def use_of_pool(self, fitted: Fitted) -> str:
+        """Return what the pool beside a --source is for."""
+        return "is what is chosen from" if "share" in fitted.summary else super().use_of_pool(fitted)

@@ -1,9 +1,8 @@
 """What is wrong with a target, a source and a pool, if anything: warnings, each with its number and a remedy."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from gotd.methods.protocol import Read, SourceCounts
+from gotd.methods.base import JSON, Read, SourceCounts
 
 #: With fewer texts a target is whatever those few happen to be about.
 _FEW_TARGET_TEXTS = 50
@@ -11,10 +10,10 @@ _FEW_TARGET_TEXTS = 50
 _MANY_BLANK, _MANY_COPIES = 0.01, 0.05
 
 
-def counted(target_blank: int, read: Read) -> dict[str, Any]:
+def counted(target_blank: int, read: Read) -> dict[str, JSON]:
     """Return the counts for a summary: they say what was met, and nothing that was fitted depends on them."""
     source = read.source
-    found: dict[str, Any] = {
+    found: dict[str, JSON] = {
         "target_blank": target_blank, "source_read": source.rows, "source_blank": source.blank,
         "source_distinct": source.distinct, "source_copies": _share(source.copies, source.sampled),
     }

@@ -24,7 +24,6 @@ Int64s: TypeAlias = npt.NDArray[np.int64]
 UInt64s: TypeAlias = npt.NDArray[np.uint64]
 _Bytes: TypeAlias = npt.NDArray[np.uint8]
 
-BUCKETS = 10_000
 _SPACE, _WORD, _OTHER, _UNKNOWN = 0, 1, 2, 255
 #: A word's key is taken eight bytes at a step; that of a longer one than this from its SHA-256.
 _STRIDE, _MAX_KEY_BYTES = 8, 64

@@ -6,45 +6,74 @@ So a row has the same score in whatever shard it stands, and equal rows have equ
 made, float32 tells rows apart best.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-import torch
+from gotd.methods.base import LOWEST, Arrays, Fitted, VectorProblem, VectorRule
+from gotd.methods.options import SeededOptions
+from gotd.methods.schema import ArrayField, Figures, Whole
 
-from gotd.methods.content_keys import content_keys, uniform
-from gotd.methods.protocol import LOWEST, Fitted
-from gotd.methods.settings import Settings
-from gotd.ot.blocks import Workers, has_content
-from gotd.ot.source import Part
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
-
-def fit(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], source_is_pool: bool, settings: Settings,
-        workers: Workers, device: torch.device, ranked: Part | None = None) -> Fitted:
-    """Look at the source, whose files must hold vectors like the target's; they are not read (registry.py, looks).
-
-    Scores depend on the seed and the dimension alone. Arrays: dimension int64 (1,).
-    """
-    for part in parts:
-        for _ in part.blocks():  # says what is wrong with them
-            pass
-    summary = {"method": "random", "converged": True, "warnings": [], "target_rows": len(target), "seed": settings.seed}
-    return Fitted({"dimension": np.array([target.shape[1]])}, summary)
+    from gotd.ot.blocks import Workers
 
 
-class Scorer:
+@dataclass(frozen=True)
+class RandomFigures(Figures):
+    """Figures that scores are computed with."""
+
+    seed: Whole
+
+
+class Random(VectorRule):
+    """Scores depend on the seed and the dimension alone. Arrays: dimension int64 (1,)."""
+
+    name = "random"
+    inputs = frozenset()
+    looks = True
+    options_type = SeededOptions
+    options: SeededOptions
+    arrays: ClassVar = {"dimension": ArrayField("<i8", (1,), lambda dimension: bool(dimension[0] > 0))}
+    figures_type = RandomFigures
+
+    def fit(self, problem: VectorProblem) -> Fitted:
+        """Look at the source, whose files must hold vectors like the target's; they are not read (base.py, looks)."""
+        import numpy as np
+
+        for part in problem.parts:
+            deque(part.blocks(), maxlen=0)  # says what is wrong with them
+        return Fitted({"dimension": np.array([problem.target.shape[1]])}, {
+            "method": "random", "converged": True, "warnings": [], "target_rows": len(problem.target),
+            "seed": self.options.seed,
+        })
+
+    @classmethod
+    def scorer(cls, arrays: Arrays, summary: Mapping[str, object], workers: "Workers",
+               device: "torch.device") -> "RandomScores":
+        """Return what scores rows, from arrays and summary of a target file."""
+        return RandomScores(int(arrays["dimension"][0]), RandomFigures.read(summary).seed)
+
+
+class RandomScores:
     """Scores any rows."""
 
-    def __init__(self, arrays: dict[str, np.ndarray], summary: dict[str, Any], workers: Workers,
-                 device: torch.device) -> None:
-        self.dimension = int(arrays["dimension"][0])
-        self._seed = int(summary["seed"])
+    def __init__(self, dimension: int, seed: int) -> None:
+        self.dimension, self._seed = dimension, seed
 
-    def stream(self, arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def stream(self, arrays: "Iterable[np.ndarray]") -> "Iterator[np.ndarray]":
         """Scores of rows in order, an array for each."""
         return map(self.scores, arrays)
 
-    def scores(self, rows: np.ndarray) -> np.ndarray:
+    def scores(self, rows: "np.ndarray") -> "np.ndarray":
         """Shapes: rows float16 or float32 (n, d) -> float32 (n,)."""
+        import numpy as np
+
+        from gotd.methods.content_keys import content_keys, uniform
+        from gotd.ot.blocks import has_content
+
         scores = -uniform(content_keys(rows, self._seed)).astype(np.float32)
-        return np.where(has_content(rows), scores, LOWEST)
+        return np.where(has_content(rows), scores, np.float32(LOWEST))

@@ -5,7 +5,7 @@ import torch
 
 from gotd.errors import GotdError
 from gotd.methods.draw import Drawn
-from gotd.methods.settings import Settings, default_epsilon
+from gotd.methods.options import TransportOptions, default_epsilon
 from gotd.methods.space import cost_of
 from gotd.ot.blocks import Workers
 from gotd.ot.compress import compress
@@ -21,20 +21,20 @@ class Ruler:
     Raises: GotdError where eps is 0.
     """
 
-    def __init__(self, target: np.ndarray, weights: np.ndarray, reference: Drawn, settings: Settings, workers: Workers,
-                 device: torch.device) -> None:
-        if settings.epsilon == 0.0:
+    def __init__(self, target: np.ndarray, weights: np.ndarray, reference: Drawn, options: TransportOptions,
+                 workers: Workers, device: torch.device) -> None:
+        if options.epsilon == 0.0:
             raise GotdError("entropic distances are compared: give an epsilon above 0")
-        self._settings, self._workers = settings, workers
-        self._cost = cost_of(settings, reference, device)
+        self._options, self._workers = options, workers
+        self._cost = cost_of(options, reference, device)
         given = self._cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
-        packed = compress(given, weights / weights.sum(), settings.max_target, settings.seed, workers, device,
+        packed = compress(given, weights / weights.sum(), options.max_target, options.seed, workers, device,
                           self._cost.is_unit)
         self._q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
         rows, masses = torch.from_numpy(reference.rows).to(device), torch.from_numpy(reference.masses).to(device)
         moved = moments(self._cost, rows, masses, workers.map)
-        usual = default_epsilon(settings.whiten, reference.moment_rows, len(reference.mean))
-        self._relative = usual if settings.epsilon is None else settings.epsilon
+        usual = default_epsilon(bool(options.whiten), reference.moment_rows, len(reference.mean))
+        self._relative = usual if options.epsilon is None else options.epsilon
         self._std = cost_mean_and_std(self._cost, moved, target_moments(self._cost, self._q))[1]
 
     def distance(self, name: str, drawn: Drawn) -> float:
@@ -55,14 +55,14 @@ class Ruler:
         return self._solved(name, rows, np.full(len(rows), 1 / len(rows)), target)
 
     def _solved(self, name: str, rows: np.ndarray, masses: np.ndarray, target: Target) -> float:
-        settings, epsilon = self._settings, self._relative * self._std
+        options, epsilon = self._options, self._relative * self._std
         if not epsilon:
             raise GotdError(f"{name}: all rows are at one distance from the target; check that the vectors are what "
                             "they should be")
         sample = hold(rows, masses, self._cost, target, self._workers)
         solved = solve_sample(
-            sample, target, self._cost, epsilon, self._std, settings.tolerance, settings.max_iterations, self._workers
+            sample, target, self._cost, epsilon, self._std, options.tol, options.max_iterations, self._workers
         )
-        if solved.marginal_error > settings.tolerance:  # a distance needs no more: it is stationary
+        if solved.marginal_error > options.tol:  # a distance needs no more: it is stationary
             raise GotdError(f"{name}: not converged (marginal error {solved.marginal_error:.2g}); raise --epsilon")
         return solved.distance

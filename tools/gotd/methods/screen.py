@@ -22,15 +22,16 @@ MMD using Sinkhorn Divergences (2019); Politis, Romano and Wolf, Subsampling (19
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from gotd.methods.base import SourceCounts
 from gotd.methods.draw import Drawn, Wanted, draw, mixed_covariance
-from gotd.methods.protocol import SourceCounts
+from gotd.methods.options import TransportOptions
 from gotd.methods.ruler import Ruler
-from gotd.methods.settings import Settings
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 
@@ -58,27 +59,27 @@ class Screened(NamedTuple):
     high: float
 
 
-def screen(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], settings: Settings, workers: Workers,
-           device: torch.device) -> list[Screened]:
+def screen(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], options: TransportOptions,
+           workers: Workers, device: torch.device) -> list[Screened]:
     """The parts, nearest first, by as many rows of each as the smallest has.
 
     Centre and eps are those of all rows together, so that the distances can be compared.
     Shapes: target float (m, d), weights float64 (m,).
     Raises: GotdError where eps is 0, or a part's potentials do not converge.
     """
-    wanted = Wanted(max(1, settings.sample // len(parts)), settings.seed, settings.whiten)
+    wanted = Wanted(max(1, options.pool_sample // len(parts)), options.seed, bool(options.whiten))
     drawn = [draw([part], wanted, workers, device) for part in parts]
-    coarse = settings._replace(tolerance=max(settings.tolerance, _TOLERANCE))
+    coarse = replace(options, tol=max(options.tol, _TOLERANCE))
     ruler = Ruler(target, weights, _together(drawn), coarse, workers, device)
     target, weights = target[weights > 0.0], weights[weights > 0.0]
     count = min(len(target), *(len(each.rows) for each in drawn))
     side = min(_ROWS, max(1, count // 4))
     estimates = np.empty((_ESTIMATES, len(parts)))
     for number in range(_ESTIMATES):
-        one, other = _halves(len(target), side, settings.seed, number)
+        one, other = _halves(len(target), side, options.seed, number)
         own = ruler.between("the target", target[one], target[other], weights[other])
         for k, (part, each) in enumerate(zip(parts, drawn, strict=True)):
-            first, second = (each.rows[rows] for rows in _halves(len(each.rows), side, settings.seed, number))
+            first, second = (each.rows[rows] for rows in _halves(len(each.rows), side, options.seed, number))
             across = [ruler.between(part.name, rows, target[half], weights[half])
                       for rows, half in ((first, one), (second, other))]
             estimates[number, k] = (sum(across) - ruler.between(part.name, first, second) - own) / 2.0

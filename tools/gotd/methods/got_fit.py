@@ -1,0 +1,217 @@
+"""The potentials of GOT-D: the transport problem on a sample, its solution, and what is to be said of it."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gotd.errors import GotdError
+from gotd.methods.base import JSON, Fitted, VectorProblem
+from gotd.methods.draw import Drawn
+from gotd.methods.finite_step import Fit, Pool, finite_step
+from gotd.methods.space import Space, space_arrays, space_of, space_summary
+from gotd.ot.blocks import Workers
+from gotd.ot.compress import Compressed, compress
+from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
+from gotd.ot.diagnosis import expected_overlap, mean_cost_warning, rounding_warning, weighted_correlation
+from gotd.ot.exact import exact_potentials
+from gotd.ot.gradient import calibration
+from gotd.ot.half_fits import change_on_another_sample
+from gotd.ot.marginal import StreamedSource
+from gotd.ot.newton import Newton
+from gotd.ot.potentials import Potentials, residual_of, solve_sample
+from gotd.ot.sample import Sample, hold, sample_mean_costs, sample_potentials
+from gotd.ot.transform import transform, with_potentials
+from gotd.ot.whole_source import solve_stream
+
+if TYPE_CHECKING:
+    from gotd.methods.got import GotOptions
+
+#: Absolute; its inverse, times what vectors are made of, has to stay a float32.
+_SMALLEST_EPSILON = 1e-30
+#: Rows of the sample on which other values of eps are tried, and how well.
+_PART_ROWS, _PART_TOLERANCE = 2048, 1e-3
+
+
+class SampledProblem(NamedTuple):
+    """The transport problem on the sample.
+
+    drawn    : the sample of the source, masses and mean.
+    sample   : the same, held for many looks.
+    packed   : the target as weighted points, on the host; q the same on the device.
+    mean, std : of the cost over (source, target) pairs.
+    epsilon  : absolute; relative the same in standard deviations of the cost.
+    """
+
+    drawn: Drawn
+    sample: Sample
+    packed: Compressed
+    q: Target
+    cost: Cost
+    mean: float
+    std: float
+    epsilon: float
+    relative: float
+
+    @property
+    def share(self) -> float:
+        """Of the source's rows that the sample holds."""
+        return len(self.drawn.rows) / max(self.drawn.counts.distinct, 1)
+
+
+def fit_potentials(problem: VectorProblem, options: "GotOptions") -> Fitted:
+    """Solve the potentials of the target against the source."""
+    workers, parts = problem.workers, problem.parts
+    space = space_of(problem, options, options.share)
+    sampled = _sampled(problem, space, options)
+    solved, remarks = _solve(sampled, options, workers)
+    streamed = options.passes > 0 and sampled.epsilon > 0.0
+    step: dict[str, JSON] = {}
+    uniform = problem.source_is_pool and len(parts) == 1 and parts[0].weights is None
+    if options.share and sampled.epsilon > 0.0:
+        whole = uniform and sampled.sample.size == sampled.drawn.counts.distinct
+        if not whole:  # products are kept for one sample at a time
+            sampled = sampled._replace(sample=sampled.sample._replace(products=None))
+        solved, step = _finite_step(sampled, solved, problem, whole, options)
+    elif streamed:
+        stream = StreamedSource(parts, workers, problem.device)
+        solved = solve_stream(stream, sampled.sample, sampled.q, sampled.cost, solved, options.tol, options.passes,
+                              workers, sampled.share)
+    calibrated = calibration(solved.mean_potential, sampled.drawn.counts.distinct if uniform else None)
+    summary: dict[str, JSON] = {
+        "method": "got", "converged": solved.converged,
+        "warnings": remarks + _warnings(sampled, solved, options, workers), "distance": solved.distance,
+        "marginal_error": solved.marginal_error, "measured_on": _measured_on(solved, streamed),
+        "score_error": solved.score_error, "iterations": solved.iterations,
+        "expected_overlap": None if step else _overlap(sampled, solved, options, streamed, workers),
+        "choose": options.choose,
+        "epsilon": sampled.epsilon, "epsilon_relative": sampled.relative, **space_summary(options),
+        "cost_mean": sampled.mean, "cost_std": sampled.std,
+        "calibration_mean": calibrated.mean, "calibration_scale": calibrated.scale,
+        "source_rows": sampled.drawn.counts.distinct, "sample_rows": len(sampled.drawn.rows), "passes": options.passes,
+        "target_rows": len(problem.target), "target_points": len(sampled.packed.points),
+        "target_error": sampled.packed.error, "seed": options.seed,
+    }
+    arrays = {"points": sampled.packed.points, "weights": sampled.packed.weights, "potentials": solved.g.cpu().numpy()}
+    return Fitted(arrays | space_arrays(sampled.cost), summary | step, space.read)
+
+
+def _sampled(problem: VectorProblem, space: Space, options: "GotOptions") -> SampledProblem:
+    drawn, cost, device, workers = space.drawn, space.cost, problem.device, problem.workers
+    relative = space.epsilon if options.epsilon is None else options.epsilon
+    target = cost.points(torch.from_numpy(problem.target).to(device)).cpu().numpy()
+    packed = compress(target, problem.masses / problem.masses.sum(), options.max_target, options.seed, workers, device,
+                      cost.is_unit)
+    q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
+    rows, masses = torch.from_numpy(drawn.rows).to(device), torch.from_numpy(drawn.masses).to(device)
+    moved = moments(cost, rows, masses, workers.map)
+    mean, std = cost_mean_and_std(cost, moved, target_moments(cost, q))
+    if 0.0 < relative * std < _SMALLEST_EPSILON:
+        raise GotdError(f"epsilon {relative:g}, where the cost varies by {std:.3g}, is too small to divide by "
+                        "in float32; raise --epsilon, or multiply all vectors, the target's too, by one number")
+    sample = hold(drawn.rows, drawn.masses, cost, q, workers)
+    return SampledProblem(drawn, sample, packed, q, cost, mean, std, relative * std, relative)
+
+
+def _solve(problem: SampledProblem, options: "GotOptions", workers: Workers) -> tuple[Potentials, list[str]]:
+    """The potentials on the sample, and what is to be said of them."""
+    sample, q, cost = problem.sample, problem.q, problem.cost
+    if problem.epsilon > 0.0:
+        return solve_sample(
+            sample, q, cost, problem.epsilon, problem.std, options.tol, options.max_iterations, workers
+        ), []
+    g, distance, remarks = torch.zeros_like(q.weights), problem.mean, []
+    if problem.relative == 0.0:  # else the cost does not vary: any plan is the best one
+        exact = exact_potentials(*_points(problem), q, cost)
+        g, distance = exact.g, exact.distance
+        if not exact.is_centred:
+            remarks = ["the exact potentials are not unique: the masses of source and target are multiples of each "
+                       "other, and the order of rows decides which are found; give an epsilon above 0"]
+    f = sample_potentials(sample, transform(cost, q, 0.0, g), workers)
+    return Potentials(g, 0.0, True, 1, 0.0, True, distance, float(problem.drawn.masses @ f), q.weights, 0.0), remarks
+
+
+def _points(problem: SampledProblem) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points and masses of the sample on the device. Shapes: float32 (n, d), float64 (n,)."""
+    device = problem.q.points.device
+    points = problem.cost.points(torch.from_numpy(problem.drawn.rows).to(device))
+    return points, torch.from_numpy(problem.drawn.masses).to(device)
+
+
+def _finite_step(sampled: SampledProblem, first: Potentials, problem: VectorProblem, whole: bool,
+                 options: "GotOptions") -> tuple[Potentials, dict[str, JSON]]:
+    """The potentials of the finite step in place of the first order's, and what the summary says of it."""
+    fit, parts = Fit(sampled.sample, sampled.q, sampled.cost, sampled.epsilon, sampled.std, first), problem.parts
+    in_source = problem.ranked is None and parts[0].weights is None
+    rows = sampled.drawn.counts.distinct if in_source and len(parts) == 1 else None
+    pool = Pool(problem.ranked or parts[0]._replace(weights=None), whole, in_source, rows)
+    solution, figures = finite_step(fit, parts, pool, options, problem.workers)
+    return first._replace(
+        g=solution.g, converged=solution.converged, iterations=solution.iterations, measured=True,
+        marginal_error=solution.marginal_error, mean_potential=solution.mean_potential,
+    ), asdict(figures) | {"score_error": None}
+
+
+def _measured_on(found: Potentials, streamed: bool) -> str:
+    """What stands behind the marginal error."""
+    if not streamed:
+        return "sample"
+    return "source" if found.measured else "source, and the last correction on the sample"
+
+
+def _overlap(problem: SampledProblem, found: Potentials, options: "GotOptions", streamed: bool,
+             workers: Workers) -> float | None:
+    """Part of the choice that a fit with another seed would make, too; None at eps 0, whose potentials have no steps.
+
+    After readings of the whole source the sample's part of the error is gone; what is left is the next step.
+    """
+    if not problem.epsilon > 0.0:
+        return None
+    q = problem.q
+    kernel = transform(problem.cost, q, problem.epsilon, found.g)
+    change: Tensor | None
+    if streamed:
+        steps = Newton(problem.sample, kernel, q, judges=True)
+        change = steps.step(found.g, residual_of(problem.epsilon, q, found.marginal))
+    else:
+        change = change_on_another_sample(problem.sample, kernel, q, found.g, problem.share, workers)
+    if change is None or not bool(change.isfinite().all()):
+        return None
+    before = sample_potentials(problem.sample, kernel, workers)
+    moved = with_potentials(kernel, q, found.g + change)
+
+    def changes(at: np.ndarray) -> np.ndarray:
+        return np.asarray(sample_potentials(problem.sample.rows_at(at), moved, workers) - before[at])
+
+    fraction = options.choose if options.choose < 1.0 else options.choose / problem.drawn.counts.distinct
+    return expected_overlap(before, changes, problem.drawn.masses, fraction)
+
+
+def _warnings(problem: SampledProblem, found: Potentials, options: "GotOptions", workers: Workers) -> list[str]:
+    """Whether eps lets the scores say anything."""
+    if problem.relative == 0.0:
+        return []
+    if problem.epsilon == 0.0:
+        return ["the cost does not vary: all rows are at one distance from the target and score alike; check that the "
+                "vectors are what they should be"]
+    cost = problem.cost
+    # A cosine's terms are 1 and x.y, however small their difference.
+    size = max(abs(problem.mean) + problem.std, 1.0 if cost.metric == "cosine" else 0.0)
+    part = problem.sample.thinned(-(-problem.sample.size // _PART_ROWS))
+
+    def at(relative: float) -> float:
+        solved = solve_sample(part, problem.q, cost, relative * problem.std, problem.std, _PART_TOLERANCE,
+                              options.max_iterations, workers)
+        return _correlation(problem, part, solved, workers)
+
+    said = (rounding_warning(problem.relative, problem.epsilon, size, cost.centre is not None),
+            mean_cost_warning(problem.relative, _correlation(problem, part, found, workers), at))
+    return [warning for warning in said if warning is not None]
+
+
+def _correlation(problem: SampledProblem, sample: Sample, found: Potentials, workers: Workers) -> float:
+    """Of the potentials with the mean cost to the target."""
+    f = sample_potentials(sample, transform(problem.cost, problem.q, found.epsilon, found.g), workers)
+    return weighted_correlation(f, sample_mean_costs(sample, problem.cost, problem.q, workers), sample.masses)

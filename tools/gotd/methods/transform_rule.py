@@ -1,0 +1,111 @@
+"""Rules whose score is a transform of the costs to weighted points: the calibrated gradient at fixed potentials.
+
+    score(x) = scale (mean - f(x)),   f(x) = -eps log sum_j b_j exp((g_j - C(x, y_j)) / eps)
+
+At eps = 0 and potentials g = 0 the f of a row is its cost to the nearest point.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from gotd.methods.base import Arrays, Fitted, VectorProblem, VectorRule
+from gotd.methods.block_scorer import BlockScorer
+from gotd.methods.options import SpaceOptions
+from gotd.methods.schema import CENTRE, WHITENING, ArrayField, NotNegative, Number, Positive, SpaceFigures, is_finite
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from gotd.methods.space import Space
+    from gotd.ot.blocks import Workers
+
+
+def _weighs(weights: "np.ndarray") -> bool:
+    return is_finite(weights) and bool((weights >= 0.0).all() and weights.sum() > 0.0)
+
+
+@dataclass(frozen=True)
+class TransformFigures(SpaceFigures):
+    """Figures that scores are computed with. epsilon : absolute"""
+
+    epsilon: NotNegative
+    calibration_mean: Number
+    calibration_scale: Positive
+
+
+class TransformRule(VectorRule):
+    """Base class of such rules.
+
+    Arrays: points float32 (m, d), as Cost.points gives them; weights and potentials float64 (m,); centre float32 (d,)
+    where the cost has one, whitening float32 (d, d) where rows are whitened.
+    """
+
+    arrays: ClassVar = {
+        "points": ArrayField("<f4", ("m", "d")), "weights": ArrayField("<f8", ("m",), _weighs),
+        "potentials": ArrayField("<f8", ("m",)), "centre": CENTRE, "whitening": WHITENING,
+    }
+    figures_type = TransformFigures
+    options_type = SpaceOptions
+    options: SpaceOptions
+
+    @classmethod
+    def scorer(cls, arrays: Arrays, summary: Mapping[str, object], workers: "Workers",
+               device: "torch.device") -> "TransformScorer":
+        """Return what scores rows, from arrays and summary of a target file."""
+        return TransformScorer(arrays, TransformFigures.read(summary), workers, device)
+
+    def use_of_pool(self, fitted: Fitted) -> str:
+        """Return what the pool beside a --source is for."""
+        return "gives the space" if self.options.center else "is not read"
+
+    def to_nearest(self, points: "np.ndarray", problem: VectorProblem, space: "Space") -> Fitted:
+        """Return the fit that scores by the nearest of some points, zero at the mean of the sample.
+
+        Shapes: points float32 (m, d), as from Cost.points.
+        """
+        import numpy as np
+
+        from gotd.methods.space import space_arrays, space_summary
+
+        count, figures = len(points), TransformFigures(self.options.metric, bool(self.options.center), 0.0, 0.0, 1.0)
+        arrays = {"points": points, "weights": np.full(count, 1.0 / count), "potentials": np.zeros(count)}
+        arrays |= space_arrays(space.cost)
+        scorer = TransformScorer(arrays, figures, problem.workers, problem.device)
+        costs = -scorer.scores(space.drawn.rows).astype(np.float64)
+        return Fitted(arrays, {
+            "method": self.name, "converged": True, "warnings": [], **space_summary(self.options), "epsilon": 0.0,
+            "calibration_mean": float(space.drawn.masses @ costs), "calibration_scale": 1.0,
+            "source_rows": space.drawn.counts.distinct, "sample_rows": len(space.drawn.rows),
+            "target_rows": len(problem.target), "target_points": count, "seed": self.options.seed,
+        }, space.read)
+
+
+class TransformScorer(BlockScorer):
+    """Scores any rows from a fitted target."""
+
+    def __init__(self, arrays: Arrays, figures: TransformFigures, workers: "Workers", device: "torch.device") -> None:
+        import torch
+
+        from gotd.methods.space import cost_from
+        from gotd.ot.cost import Target
+        from gotd.ot.gradient import calibration
+        from gotd.ot.transform import transform
+
+        super().__init__(workers, device)
+        self.dimension = int(arrays["points"].shape[1])
+        points, weights, potentials = (torch.from_numpy(arrays[name]).to(device)
+                                       for name in ("points", "weights", "potentials"))
+        cost = cost_from(arrays, figures.metric, figures.center, device)
+        self._kernel = transform(cost, Target(points, weights), figures.epsilon, potentials)
+        self._calibration = calibration(figures.calibration_mean, None)._replace(scale=figures.calibration_scale)
+
+    def _block(self, rows: "np.ndarray") -> "np.ndarray":
+        import numpy as np
+
+        from gotd.ot.blocks import padded
+
+        points = self._kernel.cost.points(padded(rows, self._rows, self._device))
+        values = self._calibration.scores(self._kernel.potential(points))
+        return np.asarray(values.cpu().numpy()[: len(rows)])
