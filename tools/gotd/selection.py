@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, TypeAlias
 
 from gotd.errors import DataError, GotdError, UsageError
-from gotd.methods import rule_type
+from gotd.methods import rule_names, rule_type
 from gotd.methods.base import JSON, Fitted, TextProblem, TextRule, VectorProblem, VectorRule
 from gotd.methods.options import Options, flag
 
@@ -26,12 +26,15 @@ def resolve(name: str, options: Options | Mapping[str, object] | None = None,
     name     : as of --method.
     options  : by the names that ds-target-stats has for them, as in {"pool_sample": 1000, "whiten": False}.
     embedder : what made the vectors, if known: those of hash are centred.
-    Raises: UsageError for an option that the rule does not have, or that cannot be as it is beside the others.
+    Raises: UsageError for a name that is none, for an option that the rule does not have, or that cannot be as it is
+        beside the others.
     """
+    if name not in rule_names():
+        raise UsageError(f"there is no rule {name!r}; there are {', '.join(rule_names())}")
     rule = rule_type(name)
     if not isinstance(options, Options):
         options = _options(rule, options or {})
-    elif not isinstance(options, rule.options_type):
+    elif type(options) is not rule.options_type:  # a subclass may have other defaults
         raise UsageError(f"rule {name!r} has {rule.options_type.__name__}, not {type(options).__name__}")
     options.require([each.name for each in fields(options) if getattr(options, each.name) != each.default])
     return rule(options, embedder)
