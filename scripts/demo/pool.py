@@ -2,12 +2,12 @@
 
     python pool.py DIR
 
-Writes DIR/pool-0.jsonl ... pool-3.jsonl and DIR/target.jsonl. Every fresh install has this text and nobody has to fetch
-it; source files are parsed, never imported. A record is {"id", "text", "source"}: the docstring of one module, class
-or function, and the package it documents.
+Writes DIR/pool/0.jsonl and 1.jsonl, DIR/target.jsonl and DIR/held-out.jsonl. Every fresh install has this text and
+nobody has to fetch it; source files are parsed, never imported. A record is {"id", "text", "source"}: the docstring of
+one module, class or function, and the package it documents.
 
-The target is a half of the docstrings of one package, TARGET, chosen by file; the other half stays in the pool. A good
-choice finds it there.
+Target and held-out texts are a half of the docstrings of one package, TARGET, chosen by file; the other half stays in
+the pool. A good choice finds it there.
 """
 
 import ast
@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 TARGET = "networkx"
-SHARDS = 4
+SHARDS = 2
 #: Shorter docstrings say too little to be placed.
 _SHORTEST = 200
-#: Families that would drown the others are sampled down to this many texts.
-_MOST_PER_SOURCE = 4000
+#: Of a larger family no more files are read when there are so many texts: it would drown the others.
+_MOST_PER_SOURCE = 500
 _SKIPPED_FOLDERS = {"tests", "test", "testing", "idlelib", "lib2to3", "site-packages", "_vendor", "__pycache__", "gotd"}
 
 
@@ -68,12 +68,11 @@ def texts() -> list[Text]:
     """All texts once, in an order that does not depend on the machine."""
     found: dict[str, Text] = {}
     for source, root in sources():
-        of_source = []
-        for path in sorted(root.rglob("*.py")):
+        of_source: list[Text] = []
+        for path in sorted(root.rglob("*.py"), key=lambda path: _key(path.relative_to(root).as_posix())):
             inside = path.relative_to(root)
-            if not _SKIPPED_FOLDERS.intersection(inside.parts):
+            if len(of_source) < _MOST_PER_SOURCE and not _SKIPPED_FOLDERS.intersection(inside.parts):
                 of_source += docstrings(path, f"{source}/{inside.as_posix()}", source)
-        of_source.sort(key=lambda text: _key(text.id))
         for text in of_source[:_MOST_PER_SOURCE]:
             found.setdefault(text.text, text)
     return sorted(found.values(), key=lambda text: text.id)
@@ -90,23 +89,26 @@ def write(path: Path, chosen: list[Text]) -> None:
 
 
 def main(folder: Path) -> None:
-    """Write pool and target."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write pool, target and held-out texts."""
+    (folder / "pool").mkdir(parents=True, exist_ok=True)
     everything = texts()
-    target = [text for text in everything if text.source == TARGET and int(_key(text.file), 16) % 2]
-    if not target:
+    of_target = [text for text in everything if text.source == TARGET and int(_key(text.file), 16) % 2]
+    if not of_target:
         sys.exit(f"pool.py: error: no docstrings of {TARGET} in this Python; pip install {TARGET}")
-    held_out = set(target)
-    pool = [text for text in everything if text not in held_out]
+    not_in_pool = set(of_target)
+    pool = [text for text in everything if text not in not_in_pool]
     # Families stay in runs, so that the short texts ds-chunk joins are of one family; the runs are dealt out by file.
     shards: list[list[Text]] = [[] for _ in range(SHARDS)]
     for text in pool:
         shards[int(_key(text.file), 16) // 2 % SHARDS].append(text)
-    random.Random(0).shuffle(target)
+    random.Random(0).shuffle(of_target)
+    target, held_out = of_target[::2], of_target[1::2]
     write(folder / "target.jsonl", target)
+    write(folder / "held-out.jsonl", held_out)
     for number, shard in enumerate(shards):
-        write(folder / f"pool-{number}.jsonl", shard)
-    made = f"pool of {len(pool):,} texts in {SHARDS} files, target of {len(target):,} texts from {TARGET}"
+        write(folder / f"pool/{number}.jsonl", shard)
+    made = (f"pool of {len(pool):,} texts in {SHARDS} files, target of {len(target):,} texts from {TARGET}, "
+            f"{len(held_out):,} held out")
     print(made, file=sys.stderr)
 
 

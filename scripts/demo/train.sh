@@ -21,11 +21,9 @@ if [ -n "$data" ]; then
     target=$data/tasks/$task/train.jsonl.zst
     held_out=$data/tasks/$task/test.jsonl.zst
 else
-    set -- pool-*.jsonl
-    target=odd.jsonl
-    held_out=even.jsonl
-    sed -n 'p;n' target.jsonl > "$target"
-    sed -n 'n;p' target.jsonl > "$held_out"
+    set -- pool/*.jsonl
+    target=target.jsonl
+    held_out=held-out.jsonl
 fi
 
 echo "# choose $k documents for the target" >&2
