@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from gotd.cli._frame import Run
-from gotd.cli._texts import record_batches
-from gotd.cli._vectors import Embedders, VectorFiles
 from gotd.methods.sampling import RowSample
 from gotd.probing.comparing import Comparison, Input, Settings, compare
 from gotd.probing.report import as_json, as_table
 from gotd.probing.units import numbered
 from gotd.streams.locations import some_names
+from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.records import Record, Skipping
 from gotd.streams.seal import RecordRun
 from gotd.streams.text_digest import TextDigest
+from gotd.streams.vector_files import Embedders, VectorFiles
 
 _REMEDY = "name the field with --text-key, or for the target alone with --target-text-key"
 
@@ -46,8 +46,8 @@ class TextFiles:
         """The records, which have a field `group_key`; those that are read again are not counted again."""
         skipping, first = Skipping(self._how["skip_invalid"]), self.rows < 0
         digests = [TextDigest(self._text_key), TextDigest(None)]
-        for batch in record_batches(self.names, self._text_key, skipping, self._how["long_window"], digests, _REMEDY,
-                                    group_key):
+        options = ReadOptions(self._text_key, skipping, self._how["long_window"])
+        for batch in RecordFiles(self.names, options, _REMEDY, group_key).batches(digests):
             self._run.advance(len(batch) if first else 0)
             yield batch
         self.rows, self.runs, self.skipped = digests[0].rows, [digest.run for digest in digests], skipping.skipped

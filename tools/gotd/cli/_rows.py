@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from gotd.cli._frame import Run
 from gotd.cli._target import TargetMasses, read_target
 from gotd.cli._texts import Fit
-from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
 from gotd.errors import UsageError
 from gotd.methods.base import VectorProblem
 from gotd.methods.options import TransportOptions
 from gotd.selection import resolve_vectors
 from gotd.streams.locations import some_names
+from gotd.streams.vector_files import Embedders, VectorFiles, WeightFiles
 
 if TYPE_CHECKING:
     from gotd.ot.source import Part

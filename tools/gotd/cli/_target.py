@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from gotd.cli._texts import TextReading, text_batches
-from gotd.cli._vectors import Embedders, VectorFiles, WeightFiles
 from gotd.errors import DataError, UsageError
-from gotd.streams.records import Skipping
+from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.text_digest import TextDigest
+from gotd.streams.vector_files import Embedders, VectorFiles, WeightFiles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +19,7 @@ class TargetMasses(NamedTuple):
 
     how: str
     texts: str | None
-    reading: TextReading
+    reading: ReadOptions
 
     @property
     def files(self) -> list[str]:
@@ -85,7 +84,7 @@ def _masses(files: VectorFiles, rows: int, wanted: TargetMasses) -> "np.ndarray"
     return masses
 
 
-def _words(files: VectorFiles, texts: str, reading: TextReading) -> "np.ndarray":
+def _words(files: VectorFiles, texts: str, reading: ReadOptions) -> "np.ndarray":
     """Return the words of each text, as ds-probe counts them. Shapes: -> float64 (n,)."""
     import numpy as np
 
@@ -93,8 +92,7 @@ def _words(files: VectorFiles, texts: str, reading: TextReading) -> "np.ndarray"
 
     classes, counts = Classes(), [np.empty(0)]
     digests = [TextDigest(reading.text_key), TextDigest(None)]
-    skipping = Skipping(reading.skip_invalid)
-    for batch in text_batches([texts], reading.text_key, skipping, reading.long_window, digests):
+    for batch in RecordFiles([texts], reading).texts(digests):
         counts += [np.diff(find_words(block, classes).offsets) for block in text_blocks(batch)]
     files.require_records([digest.run for digest in digests], texts)
     return np.concatenate(counts).astype(np.float64)

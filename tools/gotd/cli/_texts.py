@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gotd.allocator import keep_freed_memory
 from gotd.cli._contents import run_content
@@ -11,18 +11,16 @@ from gotd.cli._jobs import Provenance
 from gotd.cli._scored import write_scored
 from gotd.methods.base import JSON, Fitted, TextProblem, TextRule
 from gotd.selection import AnyRule, Embedder, TargetFile
-from gotd.streams.json_fields import NAME_THE_FIELD, text_of
-from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
+from gotd.streams.record_files import ReadOptions, RecordFiles, record_batches
+from gotd.streams.records import Record, RecordReader, Skipping
 from gotd.streams.seal import RecordRun
 from gotd.streams.sinks import Sink
-from gotd.streams.sources import ByteSource, open_input
+from gotd.streams.sources import ByteSource
 from gotd.streams.text_digest import TextDigest
 
 if TYPE_CHECKING:
     import numpy as np
 
-#: Texts counted or scored at once: some blocks for each thread.
-_WINDOW = 4096
 Windows = Iterator[list[Record]]
 
 
@@ -50,73 +48,20 @@ class Fit(NamedTuple):
         return count if isinstance(count, int) else 0
 
 
-class TextReading(NamedTuple):
-    """How texts are read out of records."""
-
-    text_key: str
-    skip_invalid: int
-    long_window: bool
-
-
-def fit_texts(rule: TextRule, target: str, names: Sequence[str], reading: TextReading, threads: int,
+def fit_texts(rule: TextRule, target: str, names: Sequence[str], reading: ReadOptions, threads: int,
               run: Run) -> Fit:
     """Fit a rule to the texts of the target and of the source."""
     from gotd.methods.input_warnings import counted, input_warnings
 
     keep_freed_memory()
-    skipping = Skipping(reading.skip_invalid)
-
-    def texts(files: Sequence[str]) -> Iterator[list[str]]:
-        return text_batches(files, reading.text_key, skipping, reading.long_window)
-
-    fitted = rule.fit(TextProblem(texts([target]), texts(names), threads, reading.text_key))
-    run.note(skipping.skipped, "bad records skipped")
+    texts, source = RecordFiles([target], reading).texts(), RecordFiles(names, reading).texts()
+    fitted = rule.fit(TextProblem(texts, source, threads, reading.text_key))
+    run.note(reading.skipping.skipped, "bad records skipped")
     if fitted.read is None:
         return Fit(rule, fitted, {})
     blank = fitted.read.target_blank
     warnings = [*fitted.warnings, *input_warnings(fitted.target_rows, blank, fitted.read)]
     return Fit(rule, fitted, counted(blank, fitted.read) | {"warnings": warnings})
-
-
-def text_batches(files: Sequence[str], text_key: str, skipping: Skipping, long_window: bool,
-                 digests: Sequence[TextDigest] = (), remedy: str = NAME_THE_FIELD) -> Iterator[list[str]]:
-    """The texts of all files in order, some thousand at a time. remedy : where a record has no such field"""
-    for window in record_batches(files, text_key, skipping, long_window, digests, remedy):
-        yield [record.fields[text_key] for record in window]
-
-
-def record_batches(files: Sequence[str], text_key: str, skipping: Skipping, long_window: bool,
-                   digests: Sequence[TextDigest] = (), remedy: str = NAME_THE_FIELD, group_key: str = "") -> Windows:
-    """Records that have a text of all files in order. group_key : a field besides, a string or a whole number."""
-    for name in files:
-        with open_input(name) as source:
-            for window in _windows([source], text_key, skipping, long_window, remedy, group_key):
-                for digest in digests:
-                    digest.add(window)
-                yield window
-
-
-def _windows(sources: Iterable[ByteSource], text_key: str, skipping: Skipping, long_window: bool,
-             remedy: str = NAME_THE_FIELD, group_key: str = "",
-             ended: Callable[[RecordReader, TextDigest], None] | None = None) -> Windows:
-    """Records that have a text, of all sources in order. ended : told of each source when it has been read"""
-
-    def check(fields: dict[str, Any]) -> None:
-        text_of(fields, text_key, remedy)
-        if group_key and not isinstance(fields.get(group_key), str | int):
-            raise ValueError(f'no "{group_key}" field that is a string or a whole number, as --group needs it')
-
-    def records() -> Windows:
-        for source in sources:
-            reader, digest = RecordReader(source, long_window), TextDigest(text_key)
-            for batch in read_records(reader, skipping, check):
-                if ended:
-                    digest.add(batch)
-                yield batch
-            if ended:
-                ended(reader, digest)
-
-    return windows(records(), _WINDOW)
 
 
 class TextTarget:
@@ -141,7 +86,8 @@ def score_texts(sources: Iterable[ByteSource], sink: Sink, arrays_wanted: bool, 
         provenance.contents.append(run_content(digest.run) if arrays_wanted else reader.verifier.content)
 
     remedy = f"the target was fitted with --text-key {ours.text_key}: fit it to records of the same names"
-    found = _scored(_windows(sources, ours.text_key, skipping, long_window, remedy, ended=ended), ours)
+    options = ReadOptions(ours.text_key, skipping, long_window)
+    found = _scored(record_batches(sources, options, remedy, ended=ended), ours)
     return write_scored(run.until_enough(found), runs, sink, arrays_wanted, provenance, run)
 
 

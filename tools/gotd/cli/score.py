@@ -17,7 +17,6 @@ from gotd.cli._outputs import is_array, is_directory, is_records
 from gotd.cli._printing import print_text
 from gotd.cli._scored import NOTE, count_lowest, write_scored
 from gotd.cli._texts import TextTarget, score_texts
-from gotd.cli._vectors import require_same_embedder
 from gotd.errors import DataError, UsageError
 from gotd.methods.base import TextRule
 from gotd.selection import TargetFile, load
@@ -30,6 +29,7 @@ from gotd.streams.seal import RecordRun, Verifier, made_by
 from gotd.streams.sinks import Sink, open_output
 from gotd.streams.sources import ByteSource, opened_in_turn
 from gotd.streams.text_digest import TextDigest
+from gotd.streams.vector_files import require_same_embedder
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,13 +14,15 @@ from gotd.cli._printing import print_json, print_text
 from gotd.cli._rows import Inputs, fit_rows, screened_table
 from gotd.cli._rule_options import chosen_rule, of_rules, require_heard, values_given
 from gotd.cli._target import TEXT, TargetMasses
-from gotd.cli._texts import Fit, TextReading, fit_texts
+from gotd.cli._texts import Fit, fit_texts
 from gotd.errors import UsageError
 from gotd.methods import rule_names
 from gotd.methods.base import DEVICE, TARGET_MASSES, TextRule
 from gotd.methods.options import TransportOptions
 from gotd.selection import made_of, require_usable, resolve, save
 from gotd.streams.locations import STANDARD
+from gotd.streams.record_files import ReadOptions
+from gotd.streams.records import Skipping
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import rereadable
 
@@ -80,7 +82,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     run = Run("ds-target-stats", quiet)
     given = _options_given(context, screen, method)
     require_ending(_output(output, screen), TARGET)
-    reading = TextReading(text_key, skip_invalid, long_window)
+    reading = ReadOptions(text_key, Skipping(skip_invalid), long_window)
     inputs = Inputs(target, list(source or pool) or [STANDARD], list(pool) if source else [], mix, list(weights),
                     TargetMasses(target_mass, target_texts, reading))
     if inputs.files.count(STANDARD) > 1:

@@ -13,13 +13,13 @@ from gotd.cli import _options as options
 from gotd.cli._environment import one_of
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import RECORDS, require_apart, require_ending
-from gotd.cli._texts import text_batches
 from gotd.errors import GotdError, UsageError
 from gotd.near_copies import NearCopies
 from gotd.overlap import RUN_WORDS, Sharing
 from gotd.streams.carried import SCORE
 from gotd.streams.locations import STANDARD
 from gotd.streams.pairing import Pair, pairs
+from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.records import RecordWriter, Skipping
 from gotd.streams.seal import made_by
 from gotd.streams.sinks import open_output
@@ -136,8 +136,8 @@ class _Excluded:
 
     def __init__(self, names: Sequence[str], words: int, reading: Reading) -> None:
         skipping, digest = Skipping(reading.skipping.allowed), TextDigest(reading.text_key)
-        batches = text_batches(names, reading.text_key, skipping, reading.long_window, [digest])
-        self.shares = Sharing([text for batch in batches for text in batch], words)
+        files = RecordFiles(names, ReadOptions(reading.text_key, skipping, reading.long_window))
+        self.shares = Sharing([text for batch in files.texts([digest]) for text in batch], words)
         if not self.shares.runs:
             raise GotdError(f"{', '.join(names)}: no text with a word in it; --exclude is for texts of a test")
         self.identity = {"texts": digest.run.digest, "words": words}
