@@ -1,7 +1,6 @@
 """Options that several commands share, each written once, and what they stand for."""
 
 import math
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from gotd import __version__
 from gotd.cli._environment import is_from_environment
 from gotd.cli._sharing import shard_of
 from gotd.errors import UsageError
+from gotd.runtime import thread_count as thread_count
 from gotd.streams.locations import STANDARD
 from gotd.streams.sources import with_objects
 
@@ -95,9 +95,3 @@ def help_and_version(command: Callable[..., Any]) -> Callable[..., Any]:
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
     """What every command has: -q, --help and --version."""
     return quiet(help_and_version(command))
-
-
-def thread_count(threads: int | None) -> int:
-    """The CPUs to use: the option, what Slurm gave, or the affinity mask (os.cpu_count ignores both)."""
-    slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    return threads or (int(slurm) if slurm.isdecimal() and int(slurm) else len(os.sched_getaffinity(0)))

@@ -123,6 +123,13 @@ def find_words(texts: Sequence[str], classes: Classes) -> Words:
     return Words(data, starts, ends, _keys(data, starts, ends), np.searchsorted(starts, text_starts))
 
 
+def word_counts(texts: Sequence[str]) -> np.ndarray:
+    """Return how many words each text has. Shapes: -> float64 (n,)."""
+    classes = Classes()
+    counts = [np.diff(find_words(block, classes).offsets) for block in text_blocks(texts)]
+    return np.concatenate([np.empty(0), *counts])
+
+
 def _windows(data: bytes, kind: str) -> np.ndarray:
     """One item at every byte offset where it fits, without a copy. Shapes: -> kind (m,)."""
     return np.ndarray((len(data) - np.dtype(kind).itemsize + 1,), dtype=kind, buffer=data, strides=(1,))

@@ -1,0 +1,1 @@
+"""The Python face: what `import gotd` offers, on the same core as the commands. gotd/__init__.py lists it."""
