@@ -47,8 +47,9 @@ def command() -> None:
 def run(words: tuple[str, ...]) -> None:
     """Run the chain by GNU Make 4.2 or newer, on this machine.
 
-    The goal `help` lists the names, `report` prints what was chosen, too; -jN works on N shards at once, -n prints
-    what would be done. Killed, the same line goes on. Ends as make does: with 2 when anything failed.
+    The goal `help` lists the names, `report` prints what was chosen, too. Options are make's: -jN works on N shards at
+    once, -n prints what would be done, -s prints no commands. Killed, the same line goes on. Ends as make does: with 2
+    when anything failed.
     """
     make = shutil.which("gmake") or shutil.which("make")
     if make is None:
