@@ -10,7 +10,7 @@ import pytest
 import gotd
 
 PACKAGE = Path(gotd.__file__).parent
-COMMANDS = ["chunk", "embed", "target_stats", "score", "topk", "train", "probe"]
+COMMANDS = ["chunk", "embed", "target_stats", "score", "topk", "train", "probe", "pipeline"]
 HEAVY = ["torch", "transformers", "tokenizers", "ot", "scipy", "sklearn", "smart_open"]
 ASK = """
 import sys

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
+from gotd import __version__
 from gotd.errors import GotdError
 from gotd.streams.records import Skipping
 from gotd.training.evaluation import summary
@@ -18,7 +19,7 @@ from gotd.training.reading import Reading, digest_of, uncounted
 from gotd.training.request import Request
 from gotd.training.trainer import process_state, sequences_at_once
 
-_PACKAGES = ("gotd", "torch", "transformers", "accelerate", "tokenizers", "numpy")
+_PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def _end(folder: OutputFolder, request: Request, ready: Prepared) -> None:
         "data": {name: asdict(store.meta) for name, store in ready.stores.items()}
         | {"seals": ready.seals, "shared_with": ready.shared},
         "labels": ready.labels,
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+        "versions": {"python": platform.python_version(), "gotd": __version__}
+        | {name: version(name) for name in _PACKAGES},
         "metrics": metrics,
     }
     folder.finish(record, metrics)
