@@ -44,6 +44,22 @@ def test_the_package_imports_nothing_heavy_before_it_is_used() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_the_help_of_all_rules_needs_no_numpy() -> None:
+    assert imported("target_stats", before="sys.modules['numpy'] = None") == "[]"
+
+
+def test_the_options_of_rules_import_nothing_heavy() -> None:
+    program = """
+import sys
+from gotd.methods import RULES, rule_type
+for name in RULES:
+    assert rule_type(name).options_type.on_command_line()
+print([name for name in ("numpy", "torch") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_and_that_test_can_fail() -> None:
     assert "torch" in imported("chunk", before="import torch")
 

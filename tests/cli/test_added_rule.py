@@ -36,11 +36,22 @@ class AxisFigures(Figures):
     axis: Count
 
 
+class AlongAxis(BlockScorer):
+    def __init__(self, arrays, figures, workers, device):
+        super().__init__(workers, device)
+        self.dimension, self._axis = len(arrays["direction"]), figures.axis
+        self._sign = arrays["direction"][self._axis]
+
+    def _block(self, rows):
+        return rows[:, self._axis].astype("f4") * self._sign
+
+
 class Axis(VectorRule):
     name = "axis"
     options_type = AxisOptions
     arrays = {"direction": ArrayField("<f4", ("d",))}
     figures_type = AxisFigures
+    scorer_type = AlongAxis
 
     def fit(self, problem):
         direction = np.zeros(problem.target.shape[1], dtype="<f4")
@@ -48,19 +59,6 @@ class Axis(VectorRule):
         direction[self.options.axis] = -np.sign(mean) if self.options.flip else np.sign(mean)
         return Fitted({"direction": direction}, {"method": "axis", "converged": True, "warnings": [],
                                                  "axis": self.options.axis, "target_rows": len(problem.target)})
-
-    @classmethod
-    def scorer(cls, arrays, summary, workers, device):
-        return Scorer(arrays["direction"], workers, device)
-
-
-class Scorer(BlockScorer):
-    def __init__(self, direction, workers, device):
-        super().__init__(workers, device)
-        self.dimension, self._direction = len(direction), direction
-
-    def _block(self, rows):
-        return rows.astype("f4") @ self._direction
 '''
 POOL = np.random.default_rng(0).normal(size=(40, 6)).astype("f4")
 TARGET = np.random.default_rng(1).normal(size=(9, 6)).astype("f4") - 0.8

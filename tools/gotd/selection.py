@@ -53,7 +53,7 @@ def _options(rule: type[AnyRule], given: Mapping[str, object]) -> Options:
     for name in given:
         if name not in known:
             raise UsageError(f"{flag(name)} does nothing with --method {rule.name}; leave it out")
-    options = rule.options_type(**given)
+    options = rule.options_type.of(given)
     options.require(given)
     return options
 

@@ -89,7 +89,7 @@ def chosen_rule(context: click.Context, name: str) -> "type[VectorRule | TextRul
     return rule
 
 
-def values_given(context: click.Context, options: type[Options]) -> dict[str, Any]:
+def values_given(context: click.Context, options: type[Options]) -> dict[str, object]:
     """Return the values of options that the command line or the environment give."""
     return {name: context.params[name] for name in _fields(options)
             if context.get_parameter_source(name) is not ParameterSource.DEFAULT}

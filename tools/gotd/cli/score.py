@@ -16,7 +16,7 @@ from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import is_array, is_directory, is_records
 from gotd.cli._printing import print_text
 from gotd.cli._scored import NOTE, count_lowest, write_scored
-from gotd.cli._texts import TextTarget, score_texts
+from gotd.cli._scored_texts import TextTarget, score_texts
 from gotd.errors import DataError, UsageError
 from gotd.methods.base import TextRule
 from gotd.selection import TargetFile, load
@@ -75,16 +75,17 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
         return
     held, cpus = load(target), options.thread_count(threads)
     ours = _Target(target, held, cpus, device)
-    texts = TextTarget(held.rule, held, cpus) if issubclass(held.rule, TextRule) else None
+    skipping, texts = Skipping(skip_invalid), None
+    if issubclass(held.rule, TextRule):
+        texts = TextTarget(held.rule, held, cpus, skipping, long_window)
     maker = made_by("ds-score", REVISION, {}, target=held.digest, embedder=held.embedder)
-    skipping = Skipping(skip_invalid)
     complete = lowest = 0
 
     def work(provenance: Provenance, sink: Sink, run: Run) -> None:
         nonlocal lowest
         sources, arrays_wanted = opened_in_turn(provenance.job.inputs), is_array(provenance.job.output)
         if texts:
-            lowest += score_texts(sources, sink, arrays_wanted, texts, provenance, skipping, long_window, run)
+            lowest += score_texts(sources, sink, arrays_wanted, texts, provenance, run)
         else:
             lowest += _score(sources, sink, arrays_wanted, ours, provenance, skipping, long_window, run)
 

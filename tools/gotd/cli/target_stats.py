@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,20 +11,18 @@ from gotd.cli._environment import one_of
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import TARGET, require_apart, require_ending
 from gotd.cli._printing import print_json, print_text
-from gotd.cli._rows import Inputs, fit_rows, screened_table
 from gotd.cli._rule_options import chosen_rule, of_rules, require_heard, values_given
-from gotd.cli._target import TEXT, TargetMasses
-from gotd.cli._texts import Fit, fit_texts
 from gotd.errors import UsageError
 from gotd.methods import rule_names
 from gotd.methods.base import DEVICE, TARGET_MASSES, TextRule
 from gotd.methods.options import TransportOptions
 from gotd.selection import made_of, require_usable, resolve, save
 from gotd.streams.locations import STANDARD
-from gotd.streams.record_files import ReadOptions
-from gotd.streams.records import Skipping
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import rereadable
+
+if TYPE_CHECKING:
+    from gotd.cli._fitting import Fit, Inputs
 
 #: What every rule listens to, and --screen.
 _ALWAYS = frozenset({"pool", "target", "threads", "quiet", "help", "version", "screen"})
@@ -44,7 +42,7 @@ _ALWAYS = frozenset({"pool", "target", "threads", "quiet", "help", "version", "s
               help="Give these rows this share of the source's mass, as what was chosen before; may be given again.")
 @click.option("--weights", multiple=True, metavar="FILE.npy",
               help="One weight for each row of the source (or pool), float32 or float64; default: all alike.")
-@click.option("--target-mass", default=TEXT, show_default=True, metavar="text|words|sqrt-words|FILE.npy",
+@click.option("--target-mass", default="text", show_default=True, metavar="text|words|sqrt-words|FILE.npy",
               help="Mass of each target text: all alike, its words, their square root, or as the file says. Where long "
                    "and short texts are judged by the word, words or sqrt-words asks the same question.")
 @click.option("--target-texts", default=None, metavar="FILE",
@@ -79,19 +77,24 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
       ds-target-stats --screen --target target.npy emb/*.npy
       ds-target-stats --method dsir --target target.jsonl pool/*.jsonl.zst -o dsir.npz
     """
+    from gotd.cli._fitting import Inputs, fit_rows, fit_texts, screened_table
+    from gotd.cli._target import TargetMasses
+    from gotd.streams.record_files import ReadOptions
+    from gotd.streams.records import Skipping
+
     run = Run("ds-target-stats", quiet)
     given = _options_given(context, screen, method)
     require_ending(_output(output, screen), TARGET)
-    reading = ReadOptions(text_key, Skipping(skip_invalid), long_window)
-    inputs = Inputs(target, list(source or pool) or [STANDARD], list(pool) if source else [], mix, list(weights),
-                    TargetMasses(target_mass, target_texts, reading))
+    masses = TargetMasses(target_mass, target_texts, ReadOptions(text_key, Skipping(skip_invalid), long_window))
+    names, ranked = list(source or pool) or [STANDARD], list(pool) if source else []
+    inputs = Inputs(target, names, ranked, mix, list(weights), masses)
     if inputs.files.count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
     cpus = options.thread_count(threads)
     if screen:
         if not pool:
             raise UsageError("--screen compares files: name them")
-        print_text(screened_table(inputs, TransportOptions(**given), cpus, device, run))
+        print_text(screened_table(inputs, TransportOptions.of(given), cpus, device, run))
         run.close()
         return
     rule = resolve(method, given)
@@ -100,17 +103,17 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     require_apart([_output(output, screen)], inputs.files)
     with ExitStack() as stack:
         if rule.rereads:
-            names, ranked, weighing = (stack.enter_context(rereadable(list(each)))
-                                       for each in (inputs.names, inputs.ranked, inputs.weights))
-            inputs = replace(inputs, names=names, ranked=ranked, weights=weighing)
+            names, ranked, rows_weights = (stack.enter_context(rereadable(list(each)))
+                                           for each in (names, ranked, weights))
+            inputs = replace(inputs, names=names, ranked=ranked, weights=rows_weights)
         if isinstance(rule, TextRule):
-            fit = fit_texts(rule, target, inputs.names, reading, cpus, run)
+            fit = fit_texts(rule, target, inputs.names, masses.reading, cpus, run)
         else:
             fit = fit_rows(method, given, inputs, not source, cpus, device)
     _finish(fit, inputs, _output(output, screen), run)
 
 
-def _options_given(context: click.Context, screen: bool, method: str) -> dict[str, Any]:
+def _options_given(context: click.Context, screen: bool, method: str) -> dict[str, object]:
     """Return the options of the rule, or of --screen, that the command line or the environment give.
 
     Raises: UsageError for one on the command line that does nothing.
@@ -122,7 +125,7 @@ def _options_given(context: click.Context, screen: bool, method: str) -> dict[st
     kind, name = (TransportOptions, f"{method} --screen") if screen else (rule.options_type, method)
     heard = _ALWAYS | TARGET_MASSES | DEVICE if screen else _ALWAYS | {"output", "method"} | rule.inputs
     given = values_given(context, kind)
-    require_heard(context, name, kind(**given), heard)
+    require_heard(context, name, kind.of(given), heard)
     # The environment speaks to ds-probe and ds-topk as well: that a choice has a share is said here, in part at least.
     if not any(options.on_command_line(context, each) for each in ("share", "choose")):
         given.pop("share", None)
@@ -136,7 +139,7 @@ def _output(name: str | None, screen: bool) -> str:
     return name or STANDARD
 
 
-def _finish(fit: Fit, inputs: Inputs, output: str, run: Run) -> None:
+def _finish(fit: "Fit", inputs: "Inputs", output: str, run: Run) -> None:
     """Say what was met and what is odd, write the target file and print the summary."""
     rule, fitted = fit.rule, fit.fitted
     for name, what in (("source_blank", "rows without content left out"),

@@ -5,7 +5,7 @@ holds of it. Its module imports numpy and torch where it computes, so that --hel
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeAlias
 
@@ -182,25 +182,30 @@ class Rule(ABC):
 
 
 class VectorRule(Rule):
-    """A rule that is fitted to vectors and scores vectors."""
+    """A rule that is fitted to vectors and scores vectors.
+
+    scorer_type : made from arrays, figures, workers and the device.
+    """
 
     inputs = SOURCE | TARGET_MASSES | DEVICE
+    scorer_type: ClassVar[Callable[..., RowScorer]]
 
     @abstractmethod
     def fit(self, problem: VectorProblem) -> Fitted:
         """Fit the rule. Raises: GotdError where that cannot be done."""
 
     @classmethod
-    @abstractmethod
     def scorer(cls, arrays: Arrays, summary: Mapping[str, object], workers: "Workers",
                device: "torch.device") -> RowScorer:
         """Return what scores rows, from arrays and summary of a target file."""
+        return cls.scorer_type(arrays, cls.figures_type.read(summary), workers, device)
 
 
 class TextRule(Rule):
-    """A rule that is fitted to texts and scores texts."""
+    """A rule that is fitted to texts and scores texts. scorer_type : made from arrays, figures and threads"""
 
     inputs = RECORDS | {"source"}
+    scorer_type: ClassVar[Callable[..., TextScorer]]
     figures_type: ClassVar[type[TextFigures]] = TextFigures
 
     @abstractmethod
@@ -208,6 +213,6 @@ class TextRule(Rule):
         """Fit the rule. Raises: GotdError where that cannot be done."""
 
     @classmethod
-    @abstractmethod
     def scorer(cls, arrays: Arrays, summary: Mapping[str, object], threads: int) -> TextScorer:
         """Return what scores texts, from arrays and summary of a target file."""
+        return cls.scorer_type(arrays, cls.figures_type.read(summary), threads)

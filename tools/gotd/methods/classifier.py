@@ -6,7 +6,7 @@ with s = 1 for rows of the target, -1 for rows of the source's sample, and weigh
 common number n. With even odds before a look at the text, 0 is where both are equally likely.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -33,6 +33,31 @@ class ClassifierFigures(Figures):
     center: Flag
 
 
+class LogOdds(BlockScorer):
+    """Log-odds of any rows."""
+
+    def __init__(self, arrays: Arrays, figures: ClassifierFigures, workers: "Workers", device: "torch.device") -> None:
+        import torch
+
+        from gotd.methods.space import cost_from
+
+        super().__init__(workers, device)
+        self.dimension = len(arrays["normal"])
+        self._cost = cost_from(arrays, "sqeuclidean", figures.center, device)
+        self._normal = torch.from_numpy(arrays["normal"]).to(device)
+        self._offset = float(arrays["offset"][0])
+
+    def _block(self, rows: "np.ndarray") -> "np.ndarray":
+        import numpy as np
+        import torch
+
+        from gotd.ot.blocks import padded
+
+        points = self._cost.points(padded(rows, self._rows, self._device))
+        odds = torch.mv(points, self._normal).cpu().numpy()[: len(rows)]
+        return np.asarray((odds.astype(np.float64) + self._offset).astype(np.float32))
+
+
 class Classifier(VectorRule):
     """The weights of the two classes.
 
@@ -45,6 +70,7 @@ class Classifier(VectorRule):
     options: CenterOptions
     arrays: ClassVar = {"normal": ArrayField("<f4", ("d",)), "offset": ArrayField("<f8", (1,)), "centre": CENTRE}
     figures_type = ClassifierFigures
+    scorer_type = LogOdds
 
     def fit(self, problem: VectorProblem) -> Fitted:
         """Fit the weights. Raises: GotdError where scikit-learn is missing, or does not converge."""
@@ -68,12 +94,6 @@ class Classifier(VectorRule):
             "source_rows": drawn.counts.distinct, "sample_rows": len(drawn.rows), "target_rows": len(target),
             "seed": self.options.seed,
         }, space.read)
-
-    @classmethod
-    def scorer(cls, arrays: Arrays, summary: Mapping[str, object], workers: "Workers",
-               device: "torch.device") -> "LogOdds":
-        """Return what scores rows, from arrays and summary of a target file."""
-        return LogOdds(arrays, ClassifierFigures.read(summary), workers, device)
 
 
 def _logistic(points: "Sequence[np.ndarray]", masses: "np.ndarray") -> "tuple[np.ndarray, float, int]":
@@ -100,28 +120,3 @@ def _logistic(points: "Sequence[np.ndarray]", masses: "np.ndarray") -> "tuple[np
     if steps >= _STEPS:
         raise GotdError(f"the classifier did not converge in {_STEPS} steps; give a larger --pool-sample, or --center")
     return model.coef_[0], float(model.intercept_[0]), steps
-
-
-class LogOdds(BlockScorer):
-    """Log-odds of any rows."""
-
-    def __init__(self, arrays: Arrays, figures: ClassifierFigures, workers: "Workers", device: "torch.device") -> None:
-        import torch
-
-        from gotd.methods.space import cost_from
-
-        super().__init__(workers, device)
-        self.dimension = len(arrays["normal"])
-        self._cost = cost_from(arrays, "sqeuclidean", figures.center, device)
-        self._normal = torch.from_numpy(arrays["normal"]).to(device)
-        self._offset = float(arrays["offset"][0])
-
-    def _block(self, rows: "np.ndarray") -> "np.ndarray":
-        import numpy as np
-        import torch
-
-        from gotd.ot.blocks import padded
-
-        points = self._cost.points(padded(rows, self._rows, self._device))
-        odds = torch.mv(points, self._normal).cpu().numpy()[: len(rows)]
-        return np.asarray((odds.astype(np.float64) + self._offset).astype(np.float32))

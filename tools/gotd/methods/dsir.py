@@ -62,45 +62,6 @@ def _is_log_ratio(ratio: "np.ndarray") -> bool:
     return bool((abs(ratio) <= _MOST_LOG_RATIO).all())
 
 
-class Dsir(TextRule):
-    """The log-ratio of the buckets' shares. Arrays: log_ratio float64 (BUCKETS,)."""
-
-    name = "dsir"
-    options_type = DsirOptions
-    options: DsirOptions
-    arrays: ClassVar = {"log_ratio": ArrayField("<f8", (BUCKETS,), _is_log_ratio)}
-    figures_type = DsirFigures
-
-    def fit(self, problem: TextProblem) -> Fitted:
-        """Count target and source. Raises: GotdError where one of them has no words."""
-        import numpy as np
-
-        from gotd.methods.text_features import Features, count_all, counted, shares
-
-        options = self.options
-        features = Features(problem.threads, partial(counted, min_words=options.min_words))
-        q = count_all("the target", problem.target, features)
-        p = count_all("the source", problem.source, features)
-        ratio = np.log(shares(q) + _SMALLEST_SHARE) - np.log(shares(p) + _SMALLEST_SHARE)
-        warnings = []
-        if p.short > p.texts / 2:
-            warnings.append(f"{p.short} of {p.texts} texts of the source have fewer than {options.min_words} words and "
-                            "would be left out; lower --min-words")
-        summary: dict[str, JSON] = {
-            "method": "dsir", "converged": True, "warnings": warnings, "buckets": BUCKETS,
-            "min_words": options.min_words, "gumbel": options.gumbel, "source_rows": p.texts, "source_short": p.short,
-            "source_ngrams": int(p.buckets.sum()), "target_rows": q.texts, "target_ngrams": int(q.buckets.sum()),
-            "seed": options.seed, "text_key": problem.text_key,
-        }
-        counts = SourceCounts(p.texts + p.blank, p.blank, p.texts, 0, 0, 0)
-        return Fitted({"log_ratio": ratio}, summary, Read(counts, None, q.blank))
-
-    @classmethod
-    def scorer(cls, arrays: Arrays, summary: Mapping[str, object], threads: int) -> "LikelihoodRatios":
-        """Return what scores texts, from arrays and summary of a target file."""
-        return LikelihoodRatios(arrays, DsirFigures.read(summary), threads)
-
-
 class LikelihoodRatios:
     """Scores any texts."""
 
@@ -131,6 +92,41 @@ class LikelihoodRatios:
         words = np.bincount(ngrams.word_texts, self._ratio[ngrams.words], count)
         pairs = np.bincount(ngrams.pair_texts, self._ratio[ngrams.pairs], count)
         return np.stack([words + pairs, ngrams.counts], axis=1)
+
+
+class Dsir(TextRule):
+    """The log-ratio of the buckets' shares. Arrays: log_ratio float64 (BUCKETS,)."""
+
+    name = "dsir"
+    options_type = DsirOptions
+    options: DsirOptions
+    arrays: ClassVar = {"log_ratio": ArrayField("<f8", (BUCKETS,), _is_log_ratio)}
+    figures_type = DsirFigures
+    scorer_type = LikelihoodRatios
+
+    def fit(self, problem: TextProblem) -> Fitted:
+        """Count target and source. Raises: GotdError where one of them has no words."""
+        import numpy as np
+
+        from gotd.methods.text_features import Features, count_all, counted, shares
+
+        options = self.options
+        features = Features(problem.threads, partial(counted, min_words=options.min_words))
+        q = count_all("the target", problem.target, features)
+        p = count_all("the source", problem.source, features)
+        ratio = np.log(shares(q) + _SMALLEST_SHARE) - np.log(shares(p) + _SMALLEST_SHARE)
+        warnings = []
+        if p.short > p.texts / 2:
+            warnings.append(f"{p.short} of {p.texts} texts of the source have fewer than {options.min_words} words and "
+                            "would be left out; lower --min-words")
+        summary: dict[str, JSON] = {
+            "method": "dsir", "converged": True, "warnings": warnings, "buckets": BUCKETS,
+            "min_words": options.min_words, "gumbel": options.gumbel, "source_rows": p.texts, "source_short": p.short,
+            "source_ngrams": int(p.buckets.sum()), "target_rows": q.texts, "target_ngrams": int(q.buckets.sum()),
+            "seed": options.seed, "text_key": problem.text_key,
+        }
+        counts = SourceCounts(p.texts + p.blank, p.blank, p.texts, 0, 0, 0)
+        return Fitted({"log_ratio": ratio}, summary, Read(counts, None, q.blank))
 
 
 def gumbel(texts: Sequence[str], seed: int) -> "np.ndarray":

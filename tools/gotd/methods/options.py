@@ -81,6 +81,11 @@ class Options:
                 raise UsageError(f"{flag(name)} {value:g}: {option.bounds}")
 
     @classmethod
+    def of(cls, given: Mapping[str, object]) -> Self:
+        """Return options by their names. Raises: TypeError for one that is none."""
+        return cls(**given)
+
+    @classmethod
     def on_command_line(cls) -> dict[str, Option]:
         """Return the options that a command line has, by the name of their field."""
         hints = get_type_hints(cls, include_extras=True)

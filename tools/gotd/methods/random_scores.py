@@ -7,7 +7,7 @@ made, float32 tells rows apart best.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -29,40 +29,11 @@ class RandomFigures(Figures):
     seed: Whole
 
 
-class Random(VectorRule):
-    """Scores depend on the seed and the dimension alone. Arrays: dimension int64 (1,)."""
-
-    name = "random"
-    inputs = frozenset()
-    looks = True
-    options_type = SeededOptions
-    options: SeededOptions
-    arrays: ClassVar = {"dimension": ArrayField("<i8", (1,), lambda dimension: bool(dimension[0] > 0))}
-    figures_type = RandomFigures
-
-    def fit(self, problem: VectorProblem) -> Fitted:
-        """Look at the source, whose files must hold vectors like the target's; they are not read (base.py, looks)."""
-        import numpy as np
-
-        for part in problem.parts:
-            deque(part.blocks(), maxlen=0)  # says what is wrong with them
-        return Fitted({"dimension": np.array([problem.target.shape[1]])}, {
-            "method": "random", "converged": True, "warnings": [], "target_rows": len(problem.target),
-            "seed": self.options.seed,
-        })
-
-    @classmethod
-    def scorer(cls, arrays: Arrays, summary: Mapping[str, object], workers: "Workers",
-               device: "torch.device") -> "RandomScores":
-        """Return what scores rows, from arrays and summary of a target file."""
-        return RandomScores(int(arrays["dimension"][0]), RandomFigures.read(summary).seed)
-
-
 class RandomScores:
     """Scores any rows."""
 
-    def __init__(self, dimension: int, seed: int) -> None:
-        self.dimension, self._seed = dimension, seed
+    def __init__(self, arrays: Arrays, figures: RandomFigures, workers: "Workers", device: "torch.device") -> None:
+        self.dimension, self._seed = int(arrays["dimension"][0]), figures.seed
 
     def stream(self, arrays: "Iterable[np.ndarray]") -> "Iterator[np.ndarray]":
         """Scores of rows in order, an array for each."""
@@ -77,3 +48,27 @@ class RandomScores:
 
         scores = -uniform(content_keys(rows, self._seed)).astype(np.float32)
         return np.where(has_content(rows), scores, np.float32(LOWEST))
+
+
+class Random(VectorRule):
+    """Scores depend on the seed and the dimension alone. Arrays: dimension int64 (1,)."""
+
+    name = "random"
+    inputs = frozenset()
+    looks = True
+    options_type = SeededOptions
+    options: SeededOptions
+    arrays: ClassVar = {"dimension": ArrayField("<i8", (1,), lambda dimension: bool(dimension[0] > 0))}
+    figures_type = RandomFigures
+    scorer_type = RandomScores
+
+    def fit(self, problem: VectorProblem) -> Fitted:
+        """Look at the source, whose files must hold vectors like the target's; they are not read (base.py, looks)."""
+        import numpy as np
+
+        for part in problem.parts:
+            deque(part.blocks(), maxlen=0)  # says what is wrong with them
+        return Fitted({"dimension": np.array([problem.target.shape[1]])}, {
+            "method": "random", "converged": True, "warnings": [], "target_rows": len(problem.target),
+            "seed": self.options.seed,
+        })

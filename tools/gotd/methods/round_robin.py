@@ -60,64 +60,6 @@ def _rises(distances: "np.ndarray") -> bool:
     return not bool((distances != distances).any() or (distances[:, 1:] < distances[:, :-1]).any())
 
 
-class RoundRobin(VectorRule):
-    """What each target row takes in each round.
-
-    Arrays: points float32 (m, d), distances float32 (m, r), keys uint64 (m, r); a target row that found nothing left to
-    take has infinity there.
-    """
-
-    name = "round-robin"
-    inputs = DEVICE
-    options_type = RoundRobinOptions
-    options: RoundRobinOptions
-    arrays: ClassVar = {
-        "points": ArrayField("<f4", ("m", "d")), "distances": ArrayField("<f4", ("m", "rounds"), _rises),
-        "keys": ArrayField("<u8", ("m", "rounds")), "centre": CENTRE, "whitening": WHITENING,
-    }
-    figures_type = SpaceFigures
-
-    def fit(self, problem: VectorProblem) -> Fitted:
-        """Read the pool (twice where its mean is wanted) and take turns."""
-        import numpy as np
-        import torch
-
-        from gotd.methods.space import space_arrays, space_of, space_summary
-        from gotd.methods.turns import Turns, nearest_left
-
-        rows = len(problem.target)
-        rounds = self.options.rounds or math.ceil(_DEFAULT_TURNS / rows)
-        if rounds * rows > _MOST_TURNS:
-            raise GotdError(f"--rounds {rounds} of {rows} target rows: at most {_MOST_TURNS} turns can be counted")
-        space = space_of(problem, self.options)
-        points = space.cost.points(torch.from_numpy(problem.target).to(problem.device)).cpu().numpy()
-        depth = max(rounds * _DEPTH, _HELD // rows)
-        game, readings, over = Turns(rows, rounds), 0, False
-        while not over and readings < MOST_READINGS:
-            over = game.play(nearest_left(problem, points, space.cost, depth, game.taken), depth)
-            readings += 1
-        arrays = game.thresholds()
-        done = arrays["keys"].shape[1]
-        warning = (f"{done} rounds of {rounds}: target rows share their nearest documents; the rest is ranked by "
-                   "distance")
-        return Fitted({"points": points} | arrays | space_arrays(space.cost), {
-            "method": "round-robin", "converged": True, "warnings": [] if over else [warning], "rounds": done,
-            "taken": int(np.isfinite(arrays["distances"]).sum()), "readings": readings,
-            **space_summary(self.options), "source_rows": space.drawn.counts.distinct, "target_rows": rows,
-        }, space.read)
-
-    @classmethod
-    def scorer(cls, arrays: Arrays, summary: Mapping[str, object], workers: "Workers",
-               device: "torch.device") -> "TurnScores":
-        """Return what scores rows, from arrays and summary of a target file."""
-        return TurnScores(arrays, SpaceFigures.read(summary), workers, device)
-
-    @property
-    def rereads(self) -> bool:
-        """Whether a fit may read the source more than once."""
-        return True
-
-
 class TurnScores(BlockScorer):
     """Turns of any rows."""
 
@@ -163,3 +105,56 @@ class TurnScores(BlockScorer):
             open_ = low < high
             low, high = np.where(open_ & nearer, middle + 1, low), np.where(open_ & ~nearer, middle, high)
         return low
+
+
+class RoundRobin(VectorRule):
+    """What each target row takes in each round.
+
+    Arrays: points float32 (m, d), distances float32 (m, r), keys uint64 (m, r); a target row that found nothing left to
+    take has infinity there.
+    """
+
+    name = "round-robin"
+    inputs = DEVICE
+    options_type = RoundRobinOptions
+    options: RoundRobinOptions
+    arrays: ClassVar = {
+        "points": ArrayField("<f4", ("m", "d")), "distances": ArrayField("<f4", ("m", "rounds"), _rises),
+        "keys": ArrayField("<u8", ("m", "rounds")), "centre": CENTRE, "whitening": WHITENING,
+    }
+    figures_type = SpaceFigures
+    scorer_type = TurnScores
+
+    def fit(self, problem: VectorProblem) -> Fitted:
+        """Read the pool (twice where its mean is wanted) and take turns."""
+        import numpy as np
+        import torch
+
+        from gotd.methods.space import space_arrays, space_of, space_summary
+        from gotd.methods.turns import Turns, nearest_left
+
+        rows = len(problem.target)
+        rounds = self.options.rounds or math.ceil(_DEFAULT_TURNS / rows)
+        if rounds * rows > _MOST_TURNS:
+            raise GotdError(f"--rounds {rounds} of {rows} target rows: at most {_MOST_TURNS} turns can be counted")
+        space = space_of(problem, self.options)
+        points = space.cost.points(torch.from_numpy(problem.target).to(problem.device)).cpu().numpy()
+        depth = max(rounds * _DEPTH, _HELD // rows)
+        game, readings, over = Turns(rows, rounds), 0, False
+        while not over and readings < MOST_READINGS:
+            over = game.play(nearest_left(problem, points, space.cost, depth, game.taken), depth)
+            readings += 1
+        arrays = game.thresholds()
+        done = arrays["keys"].shape[1]
+        warning = (f"{done} rounds of {rounds}: target rows share their nearest documents; the rest is ranked by "
+                   "distance")
+        return Fitted({"points": points} | arrays | space_arrays(space.cost), {
+            "method": "round-robin", "converged": True, "warnings": [] if over else [warning], "rounds": done,
+            "taken": int(np.isfinite(arrays["distances"]).sum()), "readings": readings,
+            **space_summary(self.options), "source_rows": space.drawn.counts.distinct, "target_rows": rows,
+        }, space.read)
+
+    @property
+    def rereads(self) -> bool:
+        """Whether a fit may read the source more than once."""
+        return True

@@ -33,25 +33,18 @@ def space_of(problem: VectorProblem, options: SpaceOptions, share: float | None 
     scripts/experiments. The target's rows are looked out for in what will be ranked.
     share : of the mass that the choice will have; the default epsilon goes by it
     """
-    workers, device = problem.workers, problem.device
+    workers, device, ranked = problem.workers, problem.device, problem.ranked
     wanted = Wanted(options.pool_sample, options.seed)
     of_pool = wanted._replace(covariance=bool(options.whiten), watched=problem.target)
-    if problem.ranked is None:
-        drawn = draw(problem.parts, of_pool, workers, device)
-        counts = Read(drawn.counts, drawn.counts)
-        return Space(drawn, cost_of(options, drawn, device), counts, _epsilon(options, drawn, share))
-    drawn = draw(problem.parts, wanted, workers, device)
-    if not (options.center or options.whiten):
-        counts = Read(drawn.counts, None)
-        return Space(drawn, cost_of(options, drawn, device), counts, _epsilon(options, drawn, share))
-    pool = draw([problem.ranked], of_pool, workers, device)
-    counts = Read(drawn.counts, pool.counts)
-    return Space(drawn, cost_of(options, pool, device), counts, _epsilon(options, pool, share))
-
-
-def _epsilon(options: SpaceOptions, drawn: Drawn, share: float | None) -> float:
-    usual = default_epsilon(bool(options.whiten), drawn.moment_rows, len(drawn.mean))
-    return STEP_PART * usual if share and options.whiten else usual
+    drawn = draw(problem.parts, of_pool if ranked is None else wanted, workers, device)
+    pool: Drawn | None = drawn
+    if ranked is not None:
+        pool = draw([ranked], of_pool, workers, device) if options.center or options.whiten else None
+    moments = pool or drawn
+    epsilon = default_epsilon(bool(options.whiten), moments.moment_rows, len(moments.mean))
+    if share and options.whiten:
+        epsilon *= STEP_PART
+    return Space(drawn, cost_of(options, moments, device), Read(drawn.counts, pool and pool.counts), epsilon)
 
 
 def cost_of(options: SpaceOptions, drawn: Drawn, device: torch.device) -> Cost:

@@ -5,7 +5,6 @@
 At eps = 0 and potentials g = 0 the f of a row is its cost to the nearest point.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -35,53 +34,6 @@ class TransformFigures(SpaceFigures):
     calibration_scale: Positive
 
 
-class TransformRule(VectorRule):
-    """Base class of such rules.
-
-    Arrays: points float32 (m, d), as Cost.points gives them; weights and potentials float64 (m,); centre float32 (d,)
-    where the cost has one, whitening float32 (d, d) where rows are whitened.
-    """
-
-    arrays: ClassVar = {
-        "points": ArrayField("<f4", ("m", "d")), "weights": ArrayField("<f8", ("m",), _weighs),
-        "potentials": ArrayField("<f8", ("m",)), "centre": CENTRE, "whitening": WHITENING,
-    }
-    figures_type = TransformFigures
-    options_type = SpaceOptions
-    options: SpaceOptions
-
-    @classmethod
-    def scorer(cls, arrays: Arrays, summary: Mapping[str, object], workers: "Workers",
-               device: "torch.device") -> "TransformScorer":
-        """Return what scores rows, from arrays and summary of a target file."""
-        return TransformScorer(arrays, TransformFigures.read(summary), workers, device)
-
-    def use_of_pool(self, fitted: Fitted) -> str:
-        """Return what the pool beside a --source is for."""
-        return "gives the space" if self.options.center else "is not read"
-
-    def to_nearest(self, points: "np.ndarray", problem: VectorProblem, space: "Space") -> Fitted:
-        """Return the fit that scores by the nearest of some points, zero at the mean of the sample.
-
-        Shapes: points float32 (m, d), as from Cost.points.
-        """
-        import numpy as np
-
-        from gotd.methods.space import space_arrays, space_summary
-
-        count, figures = len(points), TransformFigures(self.options.metric, bool(self.options.center), 0.0, 0.0, 1.0)
-        arrays = {"points": points, "weights": np.full(count, 1.0 / count), "potentials": np.zeros(count)}
-        arrays |= space_arrays(space.cost)
-        scorer = TransformScorer(arrays, figures, problem.workers, problem.device)
-        costs = -scorer.scores(space.drawn.rows).astype(np.float64)
-        return Fitted(arrays, {
-            "method": self.name, "converged": True, "warnings": [], **space_summary(self.options), "epsilon": 0.0,
-            "calibration_mean": float(space.drawn.masses @ costs), "calibration_scale": 1.0,
-            "source_rows": space.drawn.counts.distinct, "sample_rows": len(space.drawn.rows),
-            "target_rows": len(problem.target), "target_points": count, "seed": self.options.seed,
-        }, space.read)
-
-
 class TransformScorer(BlockScorer):
     """Scores any rows from a fitted target."""
 
@@ -109,3 +61,45 @@ class TransformScorer(BlockScorer):
         points = self._kernel.cost.points(padded(rows, self._rows, self._device))
         values = self._calibration.scores(self._kernel.potential(points))
         return np.asarray(values.cpu().numpy()[: len(rows)])
+
+
+class TransformRule(VectorRule):
+    """Base class of such rules.
+
+    Arrays: points float32 (m, d), as Cost.points gives them; weights and potentials float64 (m,); centre float32 (d,)
+    where the cost has one, whitening float32 (d, d) where rows are whitened.
+    """
+
+    arrays: ClassVar = {
+        "points": ArrayField("<f4", ("m", "d")), "weights": ArrayField("<f8", ("m",), _weighs),
+        "potentials": ArrayField("<f8", ("m",)), "centre": CENTRE, "whitening": WHITENING,
+    }
+    figures_type = TransformFigures
+    scorer_type = TransformScorer
+    options_type = SpaceOptions
+    options: SpaceOptions
+
+    def use_of_pool(self, fitted: Fitted) -> str:
+        """Return what the pool beside a --source is for."""
+        return "gives the space" if self.options.center else "is not read"
+
+    def to_nearest(self, points: "np.ndarray", problem: VectorProblem, space: "Space") -> Fitted:
+        """Return the fit that scores by the nearest of some points, zero at the mean of the sample.
+
+        Shapes: points float32 (m, d), as from Cost.points.
+        """
+        import numpy as np
+
+        from gotd.methods.space import space_arrays, space_summary
+
+        count, figures = len(points), TransformFigures(self.options.metric, bool(self.options.center), 0.0, 0.0, 1.0)
+        arrays = {"points": points, "weights": np.full(count, 1.0 / count), "potentials": np.zeros(count)}
+        arrays |= space_arrays(space.cost)
+        scorer = TransformScorer(arrays, figures, problem.workers, problem.device)
+        costs = -scorer.scores(space.drawn.rows).astype(np.float64)
+        return Fitted(arrays, {
+            "method": self.name, "converged": True, "warnings": [], **space_summary(self.options), "epsilon": 0.0,
+            "calibration_mean": float(space.drawn.masses @ costs), "calibration_scale": 1.0,
+            "source_rows": space.drawn.counts.distinct, "sample_rows": len(space.drawn.rows),
+            "target_rows": len(problem.target), "target_points": count, "seed": self.options.seed,
+        }, space.read)

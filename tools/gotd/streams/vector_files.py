@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gotd.errors import DataError, GotdError
-from gotd.streams.arrays import ArrayReader
 from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import some_names
 from gotd.streams.seal import RecordRun, Seal
@@ -52,6 +51,8 @@ class VectorFiles:
 
     def blocks(self) -> "Iterator[np.ndarray]":
         """Rows in order, float16 or float32 (n, d)."""
+        from gotd.streams.arrays import ArrayReader
+
         rows, runs = 0, list[RecordRun]()
         for name in self.names:
             with open_input(name) as opened:
@@ -98,6 +99,8 @@ class WeightFiles:
 
     def blocks(self) -> "Iterator[np.ndarray]":
         """Weights in order. Raises: DataError for one so large that their sum may be infinite."""
+        from gotd.streams.arrays import ArrayReader
+
         for name in self.names:
             with open_input(name) as opened:
                 for block in ArrayReader(opened, "weights").blocks():

@@ -1,18 +1,19 @@
-"""Rules that read vectors: from files and options to rows, weights and parts."""
+"""Rules fitted to files: from names and options to vectors, weights and parts, or to texts."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from gotd.allocator import keep_freed_memory
 from gotd.cli._frame import Run
 from gotd.cli._target import TargetMasses, read_target
-from gotd.cli._texts import Fit
 from gotd.errors import UsageError
-from gotd.methods.base import VectorProblem
+from gotd.methods.base import JSON, Fitted, TextProblem, TextRule, VectorProblem
 from gotd.methods.options import TransportOptions
-from gotd.selection import resolve_vectors
+from gotd.selection import AnyRule, Embedder, resolve_vectors
 from gotd.streams.locations import some_names
+from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.vector_files import Embedders, VectorFiles, WeightFiles
 
 if TYPE_CHECKING:
@@ -20,6 +21,30 @@ if TYPE_CHECKING:
 
 #: Decimals that sum to 1 may be off by this much.
 _ROUNDING = 1e-9
+
+
+class Fit(NamedTuple):
+    """A rule with its options, what was fitted, what was met in the inputs, and what made the vectors, if known."""
+
+    rule: AnyRule
+    fitted: Fitted
+    counts: dict[str, JSON]
+    embedder: Embedder | None = None
+
+    @property
+    def printed(self) -> dict[str, JSON]:
+        """The summary that is printed."""
+        return self.fitted.summary | self.counts
+
+    @property
+    def warnings(self) -> list[str]:
+        """Of the fit and of the inputs."""
+        return self.fitted._replace(summary=self.printed).warnings
+
+    def count(self, name: str) -> int:
+        """Return a count of what was met; 0 where it was not counted."""
+        count = self.counts.get(name, 0)
+        return count if isinstance(count, int) else 0
 
 
 @dataclass(frozen=True)
@@ -67,6 +92,22 @@ def fit_rows(method: str, options: Mapping[str, object], inputs: Inputs, source_
                 *input_warnings(len(rows), blank, fitted.read)]
     counts = counted(blank, fitted.read) | {"warnings": [*fitted.warnings, *warnings]}
     return Fit(rule, fitted, counts, embedders.identity)
+
+
+def fit_texts(rule: TextRule, target: str, names: Sequence[str], reading: ReadOptions, threads: int,
+              run: Run) -> Fit:
+    """Fit a rule to the texts of the target and of the source."""
+    from gotd.methods.input_warnings import counted, input_warnings
+
+    keep_freed_memory()
+    texts, source = RecordFiles([target], reading).texts(), RecordFiles(names, reading).texts()
+    fitted = rule.fit(TextProblem(texts, source, threads, reading.text_key))
+    run.note(reading.skipping.skipped, "bad records skipped")
+    if fitted.read is None:
+        return Fit(rule, fitted, {})
+    blank = fitted.read.target_blank
+    warnings = [*fitted.warnings, *input_warnings(fitted.target_rows, blank, fitted.read)]
+    return Fit(rule, fitted, counted(blank, fitted.read) | {"warnings": warnings})
 
 
 def screened_table(inputs: Inputs, options: TransportOptions, threads: int, device_name: str, run: Run) -> str:
