@@ -63,10 +63,14 @@ class Inputs:
     masses: TargetMasses
 
     @property
+    def mixed_files(self) -> list[str]:
+        """Files of --mix."""
+        return [mixed(item)[0] for item in self.mixes]
+
+    @property
     def files(self) -> list[str]:
         """All that is read."""
-        mixes = [mixed(item)[0] for item in self.mixes]
-        return [self.target, *self.names, *self.ranked, *mixes, *self.weights, *self.masses.files]
+        return [self.target, *self.names, *self.ranked, *self.mixed_files, *self.weights, *self.masses.files]
 
 
 def fit_rows(method: str, options: Mapping[str, object], inputs: Inputs, source_is_pool: bool, threads: int,

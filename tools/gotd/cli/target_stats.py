@@ -98,7 +98,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         run.close()
         return
     rule = resolve(method, given)
-    if given.get("passes") and any(item.startswith(f"{STANDARD}:") for item in mix):
+    if given.get("passes") and STANDARD in inputs.mixed_files:
         raise UsageError("--mix -: standard input can be read once; with --passes name a file")
     require_apart([_output(output, screen)], inputs.files)
     with ExitStack() as stack:
