@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+import gotd
 from workdir import Workdir, records, texts
 
 pytestmark = pytest.mark.xdist_group("documentation")  # they share the folder of examples
@@ -77,6 +78,11 @@ def test_every_option_stands_in_its_commands_section(command: str) -> None:
     missing = {option for option in options_of(COMMANDS[command])
                if not re.search(rf"(?<![\w-]){option}(?![\w-])", there + of_all)}
     assert not missing
+
+
+def test_every_public_name_of_python_stands_in_its_section() -> None:
+    words = set(re.findall(r"\w+", section("## From Python")))
+    assert set(gotd.__all__) <= words
 
 
 def test_every_option_the_doors_name_exists() -> None:

@@ -96,8 +96,9 @@ def test_the_readme_runs_from_top_to_bottom(demo: Workdir) -> None:
             assert shown <= said, demo.read(f"printed-{number - 1}").decode()
 
 
-def test_pipes_and_files_choose_the_same(demo: Workdir) -> None:
+def test_pipes_files_and_python_choose_the_same(demo: Workdir) -> None:
     demo.ok("cmp selected.jsonl.zst piped.jsonl.zst")
+    demo.ok("cmp python.npz target.npz && cmp target.npz work/target/target.npz")
     families = demo.ok("zstdcat selected.jsonl.zst | jq -r .source | grep -c networkx").out
     assert int(families) > 100  # of 200, where 6 % of the pool are
 
