@@ -26,6 +26,8 @@ endef
 MODEL ?= hash
 WORK  ?= build/pipeline
 FIELD ?= domain
+# Beside this file. Make cannot tell where that is if the folder's name has a space: ds-pipeline says it.
+GOTD_REPORT ?= $(dir $(lastword $(MAKEFILE_LIST)))report.py
 
 # ---- What is read: names, and for files size and time
 
@@ -104,7 +106,7 @@ endif
 choose: $(OUT)/selected.jsonl.zst
 	@echo "chosen: $<"
 report: $(OUT)/selected.jsonl.zst
-	@python $(dir $(lastword $(MAKEFILE_LIST)))report.py $(FIELD) $< $$(cat $(OUT)/made-with/chunk-files)
+	@python "$(GOTD_REPORT)" $(FIELD) $< $$(cat $(OUT)/made-with/chunk-files)
 	@echo "chosen: $<"
 help:
 	$(info $(HELP))@:

@@ -60,7 +60,7 @@ def environment(folder: Path) -> Path:
             if first not in ("..", "__pycache__") and not (site / first).exists():
                 (site / first).symlink_to(Path(str(package.locate_file(first))))
     pip = folder / "bin" / "pip"
-    pip.write_text(f'#!/bin/sh\nexec {folder}/bin/python -m pip "$@"\n')
+    pip.write_text(f'#!/bin/sh\nexec "{folder}/bin/python" -m pip "$@"\n')
     pip.chmod(0o755)
     return folder / "bin"
 

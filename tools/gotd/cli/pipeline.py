@@ -5,7 +5,6 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -118,12 +117,9 @@ def _become(program: str, *words: str) -> NoReturn:
     path = os.environ.get("PATH", os.defpath)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and what is ignored stays so
         signal.signal(number, signal.SIG_DFL)
-    _exec([program, *words], os.environ | {"PATH": f"{here}{os.pathsep}{path}"})
-
-
-def _exec(words: Sequence[str], environment: dict[str, str]) -> NoReturn:
+    environment = os.environ | {"PATH": f"{here}{os.pathsep}{path}", "GOTD_REPORT": str(SCRIPTS / "report.py")}
     sys.stdout.flush()
-    os.execve(words[0], [*words], environment)
+    os.execve(program, [program, *words], environment)
 
 
 main = entry_point(command)
