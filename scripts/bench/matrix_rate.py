@@ -15,8 +15,9 @@ from typing import Any
 
 import torch
 
-from gotd.embedders.hardware import PRECISIONS, cpu_layout, find_devices, find_precision
+from gotd.embedders.hardware import cpu_layout, find_devices
 from gotd.embedders.network import load_network
+from gotd.embedders.precision import PRECISIONS, find_precision
 from gotd.embedders.sentence_transformers_config import read_sentence_config
 from gotd.embedders.text_tokens import TextTokenizer
 from gotd.embedders.transformer import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
@@ -26,7 +27,7 @@ _SECONDS = 2.0
 
 def weights_of(folder: str) -> tuple[Any, list[torch.Tensor]]:
     """The network, and the matrices that every token is multiplied with, (out, in) each."""
-    network = load_network(read_sentence_config(Path(folder)).transformer, torch.float32)
+    network = load_network(read_sentence_config(Path(folder)).transformer)
     tables = {id(module.weight) for module in network.module.modules() if isinstance(module, torch.nn.Embedding)}
     return network, [weight for name, weight in network.module.named_parameters()
                      if weight.ndim == 2 and id(weight) not in tables and "pooler" not in name]
@@ -70,9 +71,10 @@ def rate(inputs: list[torch.Tensor], weights: list[torch.Tensor], workers: int) 
 def matrix_rate(folder: str, devices: str, precision: str, threads: int) -> float:
     """The best rate of a device."""
     device = find_devices(devices)[0]
-    dtype = PRECISIONS[find_precision(precision, [device])]
+    network, matrices = weights_of(folder)
+    dtype = PRECISIONS[find_precision(precision, network.module, [device])]
     tokens = CPU_BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS
-    weights = [weight.to(device, dtype) for weight in weights_of(folder)[1]]
+    weights = [weight.to(device, dtype) for weight in matrices]
     inputs = [torch.randn(tokens, weight.shape[1], device=device, dtype=dtype) for weight in weights]
     layout = cpu_layout(threads if device.type == "cpu" else 1)
     torch.set_num_threads(layout.threads)

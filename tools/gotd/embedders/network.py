@@ -51,8 +51,8 @@ class Network(NamedTuple):
     has_decoder: bool
 
 
-def load_network(folder: Path, dtype: torch.dtype) -> Network:
-    """The transformer in a folder, in evaluation mode, on the CPU.
+def load_network(folder: Path) -> Network:
+    """The transformer in a folder, in evaluation mode, on the CPU, in float32.
 
     Raises:
         GotdError: what is missing in the folder, or what cannot be read.
@@ -70,13 +70,12 @@ def load_network(folder: Path, dtype: torch.dtype) -> Network:
         module = module.get_encoder()
     module.eval()
     pad = _padding_id(tokenizer, config)
-    # Before it is rounded, so that what is found does not depend on the precision.
     causal = is_causal(folder, module, _vocabulary(folder, module, tokenizer), pad)
     most = _most_tokens(module, config)
     inputs = set(tokenizer.model_input_names) & set(inspect.signature(module.forward).parameters)
     return Network(
         folder=folder,
-        module=_in_precision(module, dtype).requires_grad_(False),
+        module=module.requires_grad_(False),
         kind=str(config.model_type),
         tokenizer=tokenizer.backend_tokenizer,
         pad=pad,
@@ -118,11 +117,10 @@ def _has_decoder(module: nn.Module) -> bool:
     return all(isinstance(getattr(module, part, None), nn.Module) for part in ("encoder", "decoder"))
 
 
-def _in_precision(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Parameters alone: the frequencies of rotary positions are buffers; rounded, they blur distant positions."""
+def in_precision(module: nn.Module, dtype: torch.dtype) -> None:
+    """Round parameters alone: the frequencies of rotary positions are buffers; rounded, they blur distant positions."""
     for parameter in module.parameters():
         parameter.data = parameter.data.to(dtype)
-    return module
 
 
 def _check_files(folder: Path) -> None:

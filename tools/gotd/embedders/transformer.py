@@ -13,10 +13,11 @@ import torch
 
 from gotd.embedders.batches import plan
 from gotd.embedders.dense import load_step
-from gotd.embedders.hardware import PRECISIONS, cpu_layout, find_devices, find_precision
+from gotd.embedders.hardware import cpu_layout, find_devices
 from gotd.embedders.model_folder import digest
-from gotd.embedders.network import Network, load_network
+from gotd.embedders.network import Network, in_precision, load_network
 from gotd.embedders.pooling import PADDED_MEAN, POOLINGS
+from gotd.embedders.precision import PRECISIONS, find_precision
 from gotd.embedders.protocol import JSON, Counts, Embedded, Embedder, Vectors
 from gotd.embedders.replica import Head, Replica
 from gotd.embedders.sentence_transformers_config import SentenceConfig, read_sentence_config
@@ -59,7 +60,7 @@ class TransformerEmbedder(Embedder):
     threads : of the CPU, for networks on it
     max_tokens : how much of a text is read, special tokens included; None leaves it to the model
     batch_tokens : tokens in a batch, padding included; halved whenever memory runs out
-    precision : of the network; "auto" is bfloat16 where the devices are fast in it; pooling is in float32 always
+    precision : of the network; "auto" is the faster of float32 and bfloat16, by a trial; pooling is in float32 always
     pooling : from tokens to a vector, in place of the model's own way and of what follows it there (dense layers, unit
         length); a name in `pooling.POOLINGS` or `padded-mean`; None leaves it to the model
     """
@@ -79,9 +80,10 @@ class TransformerEmbedder(Embedder):
         if precision not in ("auto", *PRECISIONS):
             raise UsageError(f"{precision}: not a precision for a network; known are auto, {', '.join(PRECISIONS)}")
         devices = find_devices(device)
-        self.precision = find_precision(precision, devices)
         config = read_sentence_config(folder)
-        self._network = network = load_network(config.transformer, PRECISIONS[self.precision])
+        self._network = network = load_network(config.transformer)
+        self.precision = find_precision(precision, network.module, devices)
+        in_precision(network.module, PRECISIONS[self.precision])
         reads = _readable(max_tokens, config.max_tokens, network)
         config = _pooled(config, pooling, network)
         self._tokenizer = TextTokenizer(network.tokenizer, reads, config.prompt, lower_case=config.lower_case)
