@@ -85,6 +85,14 @@ def test_every_public_name_of_python_stands_in_its_section() -> None:
     assert set(gotd.__all__) <= words
 
 
+def test_every_variable_that_is_read_stands_in_its_section() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "tools/gotd").rglob("*.py"))
+    read = set(re.findall(r'(?:environ(?:\.get\(|\[)|(?=.SLURM_))"([A-Z_]+)"', code))
+    assert {"DS_DEBUG", "SLURM_CPUS_PER_TASK"} <= read
+    missing = {name for name in read if name not in section("## The environment")}
+    assert not missing
+
+
 def test_every_option_the_doors_name_exists() -> None:
     sources = [*HELP.values(), *(script.read_text() for script in SCRIPTS)]
     known = {option for text in sources for option in OPTION.findall(text)} | FOREIGN
