@@ -35,8 +35,8 @@ _LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, reso
 _MESSAGE_BYTES = 1 << 20
 #: Imported by a command only when it begins its work.
 _IMPORTED_LATE = {
-    "ds-score": ("torch", "gotd.methods.got", "gotd.methods.dsir", "gotd.embedders.hashing"),
-    "ds-target-stats": ("torch", "scipy.optimize", "ot", "gotd.methods.got", "gotd.methods.classifier"),
+    "ds-score": ("torch", "gotd.methods.got_fit", "gotd.methods.text_features", "gotd.embedders.hashing"),
+    "ds-target-stats": ("torch", "scipy.optimize", "ot", "gotd.methods.got_fit", "gotd.methods.turns"),
     "ds-probe": ("numpy", "scipy.stats"),
     "ds-embed": ("numpy", "gotd.embedders.hashing"),
     "ds-train": ("torch", "transformers", "transformers.trainer", "gotd.training.one_model"),
