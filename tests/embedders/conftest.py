@@ -25,12 +25,9 @@ Tiny: TypeAlias = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No hub, and what `load` sets for a whole process is set back."""
+    """No hub; torch has its threads back afterwards."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    for name in ("RAYON_NUM_THREADS", "TOKENIZERS_PARALLELISM"):
-        monkeypatch.setenv(name, "1" if name.startswith("RAYON") else "false")
-    for name in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
-        monkeypatch.setenv(name, "16")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
     torch = sys.modules.get("torch")
     threads = torch.get_num_threads() if torch else 0
     yield

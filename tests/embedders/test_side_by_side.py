@@ -36,8 +36,8 @@ class Given(Embedder):
 
 def test_parts_are_the_models_unit_vectors_in_order(tiny: Folder) -> None:
     folder = str(tiny("Bert"))
-    both = load(["hash", folder], device="cpu", dimension=64).embed(TEXTS)
-    alone = [load(["hash"], dimension=64).embed(TEXTS), load([folder], device="cpu").embed(TEXTS)]
+    both = load(["hash", folder], device="cpu", dimension=64, precision="float32").embed(TEXTS)
+    alone = [load(["hash"], dimension=64).embed(TEXTS), load([folder], device="cpu", precision="float32").embed(TEXTS)]
     parts = np.split(both, [64], axis=1)
     for part, whole in zip(parts, alone, strict=True):
         assert np.allclose(unit(part), unit(whole), atol=1e-5)

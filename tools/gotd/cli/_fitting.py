@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from gotd.allocator import keep_freed_memory
 from gotd.cli._frame import Run
 from gotd.cli._target import TargetMasses, read_target
 from gotd.errors import UsageError
@@ -103,7 +102,6 @@ def fit_texts(rule: TextRule, target: str, names: Sequence[str], reading: ReadOp
     """Fit a rule to the texts of the target and of the source."""
     from gotd.methods.input_warnings import counted, input_warnings
 
-    keep_freed_memory()
     texts, source = RecordFiles([target], reading).texts(), RecordFiles(names, reading).texts()
     fitted = rule.fit(TextProblem(texts, source, threads, reading.text_key))
     run.note(reading.skipping.skipped, "bad records skipped")

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from gotd.allocator import keep_freed_memory
 from gotd.cli._contents import run_content
 from gotd.cli._frame import Run
 from gotd.cli._jobs import Provenance
@@ -29,7 +28,6 @@ class TextTarget:
 
     def __init__(self, rule: type[TextRule], target: TargetFile, threads: int, skipping: Skipping,
                  long_window: bool) -> None:
-        keep_freed_memory()
         self.text_key = rule.figures_type.read(target.summary).text_key
         self.reading = ReadOptions(self.text_key, skipping, long_window)
         self.scorer = rule.scorer(target.arrays, target.summary, threads)

@@ -2,7 +2,6 @@
 
 import click
 
-from gotd.allocator import keep_freed_memory
 from gotd.cli import _options as options
 from gotd.cli._contents import texts_content, whole_content
 from gotd.cli._dry_run import report
@@ -12,6 +11,7 @@ from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import is_array, is_directory
 from gotd.cli._printing import print_text
+from gotd.cli._process import prepare_process
 from gotd.embedders.loading import load
 from gotd.embedders.protocol import Counts
 from gotd.errors import UsageError
@@ -78,13 +78,12 @@ def command(context: click.Context, files: tuple[str, ...], output: str, models:
     is_vectors = is_directory(output) or is_array(output)
     if dtype != "float16" and not is_vectors and not is_from_environment("dtype"):
         raise UsageError(f"--dtype {dtype}: records carry float16; write vectors to files (-o FILE.npy or -o DIR/)")
-    if set(models) == {"hash"}:  # a network's buffers are of many sizes: kept ones would not fit the next
-        keep_freed_memory()
+    cpus = prepare_process(options.thread_count(threads), keeps_memory=set(models) == {"hash"})
     written = _DTYPES[dtype] if is_vectors else None
     reading = Reading(text_key, Skipping(skip_invalid), long_window)
     # From the environment they are for other models and for the other commands of a chain, too.
     shared = [name for name in _OF_SOME_MODELS if not options.on_command_line(context, name)]
-    with load(models, device=device, threads=options.thread_count(threads), max_tokens=max_tokens, dimension=dimension,
+    with load(models, device=device, threads=cpus, max_tokens=max_tokens, dimension=dimension,
               batch_tokens=batch_tokens, precision=precision, pooling=pooling, half=written != "<f4",
               passed_over=shared) as embedder:
         maker = made_by("ds-embed", REVISION, {"text_key": text_key} | ({"dtype": dtype} if is_vectors else {}),

@@ -8,6 +8,7 @@ import click
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._printing import print_json, print_text
+from gotd.cli._process import prepare_process
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
 from gotd.streams.sources import rereadable
@@ -88,13 +89,14 @@ def command(choices: tuple[str, ...], quiet: bool, **how: Any) -> None:
         raise UsageError("distances need all three: --target-vectors, --source-vectors and --vectors")
     if all(given) and len(how["vectors"]) != len(names):
         raise UsageError(f"{len(how['vectors'])} --vectors for {len(names)} choices: give one for each, in their order")
+    cpus = prepare_process(options.thread_count(how["threads"]))
     from gotd.cli._probing import probe
 
     with ExitStack() as stack:
         how["source"] = stack.enter_context(rereadable(list(how["source"])))
         how["pool"] = stack.enter_context(rereadable(list(how["pool"])))
         how["source_vectors"] = stack.enter_context(rereadable(list(how["source_vectors"])))
-        found = probe(names, how, options.thread_count(how["threads"]), run)
+        found = probe(names, how, cpus, run)
         if isinstance(found, str):
             print_text(found)
         else:

@@ -15,6 +15,7 @@ from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import is_array, is_directory, is_records
 from gotd.cli._printing import print_text
+from gotd.cli._process import prepare_process
 from gotd.cli._scored import NOTE, count_lowest, write_scored
 from gotd.cli._scored_texts import TextTarget, score_texts
 from gotd.errors import DataError, UsageError
@@ -73,7 +74,7 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     found = jobs(files, output, ".npy", shard, dry_run)
     if has_nothing_to_do(found, files, shard, run):
         return
-    held, cpus = load(target), options.thread_count(threads)
+    held, cpus = load(target), prepare_process(options.thread_count(threads))
     ours = _Target(target, held, cpus, device)
     skipping, texts = Skipping(skip_invalid), None
     if issubclass(held.rule, TextRule):

@@ -11,6 +11,7 @@ from gotd.cli._environment import one_of
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import TARGET, require_apart, require_ending
 from gotd.cli._printing import print_json, print_text
+from gotd.cli._process import prepare_process
 from gotd.cli._rule_options import chosen_rule, of_rules, require_heard, values_given
 from gotd.errors import UsageError
 from gotd.methods import rule_names
@@ -90,7 +91,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     inputs = Inputs(target, names, ranked, mix, list(weights), masses)
     if inputs.files.count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
-    cpus = options.thread_count(threads)
+    cpus = prepare_process(options.thread_count(threads))
     if screen:
         if not pool:
             raise UsageError("--screen compares files: name them")

@@ -12,6 +12,7 @@ from gotd.cli import _options as options
 from gotd.cli._environment import is_from_environment, one_of, unless_idle
 from gotd.cli._frame import Run, Terminated, entry_point
 from gotd.cli._outputs import is_named_as_file
+from gotd.cli._process import prepare_process
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import STANDARD, is_url
 from gotd.streams.records import Skipping
@@ -190,8 +191,7 @@ def _prepare_libraries(threads: int) -> None:
     mine = max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     # Threads that wait by spinning are many times slower where others want the cores too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ["RAYON_NUM_THREADS"] = str(mine)
-    os.environ["TOKENIZERS_PARALLELISM"] = "true" if mine > 1 else "false"
+    prepare_process(mine, keeps_memory=False)
     try:
         import torch
         import transformers

@@ -1,6 +1,5 @@
 """From what `--model` names to an embedder. Imports what a model needs, when it needs it."""
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 
 from gotd.embedders.hashing import DEFAULT_DIMENSION, HashEmbedder
@@ -30,7 +29,7 @@ def load(
 
     models : each `hash`, a folder (model2vec's, transformers', sentence-transformers'), or a name on a hub
     device, batch_tokens, precision, pooling : for transformers, see `TransformerEmbedder`
-    threads : for the whole process
+    threads : of the CPU
     max_tokens : how much of a text the models read; None leaves it to them
     dimension : of `hash`
     half : float16 will do: an embedder that has it for nothing may give it
@@ -59,7 +58,6 @@ def load(
                  "device": None if device in ("auto", "cpu") else device,
                  "precision": None if precision in ("auto", "float32") else precision}
         _refuse(models, {name: value for name, value in given.items() if name not in passed_over})
-    _prepare_libraries(threads)
 
     def load_one(model: str) -> Embedder:
         if model == HASH:
@@ -86,14 +84,3 @@ def _refuse(models: Sequence[str], given: Mapping[str, object]) -> None:
             others = " and ".join(models)
             option = "--" + name.replace("_", "-")
             raise UsageError(f"{option} {value} can only be chosen for transformers, not for {others}")
-
-
-def _prepare_libraries(threads: int) -> None:
-    """What tokenizers and torch read from the environment when they begin."""
-    # Read when tokenizers first works in parallel.
-    os.environ["RAYON_NUM_THREADS"] = str(threads)
-    os.environ["TOKENIZERS_PARALLELISM"] = "true" if threads > 1 else "false"
-    # Read when torch first works in bfloat16: how many prepared products each of two caches keeps. A batch needs a
-    # dozen; with the usual 1024, one for every shape of a batch there ever was, memory grows for hours.
-    os.environ.setdefault("LRU_CACHE_CAPACITY", "16")
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")

@@ -14,8 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gotd.allocator import keep_freed_memory
-
 #: Rows of a block on a CPU: its products with about 1000 target points stay in a core's share of the cache.
 CPU_BLOCK_ROWS = 512
 #: Rows of a block on a GPU: enough to fill the device; a block of products with 1000 target points is 64 MiB.
@@ -97,7 +95,6 @@ class Workers:
         self._device, self._threads = device, min(threads, _GPU_THREADS) if device.type == "cuda" else threads
         self._threads_before = torch.get_num_threads()
         torch.set_num_threads(1)  # holds for the calling thread only, hence the initializer as well
-        keep_freed_memory()  # blocks are all of one size
         self._pool = ThreadPoolExecutor(self._threads, "gotd-block", initializer=self._begin)
 
     def map(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
