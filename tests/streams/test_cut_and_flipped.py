@@ -263,8 +263,9 @@ def with_dictionary(plain: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("data", "said"), [
-    (bz2.compress(b"{}"), "bzip2, which is not read; pipe it through bzcat"),
-    (lzma.compress(b"{}"), "xz, which is not"),
+    (gzip.compress(bz2.compress(b"{}")), "bzip2 within another compression, which is not read; unpack the outer one"),
+    (gzip.compress(lzma.compress(b"{}")), "xz within another compression, which is not"),
+    (lzma.compress(b"{}", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 28}]), "over 128 MiB; pass --long"),
     (with_dictionary(b"market shares"), "needs a zstd dictionary; compress it again without"),
     # A frame of no data that asks for a window of 256 MiB (RFC 8878, 3.1.1.1.2); below, one of 4 GiB.
     (b"\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00", "needs a zstd window over 128 MiB; pass --long"),

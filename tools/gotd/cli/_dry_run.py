@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,16 +12,21 @@ from gotd.cli._frame import Run, peak_megabytes
 from gotd.cli._jobs import ContentOf, Job, Provenance, is_done
 from gotd.cli._pace import Work, measured_pace
 from gotd.errors import DataError, UsageError
-from gotd.streams.compression import Marker, decompressed
+from gotd.streams.compression import Marker
 from gotd.streams.end_seal import end_seal
+from gotd.streams.file_kinds import KIND_BYTES
+from gotd.streams.formats import record_lines
 from gotd.streams.locations import STANDARD, is_plain_records, is_url
 from gotd.streams.npy_header import MAGIC
 from gotd.streams.records import Skipping
 from gotd.streams.sources import ByteSource, open_input
+from gotd.streams.tables import row_count, table_kind
 
 #: Bytes of inputs without seals that are looked at, of all and of one, to tell how many rows they have.
 _LOOK_BYTES, _LOOK_BYTES_EACH = 1 << 29, 1 << 24
 _HEADER_BYTES = 1 << 12
+#: Of a line that is not empty.
+_LINE_END = re.compile(rb"[^\n]\n")
 #: Of /proc/PID/stat behind the name: when the process began, in ticks since the machine did (proc(5), starttime).
 _STARTED = 19
 #: Seconds an output that are worth a word.
@@ -100,11 +106,16 @@ def _look(name: str, limit: int) -> _Input:
             return _Input(seal.seal.rows, True, seal.size)
         if source.peek(len(MAGIC)) == MAGIC:
             return _Input(_array_rows(source.peek(_HEADER_BYTES), size), True, size)
+        kind = table_kind(source.peek(KIND_BYTES))
+        if kind and (file := source.seekable()) and (rows := row_count(kind, file, name)) is not None:
+            return _Input(rows, True, size)
         start = source.peek(limit)
     if not source.size:
         return _Input(0, True, 0) if source.size == 0 and is_plain_records(name) else _Input(None, False, 0)
     lines = _lines(start, name)
     whole = size <= len(start)
+    if not lines and not whole:  # what has to be read from its end
+        return _Input(None, False, size)
     return _Input(lines if whole else round(lines * size / len(start)), whole, size)
 
 
@@ -122,12 +133,12 @@ def _array_rows(start: bytes, size: int) -> int | None:
 
 
 def _lines(start: bytes, name: str) -> int:
-    """Lines in what the beginning of a file decompresses to."""
-    count, last = 0, b"\n"
+    """Records in the beginning of a file."""
+    count, last = 0, b""
     try:
-        for piece in decompressed(ByteSource(io.BytesIO(start), name), long_window=False):
+        for piece in record_lines(ByteSource(io.BytesIO(start), name)):
             if not isinstance(piece, Marker) and piece:
-                count, last = count + piece.count(b"\n"), piece[-1:]
+                count, last = count + len(_LINE_END.findall(last + piece)), piece[-1:]
     except DataError:  # it is only the beginning
         return count
-    return count + (last != b"\n")
+    return count + (last not in (b"", b"\n"))

@@ -58,9 +58,9 @@ def command(context: click.Context, files: tuple[str, ...], output: str, models:
             dry_run: bool, quiet: bool) -> None:
     """Turn records into vectors.
 
-    Reads JSON Lines (zstd, gzip, plain). Writes one .npy for -o FILE.npy, one for each input for -o DIR/, and
-    records with a "gotd_embedding" field (base64 of float16) to a pipe. Holds the model and three windows of 2048 texts
-    or 8 MiB (8192 texts for each GPU).
+    Reads JSON Lines, CSV, Parquet and more, packed or not. Writes one .npy for -o FILE.npy, one for each input for -o
+    DIR/, and records with a "gotd_embedding" field (base64 of float16) to a pipe. Holds the model and three windows of
+    2048 texts or 8 MiB (8192 texts for each GPU).
     Row i belongs to record i; finished outputs are recognised by their seal and not made again.
 
     \b

@@ -68,7 +68,8 @@ _EXTRA_REMEDY = "pip install 'gotd[train]'"
 def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: bool, **given: Any) -> None:
     """Train a model on records: a light pass on what was chosen, then the task itself.
 
-    Reads JSON Lines (zstd, gzip, plain). Writes a model's folder, run.json (what it was made from) and metrics.json.
+    Reads JSON Lines, CSV, Parquet and more, packed or not. Writes a model's folder, run.json (what it was made from)
+    and metrics.json.
     Holds the model and its optimiser, never the records: their tokens go to OUT/work/ and are read by memory map.
     Before that, some 50 bytes a word of --eval and --dev, to count the training texts that share 13 words with them.
     SIGTERM and SIGUSR1 save a checkpoint and end with 143; the same command goes on from it.

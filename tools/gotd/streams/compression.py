@@ -8,6 +8,7 @@ import zstandard
 
 from gotd.errors import DataError
 from gotd.streams.file_kinds import KIND_BYTES
+from gotd.streams.old_compression import BZIP2_MAGIC, XZ_MAGIC, block_streams
 from gotd.streams.seal import MAX_SEAL_BYTES
 from gotd.streams.sources import ByteSource
 
@@ -51,6 +52,8 @@ def decompressed(source: ByteSource, long_window: bool = False) -> Iterator[byte
         yield from _zstd_frames(source, LONG_WINDOW_BYTES if long_window else USUAL_WINDOW_BYTES)
     elif head[:2] == GZIP_MAGIC:
         yield from _gzip_members(source)
+    elif head[:4] == XZ_MAGIC[:4] or head[:3] == BZIP2_MAGIC:
+        yield from block_streams(source, LONG_WINDOW_BYTES if long_window else USUAL_WINDOW_BYTES)
     else:
         source.peek(KIND_BYTES)  # so that the first piece tells what the source is
         while piece := source.read_some():

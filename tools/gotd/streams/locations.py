@@ -11,7 +11,11 @@ _MOST_NAMES = 20
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 #: Endings of records without and with compression, and of arrays.
 PLAIN_RECORDS = (".jsonl", ".json", ".ndjson")
-COMPRESSED = (".zst", ".gz")
+COMPRESSED = (".zst", ".gz", ".xz", ".bz2")
+#: Endings of all that records are read from, the longest first.
+RECORD_ENDINGS = tuple(sorted(
+    [plain + packed for plain in (*PLAIN_RECORDS, ".csv", ".tsv", ".txt") for packed in ("", *COMPRESSED)]
+    + [".parquet", ".arrow", ".feather"], key=len, reverse=True))
 
 
 def is_url(path: str) -> bool:
@@ -22,6 +26,11 @@ def is_url(path: str) -> bool:
 def is_plain_records(name: str) -> bool:
     """Return True if a name ends as JSON Lines without compression do."""
     return name.lower().endswith(PLAIN_RECORDS)
+
+
+def without_compression(name: str) -> str:
+    """Return a name less the ending that says how it is compressed."""
+    return next((name[: -len(ending)] for ending in COMPRESSED if name.lower().endswith(ending)), name)
 
 
 def some_names(names: Sequence[str]) -> str:

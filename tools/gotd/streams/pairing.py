@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gotd.errors import DataError, GotdError, UsageError
-from gotd.streams.locations import STANDARD, is_url, some_names
+from gotd.streams.locations import COMPRESSED, RECORD_ENDINGS, STANDARD, is_url, some_names
 from gotd.streams.records import Record
 from gotd.streams.seal import RecordRun
 from gotd.streams.sources import shown
 from gotd.streams.text_digest import TextDigest
 
 _REMEDY = "embed and score those records again, or give the --skip-invalid they were embedded with"
-_SUFFIXES = (".jsonl.zst", ".jsonl.gz", ".ndjson.zst", ".ndjson.gz", ".json.zst", ".json.gz", ".jsonl", ".ndjson",
-             ".json", ".npy", ".zst", ".gz")
+_SUFFIXES = (*RECORD_ENDINGS, ".npy", *COMPRESSED)
 
 
 class Pair(NamedTuple):

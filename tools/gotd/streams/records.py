@@ -1,4 +1,4 @@
-"""Records: JSON Lines in, JSON Lines out, byte for byte."""
+"""Records: JSON Lines in, and what `formats` makes them of; JSON Lines out, byte for byte."""
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,9 +9,10 @@ import zstandard
 
 from gotd import __version__
 from gotd.errors import DataError
-from gotd.streams.compression import MARKER_HEADER_BYTES, OPENING_FRAME, Marker, decompressed, marker_frame
-from gotd.streams.file_kinds import kind_of_lines, refuse_binary
+from gotd.streams.compression import MARKER_HEADER_BYTES, OPENING_FRAME, Marker, marker_frame
+from gotd.streams.formats import record_lines
 from gotd.streams.json_fields import RecordError, parse_object
+from gotd.streams.lines import MAX_RECORD_BYTES as MAX_RECORD_BYTES
 from gotd.streams.lines import stripped
 from gotd.streams.locations import PLAIN_RECORDS, is_plain_records
 from gotd.streams.seal import PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, encode
@@ -19,8 +20,6 @@ from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
 from gotd.streams.text_digest import TextDigest
 
-#: Longest record read, in bytes: a line is held whole, parsed and copied, and 64 MiB become a few hundred.
-MAX_RECORD_BYTES = 1 << 26
 #: Lines are cut from so many bytes at a time.
 _BATCH_BYTES = 1 << 18
 #: Blank lines in a row that are passed over: a few kilobytes of zstd can stand for 10^11.
@@ -30,8 +29,6 @@ PIPE_LEVEL = 1
 #: The encoder gets blocks cut at these offsets of the plain stream, so that a file's bytes do not depend on how
 #: its rows arrived.
 _BLOCK_BYTES = 1 << 20
-#: Lines that are looked at to tell what a file is whose first line is no record.
-_LOOKED_AT = 2
 _MEND = "mend that line"
 
 
@@ -54,7 +51,7 @@ class RecordReader:
     def __init__(self, source: ByteSource, long_window: bool = False) -> None:
         self.name = source.name
         self.verifier = Verifier(source.name, "records")
-        self._pieces = decompressed(source, long_window)
+        self._pieces = record_lines(source, long_window)
         self._source = source
         self._lines = self._blank = 0
 
@@ -70,7 +67,7 @@ class RecordReader:
                 return
             raise DataError(self.name, "zero bytes: not even an empty stream", "check the command that wrote it")
         held: list[bytes] = []
-        size, first = 0, True
+        size = 0
         for piece in self._pieces:
             if isinstance(piece, Marker):
                 if piece.payload.startswith(PREFIX):
@@ -79,9 +76,6 @@ class RecordReader:
                         held, size = [], 0
                     self.verifier.meet(piece.payload)
                 continue
-            if first:
-                refuse_binary(piece, self.name)
-                first = False
             held.append(piece)
             size += len(piece)
             if size >= _BATCH_BYTES and b"\n" in piece:
@@ -115,14 +109,11 @@ class Skipping:
     allowed: int = 0
     skipped: int = 0
 
-    def spend(self, place: str, what: str, remedy: str, may_skip: bool = True) -> None:
-        """Count one bad record; past the allowance it is an error.
-
-        may_skip : whether the error names the option that passes over such records
-        """
+    def spend(self, place: str, what: str, remedy: str) -> None:
+        """Count one bad record; past the allowance it is an error."""
         if self.skipped >= self.allowed:
             hint = f"or pass --skip-invalid {self.allowed + 1}" if self.allowed else "or pass --skip-invalid N"
-            raise DataError(place, what, f"{remedy}, {hint}" if may_skip else remedy)
+            raise DataError(place, what, f"{remedy}, {hint}")
         self.skipped += 1
 
 
@@ -135,7 +126,6 @@ def read_records(
 
     check : raises ValueError, or RecordError with a remedy, on a record that parses but lacks what the command needs
     """
-    first = True
     for numbers, lines in reader.numbered():
         records = []
         for number, line in zip(numbers, lines, strict=True):
@@ -148,12 +138,9 @@ def read_records(
                 skipping.spend(place, str(fault), fault.remedy)
                 continue
             except ValueError as error:
-                kind = kind_of_lines(lines[:_LOOKED_AT]) if first and line is lines[0] else None
-                what, remedy = kind or (str(error), _MEND)
-                skipping.spend(place, what, remedy, may_skip=kind is None)
+                skipping.spend(place, str(error), _MEND)
                 continue
             records.append(Record(line, fields, place))
-        first = first and not lines
         if records:
             yield records
 

@@ -1,6 +1,7 @@
 """Where bytes come from: files, URLs, standard input."""
 
 import contextlib
+import io
 import os
 import select
 import stat
@@ -12,11 +13,11 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from gotd.errors import DataError, GotdError, UsageError
-from gotd.streams.locations import COMPRESSED, PIECE_BYTES, PLAIN_RECORDS, STANDARD, is_url, some_names
+from gotd.streams.locations import PIECE_BYTES, RECORD_ENDINGS, STANDARD, is_url, some_names
 from gotd.streams.stores import NoSuchObject, RemoteObject, objects_under
 
 #: Endings of what is read, in folders that are given in place of files.
-_READ_ENDINGS = (*(plain + packed for plain in PLAIN_RECORDS for packed in COMPRESSED), ".jsonl", ".ndjson", ".npy")
+_READ_ENDINGS = (*RECORD_ENDINGS, ".npy")
 #: What messages call standard input.
 _STDIN = "<stdin>"
 
@@ -90,6 +91,14 @@ class ByteSource:
         except OSError as error:
             what = f"{self.name}: {error.strerror or error}"
             raise GotdError(f"{what}; the input could not be read to its end") from error
+
+    def seekable(self) -> IO[bytes] | None:
+        """Return the file itself, at its beginning, where it can be read from any place; to be read there or here."""
+        if isinstance(self._raw, io.FileIO) and self.size is not None:
+            self._raw.seek(0)
+            self._ahead, self._taken = b"", 0
+            return self._raw
+        return None
 
     def peek(self, count: int) -> bytes:
         """The next `count` bytes without taking them; fewer only at the end."""

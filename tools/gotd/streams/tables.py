@@ -1,0 +1,195 @@
+"""Parquet and Arrow as JSON Lines: a row is a record with all its columns. Needs pyarrow, the extra `tables`.
+
+What JSON has no form for: dates, times and timestamps become ISO 8601 (those with a zone in UTC), decimals strings of
+their digits, durations whole numbers of their unit, bytes text where they are UTF-8 and {"base64": ...} where not,
+maps lists of pairs; NaN and infinite numbers are written as Python's json does.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Any
+
+import orjson
+
+from gotd.errors import DataError, GotdError
+from gotd.streams.lines import MAX_RECORD_BYTES
+from gotd.streams.table_values import carrier, converter
+
+#: What people call each kind, and its first bytes. Sources: the formats' specifications.
+PARQUET, ARROW_FILE, ARROW_STREAM = "Parquet", "an Arrow file", "an Arrow stream"
+_MAGICS = {b"PAR1": PARQUET, b"ARROW1\0\0": ARROW_FILE, b"\xff\xff\xff\xff": ARROW_STREAM}
+#: What an Arrow stream ends with; one that is cut between two batches does not.
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+#: Rows turned into JSON at once, at most, and bytes of them as the file's own figures tell.
+_ROWS, _BYTES = 256, 1 << 22
+#: Bytes of a column read at once.
+_BUFFER_BYTES = 1 << 20
+#: Characters of pyarrow's message in ours.
+_MOST_WORDS = 200
+_REMEDY = "fetch or make the file again"
+
+
+def table_kind(head: bytes) -> str:
+    """Return what a table is called whose first bytes these are; nothing for what is none."""
+    return next((kind for magic, kind in _MAGICS.items() if head.startswith(magic)), "")
+
+
+def table_lines(kind: str, pieces: Iterator[bytes], file: IO[bytes] | None, name: str) -> Iterator[bytes]:
+    """Yield rows as lines.
+
+    pieces : of a table that stands in a pipe, in a store or compressed. An Arrow stream is read as it comes; the other
+    kinds must be read from their ends, and go through a temporary file.
+    file : to read from in place of pieces, where it can be read from any place
+    Raises: DataError with the rows before the damage, GotdError without pyarrow.
+    """
+    faults = _faults(kind, name)
+    if file is None and kind != ARROW_STREAM:
+        with tempfile.TemporaryFile(prefix="gotd-") as copy:
+            _fill(copy, pieces, name)
+            yield from table_lines(kind, iter(()), copy, name)
+        return
+    batches = _stream_batches(_Stream(pieces if file is None else _pieces(file)))
+    if file is not None and kind == PARQUET:
+        batches = _parquet_batches(file)
+    elif file is not None and kind == ARROW_FILE:
+        batches = _file_batches(file)
+    rows = 0
+    try:
+        for batch in batches:
+            yield from _batch_lines(batch, name)
+            rows += batch.num_rows
+    except faults as error:
+        raise _damaged(f"{name}: after row {rows}", kind, error) from error
+
+
+def _faults(kind: str, name: str) -> tuple[type[Exception], ...]:
+    """Return what pyarrow raises on damaged files. Raises: GotdError where it is not installed."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise GotdError(f"{name}: {kind}, which needs pyarrow; pip install 'gotd[tables]'") from error
+    return (pyarrow.ArrowException, OSError, EOFError, ValueError, TypeError, OverflowError, MemoryError)
+
+
+def _damaged(place: str, kind: str, error: Exception) -> DataError:
+    words = " ".join(str(error).split())[:_MOST_WORDS]
+    return DataError(place, f"{kind}, damaged ({words})", _REMEDY)
+
+
+def _fill(copy: IO[bytes], pieces: Iterator[bytes], name: str) -> None:
+    for piece in pieces:
+        try:
+            copy.write(piece)
+        except OSError as error:
+            what = f"{name}: its temporary copy: {error.strerror}"
+            raise GotdError(f"{what}; set TMPDIR to a folder with room for the input") from error
+    copy.seek(0)
+
+
+def row_count(kind: str, file: IO[bytes], name: str) -> int | None:
+    """Return the rows that a table's own figures promise; None where they say nothing. Raises: as `table_lines`."""
+    faults = _faults(kind, name)
+    if kind != PARQUET:
+        return None
+    import pyarrow.parquet as parquet
+
+    try:
+        return int(parquet.ParquetFile(file).metadata.num_rows)
+    except faults as error:
+        raise _damaged(name, kind, error) from error
+
+
+def _parquet_batches(file: IO[bytes]) -> Iterator[Any]:
+    """Yield rows of one row group after the other, a few pages of each column in memory."""
+    import pyarrow.parquet as parquet
+
+    table = parquet.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True)
+    for group in range(table.num_row_groups):
+        figures = table.metadata.row_group(group)
+        row_bytes = max(1, figures.total_byte_size // max(1, figures.num_rows))
+        rows = max(1, min(_ROWS, _BYTES // row_bytes))
+        found = 0
+        for batch in table.iter_batches(rows, row_groups=[group], use_threads=False):
+            found += batch.num_rows
+            yield batch
+        if found != figures.num_rows:
+            raise ValueError(f"row group {group + 1} has {found} of its {figures.num_rows} rows")
+
+
+def _file_batches(file: IO[bytes]) -> Iterator[Any]:
+    import pyarrow
+
+    table = pyarrow.ipc.open_file(file)
+    for number in range(table.num_record_batches):
+        yield table.get_batch(number)
+
+
+def _stream_batches(stream: "_Stream") -> Iterator[Any]:
+    """Yield the batches of one stream after the other, as files that were joined hold them."""
+    import pyarrow
+
+    while stream.peek():
+        yield from pyarrow.ipc.open_stream(pyarrow.PythonFile(stream, mode="r"))
+        if stream.last != _END_OF_STREAM:
+            raise ValueError("cut short: the stream has no end")
+
+
+class _Stream:
+    """Pieces as a file of which exactly so many bytes can be read.
+
+    last : the bytes read last, as many as end a stream
+    """
+
+    closed = False
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.last = b""
+        self._pieces, self._held, self._at = pieces, b"", 0
+
+    def peek(self) -> bool:
+        """Return whether there is more."""
+        while self._at == len(self._held):
+            piece = next(self._pieces, None)
+            if piece is None:
+                return False
+            self._held, self._at = piece, 0
+        return True
+
+    def read(self, count: int) -> bytes:
+        """Return so many bytes; fewer only at the end."""
+        found = []
+        while count and self.peek():
+            piece = self._held[self._at : self._at + count]
+            self._at += len(piece)
+            count -= len(piece)
+            found.append(piece)
+        data = b"".join(found)
+        self.last = (self.last + data[-len(_END_OF_STREAM) :])[-len(_END_OF_STREAM) :]
+        return data
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.read(_BUFFER_BYTES):
+        yield piece
+
+
+def _batch_lines(batch: Any, name: str) -> Iterator[bytes]:
+    """The rows of a batch as JSON."""
+    batch.validate(full=True)  # offsets that lead elsewhere would be followed
+    names = batch.schema.names
+    twice = next((column for number, column in enumerate(names) if column in names[:number]), None)
+    if twice is not None:
+        raise DataError(name, f'two columns are called "{twice}"', "rename one of them")
+    columns = [(column if carrier(column.type) == column.type else column.cast(carrier(column.type)),
+                converter(column.type)) for column in batch.columns]
+    for start in range(0, batch.num_rows, _ROWS):
+        count = min(_ROWS, batch.num_rows - start)
+        values = []
+        for column, convert in columns:
+            found = column.slice(start, count).to_pylist()
+            values.append(list(map(convert, found)) if convert else found)
+        for row in range(count):
+            line = orjson.dumps({key: column[row] for key, column in zip(names, values, strict=True)})
+            if len(line) > MAX_RECORD_BYTES:
+                raise DataError(name, f"a record over {MAX_RECORD_BYTES >> 20} MiB", "split that record first")
+            yield line + b"\n"
