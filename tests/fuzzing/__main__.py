@@ -106,7 +106,7 @@ def import_for(tool: str) -> None:
     if tool == "ds-probe":
         import gotd.cli._probing
     if tool == "ds-train":
-        import gotd.training.running  # noqa: F401
+        import gotd.training.run  # noqa: F401
     gc.collect()
     gc.freeze()  # what is here now the forks' collectors leave alone, and so its pages are not copied
 

@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM,
 from gotd.errors import GotdError
 from gotd.training.evaluation import LabelMetrics, TokenLoss, TokenMetrics, summary
 from gotd.training.examples import IGNORED, NOTHING, BlockBatches, Example, Pick
-from gotd.training.predicted import PredictedPositions
+from gotd.training.masked_head import PredictedPositions
 from gotd.training.tokenizers import Frame, frame_of, train_tokenizer
 from workdir import texts
 

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from gotd.errors import GotdError, UsageError
 from gotd.streams.sources import shown
-from gotd.training.running import Outcome
+from gotd.training.run import Outcome
 
 from .conftest import Train
 
@@ -160,7 +160,7 @@ def test_a_disk_that_fills_up_is_named_and_training_goes_on_later(train: Train, 
 
 
 def test_records_that_change_while_they_are_read(train: Train, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gotd.training.running.digest_of", lambda *_: "of other records")
+    monkeypatch.setattr("gotd.training.run.digest_of", lambda *_: "of other records")
     refused(train, folder, f"{CLM} pool.jsonl", "pool.jsonl: changed while being read")
 
 
@@ -177,7 +177,7 @@ def test_two_runs_do_not_write_into_one_folder(train: Train, folder: Path) -> No
 def test_standard_input_is_read_again_and_by_the_first_process_alone(train: Train, folder: Path,
                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr("gotd.training.running.run", lambda request: asked.append(request) or Outcome(complete=True))
+    monkeypatch.setattr("gotd.training.run.run", lambda request: asked.append(request) or Outcome(complete=True))
     for option in ("--eval", "--dev"):
         with (folder / "held.jsonl").open() as held, monkeypatch.context() as once:
             once.setattr("sys.stdin", held)

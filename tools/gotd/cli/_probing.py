@@ -97,9 +97,9 @@ def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choice
     """
     import torch
 
+    from gotd.methods.distances import TargetDistance
     from gotd.methods.draw import Wanted, draw
     from gotd.methods.options import TransportOptions
-    from gotd.methods.ruler import Ruler
     from gotd.ot.blocks import Workers
     from gotd.ot.source import Part
 
@@ -115,14 +115,14 @@ def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choice
     workers, device = Workers(threads), torch.device("cpu")
     before = draw([base._replace(mass=1.0)], wanted, workers, device)
     options = TransportOptions(seed=how["seed"]).resolved(embedders.identity)
-    ruler = Ruler(rows, np.ones(len(rows)), before, options, workers, device)
+    target_distance = TargetDistance(rows, np.ones(len(rows)), before, options, workers, device)
     _require_same_records(p, source)
 
     def after(part: Part) -> float:
         parts = [base, part] if how["share"] < 1.0 else [part]
-        return ruler.distance(part.name, draw(parts, wanted, workers, device))
+        return target_distance.distance(part.name, draw(parts, wanted, workers, device))
 
-    distances: list[float | None] = [ruler.distance(base.name, before)]
+    distances: list[float | None] = [target_distance.distance(base.name, before)]
     waiting = iter(zip(files, choices, strict=True))
     for row in found.rows[1:]:
         if row.kind == "random":

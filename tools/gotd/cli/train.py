@@ -96,7 +96,7 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
         raise UsageError("give one of --model, to go on from weights, and --init, to start at random")
     _prepare_libraries(options.thread_count(given["threads"]))
     try:
-        from gotd.training.running import run as train
+        from gotd.training.run import run as train
     except ImportError as error:
         raise GotdError(f"{error}; {_EXTRA_REMEDY}") from error
     files_of_all = [file for value in named.values() for file in value]
@@ -149,9 +149,9 @@ def _recipe(given: dict[str, Any]) -> tuple[str, Recipe]:
 def _request(model: str | None, init: str | None, name: str, recipe: Recipe, inputs: dict[str, list[str]],
              given: dict[str, Any], run: Run, quiet: bool) -> Any:
     from gotd.embedders.model_folder import digest, find_folder
-    from gotd.training.preparing import Source
+    from gotd.training.config import Request
+    from gotd.training.prepare import Source
     from gotd.training.reading import Reading
-    from gotd.training.request import Request
     from gotd.training.trainer import Machine
 
     start = find_folder(model) if model is not None else Path(init or "")

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from gotd import pretrained
+from gotd.embedders.causality_check import is_causal
 from gotd.embedders.model_folder import EXTRA_REMEDY, read_json
-from gotd.embedders.trial import is_causal
 from gotd.errors import DataError, GotdError
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ import torch
 
 from gotd.embedders.batches import plan
 from gotd.embedders.dense import load_step
+from gotd.embedders.device_network import DeviceNetwork, Head
 from gotd.embedders.hardware import cpu_layout, find_devices
 from gotd.embedders.model_folder import digest
 from gotd.embedders.network import Network, in_precision, load_network
 from gotd.embedders.pooling import PADDED_MEAN, POOLINGS
 from gotd.embedders.precision import PRECISIONS, find_precision
 from gotd.embedders.protocol import JSON, Counts, Embedded, Embedder, Vectors
-from gotd.embedders.replica import Head, Replica
 from gotd.embedders.sentence_transformers_config import SentenceConfig, read_sentence_config
 from gotd.embedders.text_tokens import TextTokenizer, Tokens
 from gotd.embedders.workers import Waits, Workers
@@ -152,9 +152,9 @@ def _wait(waits: "Future[Waits]") -> Vectors:
 
 def _replicas(
     network: Network, config: SentenceConfig, devices: Sequence[torch.device], threads: int, length: int | None
-) -> list[Replica]:
+) -> list[DeviceNetwork]:
     """One for each worker; those of a device share its weights."""
-    found: list[Replica] = []
+    found: list[DeviceNetwork] = []
     layout = cpu_layout(threads)
     torch.set_num_threads(layout.threads)
     for number, device in enumerate(devices):
@@ -164,7 +164,7 @@ def _replicas(
         steps = [load_step(step, device) for step in config.steps]
         head = Head(config.pooling, steps, config.dimension, length)
         workers = _WORKERS_PER_GPU if device.type == "cuda" else layout.workers if device.type == "cpu" else 1
-        found += [Replica(moved, head, device) for _ in range(workers)]
+        found += [DeviceNetwork(moved, head, device) for _ in range(workers)]
     return found
 
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import torch
 
+from gotd.embedders.device_network import DeviceNetwork
 from gotd.embedders.protocol import Vectors
-from gotd.embedders.replica import Replica
 from gotd.embedders.text_tokens import Tokens
 from gotd.errors import GotdError
 
@@ -24,9 +24,9 @@ class Workers:
     batch_tokens : tokens in a batch, padding included; halved whenever memory runs out
     """
 
-    def __init__(self, replicas: Sequence[Replica], batch_tokens: int) -> None:
+    def __init__(self, replicas: Sequence[DeviceNetwork], batch_tokens: int) -> None:
         self.batch_tokens = batch_tokens
-        self._free: SimpleQueue[Replica] = SimpleQueue()
+        self._free: SimpleQueue[DeviceNetwork] = SimpleQueue()
         for replica in replicas:
             self._free.put(replica)
         self._own = threading.local()
@@ -44,7 +44,7 @@ class Workers:
         self._own.replica = self._free.get()
 
     def _run(self, texts: Sequence[Tokens]) -> Waits:
-        replica: Replica = self._own.replica
+        replica: DeviceNetwork = self._own.replica
         try:
             return [replica.start(texts)]
         except RuntimeError as error:

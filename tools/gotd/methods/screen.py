@@ -29,9 +29,9 @@ import numpy as np
 import torch
 
 from gotd.methods.base import SourceCounts
+from gotd.methods.distances import TargetDistance
 from gotd.methods.draw import Drawn, Wanted, draw, mixed_covariance
 from gotd.methods.options import TransportOptions
-from gotd.methods.ruler import Ruler
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 
@@ -70,19 +70,19 @@ def screen(target: np.ndarray, weights: np.ndarray, parts: Sequence[Part], optio
     wanted = Wanted(max(1, options.pool_sample // len(parts)), options.seed, bool(options.whiten))
     drawn = [draw([part], wanted, workers, device) for part in parts]
     coarse = replace(options, tol=max(options.tol, _TOLERANCE))
-    ruler = Ruler(target, weights, _together(drawn), coarse, workers, device)
+    target_distance = TargetDistance(target, weights, _together(drawn), coarse, workers, device)
     target, weights = target[weights > 0.0], weights[weights > 0.0]
     count = min(len(target), *(len(each.rows) for each in drawn))
     side = min(_ROWS, max(1, count // 4))
     estimates = np.empty((_ESTIMATES, len(parts)))
     for number in range(_ESTIMATES):
         one, other = _halves(len(target), side, options.seed, number)
-        own = ruler.between("the target", target[one], target[other], weights[other])
+        own = target_distance.between("the target", target[one], target[other], weights[other])
         for k, (part, each) in enumerate(zip(parts, drawn, strict=True)):
             first, second = (each.rows[rows] for rows in _halves(len(each.rows), side, options.seed, number))
-            across = [ruler.between(part.name, rows, target[half], weights[half])
+            across = [target_distance.between(part.name, rows, target[half], weights[half])
                       for rows, half in ((first, one), (second, other))]
-            estimates[number, k] = (sum(across) - ruler.between(part.name, first, second) - own) / 2.0
+            estimates[number, k] = (sum(across) - target_distance.between(part.name, first, second) - own) / 2.0
     left = count - 2 * side
     errors = _WIDTH * estimates.std(axis=0, ddof=1) * math.sqrt(1.0 / _ESTIMATES + 2 * side / left) if left > 0 \
         else np.full(len(parts), np.inf)

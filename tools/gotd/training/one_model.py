@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gotd.errors import GotdError
+from gotd.training.config import Request
 from gotd.training.examples import BlockBatches, TextBatches
 from gotd.training.folder import write_json, writing
 from gotd.training.models import make_model, with_adapters
-from gotd.training.preparing import Prepared
+from gotd.training.prepare import Prepared
 from gotd.training.progress import Progress
-from gotd.training.request import Request
 from gotd.training.stopping import Stopping, is_last, last_checkpoint
 from gotd.training.trainer import arguments, hold_at, make_trainer
 

@@ -11,7 +11,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from gotd.errors import UsageError
 from gotd.training.evaluation import LabelMetrics, TokenLoss, TokenMetrics
 from gotd.training.examples import Example, Order, Pick
-from gotd.training.predicted import PredictedPositions
+from gotd.training.masked_head import PredictedPositions
 from gotd.training.progress import Progress
 from gotd.training.recipes import Recipe
 from gotd.training.stopping import Stopping

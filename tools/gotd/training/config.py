@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gotd.training.preparing import Prepared, Source
+from gotd.training.prepare import Prepared, Source
 from gotd.training.reading import Reading
 from gotd.training.recipes import Recipe
 from gotd.training.trainer import Machine

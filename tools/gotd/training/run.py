@@ -10,13 +10,13 @@ from typing import Any
 from gotd import __version__
 from gotd.errors import GotdError
 from gotd.streams.records import Skipping
+from gotd.training.config import Request
 from gotd.training.evaluation import summary
 from gotd.training.folder import OutputFolder
 from gotd.training.leaks import warnings
 from gotd.training.one_model import train_one
-from gotd.training.preparing import Prepared, prepare, prepared
+from gotd.training.prepare import Prepared, prepare, prepared
 from gotd.training.reading import Reading, digest_of, uncounted
-from gotd.training.request import Request
 from gotd.training.trainer import process_state, sequences_at_once
 
 _PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")

@@ -31,7 +31,7 @@ class Head(NamedTuple):
     length: int | None = None
 
 
-class Replica:
+class DeviceNetwork:
     """A network and its head on a device.
 
     On a GPU inputs and results travel on a stream of its own through page-locked memory: two replicas of one network on

@@ -14,7 +14,7 @@ from gotd.ot.potentials import solve_sample
 from gotd.ot.sample import hold
 
 
-class Ruler:
+class TargetDistance:
     """The target, and the cost and eps that a reference gives.
 
     Shapes: target float (m, d), weights float64 (m,).
