@@ -38,6 +38,8 @@ _IMPORTED_LATE = {
     "ds-score": ("torch", "gotd.methods.got_fit", "gotd.methods.text_features", "gotd.embedders.hashing"),
     "ds-target-stats": ("torch", "scipy.optimize", "ot", "gotd.methods.got_fit", "gotd.methods.turns"),
     "ds-probe": ("numpy", "scipy.stats"),
+    "ds-report": ("torch", "gotd.methods.got", "gotd.embedders.hashing", "jinja2", "matplotlib.figure",
+                  "matplotlib.backends.backend_svg"),
     "ds-embed": ("numpy", "gotd.embedders.hashing"),
     "ds-train": ("torch", "transformers", "transformers.trainer", "gotd.training.one_model"),
 }
@@ -183,7 +185,8 @@ class _Server:
         if tool == "ds-embed" and any(word.startswith("--model") for word in words):
             late += _IMPORTED_FOR_A_MODEL
         for name in late:
-            importlib.import_module(name)
+            with contextlib.suppress(ImportError):  # the command says so itself, or has no need of it
+                importlib.import_module(name)
 
     def _become(self, words: list[str], folder: str, environment: dict[str, str], mask: int, ignored: list[int],
                 files: Sequence[int], main: Any) -> NoReturn:

@@ -10,8 +10,8 @@ import pytest
 import gotd
 
 PACKAGE = Path(gotd.__file__).parent
-COMMANDS = ["chunk", "embed", "target_stats", "score", "topk", "train", "probe", "pipeline"]
-HEAVY = ["torch", "transformers", "tokenizers", "ot", "scipy", "sklearn", "smart_open"]
+COMMANDS = ["chunk", "embed", "target_stats", "score", "topk", "train", "probe", "report", "pipeline"]
+HEAVY = ["torch", "transformers", "tokenizers", "ot", "scipy", "sklearn", "smart_open", "matplotlib", "jinja2"]
 ASK = """
 import sys
 {before}
@@ -72,8 +72,9 @@ def layer(path: Path) -> str:
 
 MAY_IMPORT = {
     "api": {"api", "", "methods", "embedders", "ot", "streams", "probing"},
-    "cli": {"cli", "", "methods", "embedders", "ot", "streams", "training", "probing"},
+    "cli": {"cli", "", "methods", "embedders", "ot", "streams", "training", "probing", "report"},
     "probing": {"probing", "methods", ""},
+    "report": {"report", "methods", "ot", "streams", ""},
     "training": {"training", "streams", ""},
     "": {"", "streams", "ot", "methods", "embedders"},
     "methods": {"methods", "ot", ""},

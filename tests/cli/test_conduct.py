@@ -189,7 +189,7 @@ def test_wrong_usage_is_2(chain: Workdir, command: Command) -> None:
 
 
 @pytest.mark.parametrize("tool", ["ds-chunk", "ds-embed", "ds-target-stats", "ds-score", "ds-topk", "ds-probe",
-                                  "ds-train"])
+                                  "ds-report", "ds-train"])
 def test_the_version_is_one_line(work: Workdir, tool: str) -> None:
     done = work.ok(f"{tool} --version", DS_VERSION="9")
     assert re.fullmatch(rf"{tool} \d+\.\d+\.\d+\n", done.out.decode())

@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 _OF_THE_COMMAND_LINE = ("help", "version")
 
 #: Modules of all commands: each has a `command`.
-_COMMANDS = ("chunk", "embed", "target_stats", "score", "topk", "probe", "train")
+_COMMANDS = ("chunk", "embed", "target_stats", "score", "topk", "probe", "report", "train")
 
 
 class Lines(click.types.StringParamType):

@@ -41,6 +41,13 @@ def readable(_context: click.Context, option: click.Parameter, key: str | None) 
     return key
 
 
+def readable_each(context: click.Context, option: click.Parameter, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The same names of fields. Raises: UsageError for one that no JSON can hold."""
+    for key in keys:
+        readable(context, option, key)
+    return keys
+
+
 def on_command_line(context: click.Context, name: str) -> bool:
     """Whether an option was given to this very command.
 

@@ -43,7 +43,7 @@ def require_ending(output: str, endings: Sequence[str], folder: bool = False) ->
     endings : of what it writes, in lower case
     folder : whether it writes into folders, one output for each input
     """
-    usual = [ending for ending in _USUAL if ending in endings]
+    usual = [ending for ending in _USUAL if ending in endings] or list(endings)
     wanted = f"name it {' or '.join(filter(None, (', '.join(usual[:-1]), usual[-1])))}"
     if is_directory(output):
         if not folder:

@@ -1,0 +1,224 @@
+"""ds-report, as installed, in an empty folder."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from workdir import Workdir, records, texts
+
+CHROMIUM = shutil.which("chromium")
+LINE = ("ds-report --choice chosen.jsonl.zst --scores scores.npy --target target.npz --target-texts target.jsonl "
+        "pool.jsonl")
+HOSTILE = ["<script>alert(1)</script> protein kinase", "\"'><img src=x onerror=alert(2)> protein",
+           "a\x00b\x07 kinase\x1b[31m",
+           "abc\u202edef \u2066 protein kinase", "{{ 7*7 }} {% raw %} protein",
+           "]]> --> <!-- <svg/onload=alert(3)> kinase",
+           "$\\frac{1}{0}$ kinase &amp; &lt;b&gt;", "protein kinase " * 70_000]
+
+
+class Page(HTMLParser):
+    """Tags, texts and figures of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.figures: dict[str, object] = {}
+        self.rows: list[list[object]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        held = dict(attrs)
+        if "data-figure" in held:
+            self.figures[str(held["data-figure"])] = json.loads(str(held["data-value"]))
+        if "data-row" in held:
+            self.rows.append(json.loads(str(held["data-row"])))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def work(chain: Workdir) -> Workdir:
+    """The chain, its pool with fields, and a choice of 40."""
+    lines = [json.loads(line) for line in chain.read("pool.jsonl").splitlines()]
+    for number, record in enumerate(lines):
+        record |= {"source": f"source {number % 5}", "lang": "en" if number % 3 else "de", "url": f"u{number}"}
+        if number % 7 == 0:
+            del record["lang"]
+    chain.write("pool.jsonl", b"".join(json.dumps(record).encode() + b"\n" for record in lines))
+    chain.ok("ds-topk -k 40 --scores scores.npy pool.jsonl -o chosen.jsonl.zst")
+    return chain
+
+
+def chosen(work: Workdir) -> list[dict[str, object]]:
+    return [json.loads(line) for line in work.ok("zstdcat chosen.jsonl.zst").out.splitlines()]
+
+
+def test_the_figures_are_those_of_the_files(work: Workdir) -> None:
+    report = json.loads(work.ok(f"{LINE} -o -").out)
+    pool = [json.loads(line) for line in work.read("pool.jsonl").splitlines()]
+    ours, scores = chosen(work), np.load(work.path / "scores.npy")
+    assert (report["documents"], report["pool_documents"]) == (40, 300)
+    assert report["share"] == pytest.approx(40 / 300)
+    lengths = np.array([len(record["text"]) for record in pool])
+    assert report["pool_lengths"]["characters"] == lengths.sum()
+    assert report["pool_lengths"]["median"] == pytest.approx(np.median(lengths), abs=2)
+    assert report["scores"]["threshold"] == pytest.approx(min(float(str(each["gotd_score"])) for each in ours))
+    assert report["scores"]["mean"] == pytest.approx(scores.mean(dtype=np.float64), abs=1e-9)
+    width = np.ptp(scores) / 2**13
+    assert report["scores"]["quartiles"] == pytest.approx(np.quantile(scores, [0.25, 0.5, 0.75], method="inverted_cdf"),
+                                                          abs=width)
+    assert sum(report["scores"]["histogram"]["pool"]) == 300
+    assert sum(report["scores"]["histogram"]["chosen"]) == 40
+    assert [field["name"] for field in report["fields"]] == ["source", "lang"]
+    assert "url" in report["fields_left_out"]
+    for field in report["fields"]:
+        for value in field["values"]:
+            of_pool = sum(each.get(field["name"], "(none)") == value["value"] for each in pool)
+            of_ours = sum(each.get(field["name"], "(none)") == value["value"] for each in ours)
+            assert (value["pool"], value["chosen"]) == (of_pool, of_ours)
+            assert value["lift"] == pytest.approx(of_ours / 40 / (of_pool / 300))
+
+
+def test_the_page_and_the_json_hold_the_same(work: Workdir) -> None:
+    pytest.importorskip("matplotlib")
+    work.ok(f"{LINE} -o report.html && {LINE} -o report.json")
+    report, page = json.loads(work.read("report.json")), Page(work.read("report.html").decode())
+    assert len(page.figures) >= 18
+    for name, value in page.figures.items():
+        held = report
+        for part in name.split("."):
+            held = held[int(part) if part.isdecimal() else part]
+        assert held == value, name
+    assert page.rows == [[each[name] for name in ("chosen", "chosen_share", "pool", "pool_share", "lift")]
+                         for field in report["fields"] for each in field["values"]]
+    for example in report["examples"]:
+        assert example["text"] in page.text
+    assert work.ok(f"{LINE} -o again.html && cmp report.html again.html")
+
+
+def test_the_page_needs_nothing_else(work: Workdir) -> None:
+    pytest.importorskip("matplotlib")
+    work.ok(f"{LINE} -o report.html")
+    page = Page(work.read("report.html").decode())
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+    named = [value for _, held in page.tags for name, value in held.items() if name in ("href", "src", "xlink:href")]
+    assert all(str(value).startswith("#") for value in named)
+    ids = [held["id"] for _, held in page.tags if "id" in held]
+    assert len(ids) == len(set(ids))
+    assert not re.search(r"url\((?!#)", work.read("report.html").decode())
+
+
+def hostile(work: Workdir) -> None:
+    """A pool whose every text and field is hostile, and a choice of all of it."""
+    lines = [{"id": text[:60], "text": text, "source": "\ud800" + text[:40], "na<b>me": "x" if number % 2 else "<i>y"}
+             for number, text in enumerate(HOSTILE)]
+    work.write("pool.jsonl", b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    work.write("target.jsonl", b"".join(json.dumps({"text": text}).encode() + b"\n" for text in HOSTILE[:7]))
+    work.ok("ds-embed --dimension 64 pool.jsonl -o pool.npy; ds-embed --dimension 64 target.jsonl -o target.npy")
+    work.ok("ds-target-stats --target target.npy pool.npy -o target.npz && ds-score --target target.npz pool.npy "
+            "-o scores.npy && ds-topk -k 8 --scores scores.npy pool.jsonl -o chosen.jsonl.zst")
+
+
+def test_hostile_texts_are_shown_and_do_nothing(work: Workdir) -> None:
+    pytest.importorskip("matplotlib")
+    hostile(work)
+    work.ok(f"{LINE} -o report.html && {LINE} -o report.json")
+    data = work.read("report.html")
+    page = Page(data.decode())
+    assert len(data) < 1_000_000
+    assert not {tag for tag, _ in page.tags} & {"script", "img", "b>me", "i"}
+    assert not [name for _, held in page.tags for name in held if name.startswith("on")]
+    assert "<script>alert(1)</script>" in page.text
+    assert "{{ 7*7 }}" in page.text
+    assert r"a\x00b\x07 kinase\x1b[31m" in page.text
+    assert r"abc\u202edef \u2066" in page.text
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", data.decode())
+    assert "cut: 800 of 1,050,000 characters are shown" in page.text
+    assert json.loads(work.read("report.json"))["documents"] == 8
+
+
+def test_what_does_not_belong_together_is_refused(work: Workdir) -> None:
+    before = work.names()
+    head = "ds-report --choice chosen.jsonl.zst -o report.json"
+    work.ok("ds-target-stats --epsilon 1 --target target.npy pool.npy -o other.npz")
+    work.fails(f"{head} --target other.npz", "other.npz", "another target file")
+    work.ok("ds-score --target other.npz pool.npy -o others.npy")
+    work.fails(f"{head} --scores others.npy pool.jsonl", "chosen.jsonl.zst", "another target")
+    work.fails(f"{head} --scores others.npy", "chosen.jsonl.zst", "another target")
+    work.ok("head -200 pool.jsonl > part.jsonl && tac pool.jsonl > turned.jsonl")
+    work.fails(f"{head} part.jsonl", "made of 300 records", "200")
+    work.fails(f"{head} --scores scores.npy turned.jsonl", "scores of other records than turned.jsonl")
+    work.ok("zstdcat chosen.jsonl.zst | sed s/kinase/KINASE/ > edited.jsonl")
+    work.fails("ds-report --choice edited.jsonl -o report.json pool.jsonl", "are not among these")
+    work.write("wrong.jsonl", records(texts(8, seed=5)))
+    work.fails(f"{head} --target target.npz --target-texts wrong.jsonl", "wrong.jsonl", "fitted to")
+    work.fails(f"{head} --target target.npz --vectors target.npy", "target.npy", "rows for the 40 records")
+    work.fails(f"{head} --field nothing pool.jsonl", "--field nothing", "none of the 300")
+    work.fails(f"{head} --field url --target-texts target.jsonl", "--target", status=2)
+    work.fails("ds-report --choice chosen.jsonl.zst -o report.txt", ".html or .json", status=2)
+    work.fails("ds-report --choice pool.jsonl -o pool.jsonl", "pool.jsonl", status=2)
+    assert work.names() - before == {"other.npz", "others.npy", "part.jsonl", "turned.jsonl", "edited.jsonl",
+                                     "wrong.jsonl"}
+
+
+def test_what_is_not_given_is_left_out_and_said(work: Workdir) -> None:
+    done = work.ok("ds-report --choice chosen.jsonl.zst -o report.json")
+    report = json.loads(work.read("report.json"))
+    assert set(report["missing"]) == {"pool", "scores", "target"}
+    assert all(what in done.err for what in report["missing"].values())
+    assert report["pool_documents"] == 300  # the seal says so
+    assert report["coverage"] is None
+    assert [stage["tool"] for stage in report["provenance"]["stages"]] == ["ds-topk"]
+
+
+def test_left_out_records_and_leaks_are_counted(work: Workdir) -> None:
+    lines = work.read("pool.jsonl").splitlines()
+    best = [json.loads(line) for line in work.ok("zstdcat chosen.jsonl.zst | head -3").out.splitlines()]
+    copies = [json.dumps({"text": record["text"].upper()}).encode() for record in best]
+    target = work.read("target.jsonl").splitlines()[:2]
+    work.write("pool.jsonl", b"\n".join([*lines, *copies, b'{"text": "..."}', *target]) + b"\n")
+    work.ok("ds-embed --dimension 64 pool.jsonl -o pool.npy && ds-score --target target.npz pool.npy -o scores.npy")
+    work.ok("ds-topk -k 40 --scores scores.npy pool.jsonl -o chosen.jsonl.zst")
+    hygiene = json.loads(work.ok(f"{LINE} -o -").out)["hygiene"]
+    assert hygiene["left_out"]["copies"] == 3
+    assert (hygiene["copies"], hygiene["without_content"]) == (0, 0)
+    assert (hygiene["target_texts"], hygiene["standing"], hygiene["sharing"]) == (8, 2, 2)
+    work.ok("ds-topk -k 40 --keep-copies --scores scores.npy pool.jsonl -o chosen.jsonl.zst")
+    assert json.loads(work.ok(f"{LINE} -o -").out)["hygiene"]["copies"] == 3
+
+
+def test_pipes_and_multiqc(work: Workdir) -> None:
+    work.ok("ds-embed --dimension 64 pool.jsonl | ds-score --target target.npz > carried.zst")
+    work.ok("ds-topk -k 40 carried.zst -o piped.jsonl.zst")
+    by_pipe = json.loads(work.ok("ds-report --choice piped.jsonl.zst carried.zst -o -").out)
+    assert by_pipe["scores"] == json.loads(work.ok(f"{LINE} -o -").out)["scores"]
+    work.ok(f"{LINE} -o gotd_mqc.json")
+    table = json.loads(work.read("gotd_mqc.json"))
+    assert table["plot_type"] == "table"
+    (row,) = table["data"].values()
+    assert row["documents"] == 40
+    assert set(row) == set(table["headers"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
+def test_a_browser_shows_it_without_an_error(work: Workdir) -> None:
+    hostile(work)
+    work.ok(f"{LINE} -o report.html")
+    for width in (390, 1200):
+        done = subprocess.run([str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+                               "--v=0", f"--window-size={width},2000", "--dump-dom", "--virtual-time-budget=2000",
+                               f"file://{work.path}/report.html"], capture_output=True, text=True, timeout=120,
+                              check=True)
+        assert "CONSOLE" not in done.stderr
+        page = Page(done.stdout)
+        assert len([tag for tag, _ in page.tags if tag == "svg"]) >= 3
+        assert not [tag for tag, _ in page.tags if tag in ("script", "img")]

@@ -1,0 +1,95 @@
+"""ds-report: what was chosen, and why."""
+
+from contextlib import ExitStack
+from typing import Any
+
+import click
+
+from gotd.cli import _options as options
+from gotd.cli._environment import is_from_environment
+from gotd.cli._frame import Run, entry_point
+from gotd.cli._outputs import require_apart, require_ending
+from gotd.errors import UsageError
+from gotd.streams.locations import STANDARD
+from gotd.streams.sinks import open_output
+
+#: What can be written, by the name; and what else ends in .json.
+ENDINGS, MULTIQC = (".html", ".json"), "_mqc.json"
+
+
+@click.command("ds-report")
+@options.inputs
+@click.option("--choice", required=True, metavar="FILE", help="The choice: records, as ds-topk wrote them.")
+@click.option("--scores", default=None, metavar="DIR|FILE.npy", help="Scores of the pool, made by ds-score.")
+@click.option("--target", default=None, metavar="FILE.npz", help="The target file that the scores were made with.")
+@click.option("--target-texts", default=None, metavar="FILE", help="Records of the target: they say why.")
+@click.option("--target-vectors", default=None, metavar="FILE.npy", help="Of the target's records, in their order.")
+@click.option("--vectors", default=None, metavar="FILE.npy", help="Of the choice's records, in their order.")
+@click.option("--model", "models", multiple=True, metavar="NAME|FOLDER",
+              help="Embeds choice and target where no vectors are given, as in ds-embed; default hash where the "
+                   "target is of hash.")
+@click.option("--field", "fields", multiple=True, metavar="NAME", callback=options.readable_each,
+              help="Count the values of this field; may be given again. Default: fields of few short values.")
+@click.option("--show", type=click.IntRange(0, 100), default=10, show_default=True, metavar="N",
+              help="Texts of each kind: the best, random ones, those at the threshold.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random texts.")
+@click.option("-o", "--output", required=True, metavar="FILE.html|FILE.json",
+              help="Where to write; *_mqc.json for MultiQC, `-` for JSON on standard output.")
+@click.option("--target-text-key", default=None, metavar="KEY", callback=options.readable,
+              help="Field of the target's text; default --text-key.")
+@options.text_key
+@options.skip_invalid
+@options.long
+@options.threads
+@options.common
+def command(files: tuple[str, ...], quiet: bool, output: str, **how: Any) -> None:
+    """Report on a choice: what was chosen, why, how much of the target it serves, and how it was made.
+
+    Reads the choice and, as far as they are given, the records of the pool (FILE...) with their scores, the target file
+    and the target's texts. Writes one page that needs no network, or the same as JSON. What is not given is left out,
+    and said. A choice, scores and a target that do not belong together are an error, by their seals and contents.
+
+    On the page: pool against choice by each short field, lengths, scores; texts, best, random and last, each with the
+    target texts that hold its mass in the transport plan (of other rules than got: the nearest); what of the target is
+    hardly served; copies and leaks; every command's options, and the target's run record.
+
+    Holds the choice, its vectors and the target; of the pool some thousand counts. Reads everything once.
+
+    \b
+    Examples:
+      ds-report --choice selected.jsonl.zst --scores scores/ pool/*.jsonl.zst -o report.html
+      ds-report --choice selected.jsonl.zst --target target.npz --target-texts target.jsonl -o report.json
+    """
+    run = Run("ds-report", quiet)
+    require_ending(output, ENDINGS)
+    names = [how["choice"], how["scores"], how["target"], how["target_texts"], how["target_vectors"], how["vectors"]]
+    every = [*files, *(name for name in names if name is not None)]
+    if every.count(STANDARD) > 1:
+        raise UsageError("standard input can be read once: give `-` at most once")
+    require_apart([output], every)
+    _refuse_idle(how)
+    from gotd.cli._reporting import report
+    from gotd.report.page import as_html, as_json, as_multiqc
+
+    with ExitStack() as stack:
+        found = report(files, how, run, stack)
+    page = as_html if output.lower().endswith(".html") else as_multiqc if output.lower().endswith(MULTIQC) else as_json
+    data = page(found)
+    with open_output(output) as sink:
+        sink.write(data)
+    for what in found.missing.values():
+        run.notes.append(f"left out: {what}")
+    run.close()
+
+
+def _refuse_idle(how: dict[str, Any]) -> None:
+    """Error for what does nothing without something else."""
+    if how["target_vectors"] and not how["target_texts"]:
+        raise UsageError("--target-vectors are of the target's texts: give --target-texts, too")
+    for name in ("target_texts", "vectors", "models"):
+        if how[name] and not how["target"] and not (name == "models" and is_from_environment("models")):
+            flag = "--model" if name == "models" else f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag} is for what --target decides: give the target file, too")
+
+
+main = entry_point(command)

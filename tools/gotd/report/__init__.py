@@ -1,0 +1,1 @@
+"""What a choice is: the stage behind ds-report."""
