@@ -19,7 +19,8 @@ pipeline.mk: chunk, embed, fit, score, choose.
   CHUNK, EMBED, STATS, SCORE, TOPK   more options of the commands, as CHUNK="--chars 500"
   STATS_SHARDS   so many shards, spread over the pool, are read for the potentials; default all
   FIELD   of records, for the goal `report`: its shares in the pool and in the choice; default domain
-WORK/chunks and WORK/emb serve every target; WORK/NAME/selected.jsonl.zst is the choice.
+WORK/chunks and WORK/emb serve every target; WORK/NAME/selected.jsonl.zst is the choice. The goal `report` prints what it is,
+and writes WORK/NAME/report.html where what draws it is installed (pip install 'gotd[report]').
 
 endef
 
@@ -105,8 +106,13 @@ endif
 .PHONY: choose report help FORCE
 choose: $(OUT)/selected.jsonl.zst
 	@echo "chosen: $<"
-report: $(OUT)/selected.jsonl.zst
+#: What draws a page may not be installed: then the goal says so, and is as good as done.
+drawn = $(if $(filter report,$(MAKECMDGOALS)),$(shell python -c 'from importlib.util import find_spec as has; \
+    print("yes" if has("matplotlib") and has("jinja2") else "")'))
+PAGE := $(if $(drawn),$(OUT)/report.html)
+report: $(OUT)/selected.jsonl.zst $(PAGE)
 	@python "$(GOTD_REPORT)" $(FIELD) $< $$(cat $(OUT)/made-with/chunk-files)
+	@echo "$(if $(PAGE),report: $(PAGE),no report.html: pip install 'gotd[report]' for it)"
 	@echo "chosen: $<"
 help:
 	$(info $(HELP))@:
@@ -179,3 +185,8 @@ $(OUT)/scores/%.npy: $(WORK)/emb/%.npy $(OUT)/target.npz $(OUT)/made-with/score
 
 $(OUT)/selected.jsonl.zst: $(CHUNKS) $(SCORES) $(addprefix $(OUT)/made-with/,topk chunk-files)
 	ds-topk $(if $(K),-k $(K)) $(TOPK) --scores $(@D)/scores/ $$(cat $(OUT)/made-with/chunk-files) -o $@
+
+$(OUT)/report.html: $(OUT)/selected.jsonl.zst
+	ds-embed $(MODELS) $(EMBED) $< -o $(@D)/selected.npy
+	ds-report --choice $< --scores $(@D)/scores/ --target $(@D)/target.npz --target-vectors $(@D)/target.npy \
+	    $(TARGET:%=--target-texts %) --vectors $(@D)/selected.npy $$(cat $(OUT)/made-with/chunk-files) -o $@

@@ -26,4 +26,11 @@ run 'ds-target-stats --screen --target target.npy emb/*.npy selected.npy > dista
 python "$here/../report.py" source selected.jsonl.zst chunks/*.jsonl.zst --expect networkx 5
 echo "OT distance to the target, one cost and one eps for all:"
 cut -f 1,4,6 distances.tsv
+# What draws the page is not of every install.
+if python -c 'import matplotlib, jinja2' 2> /dev/null; then
+    run 'ds-report --choice selected.jsonl.zst --vectors selected.npy --target target.npz --target-texts target.jsonl \
+        --scores scores/ chunks/*.jsonl.zst -o report.html'
+else
+    echo "no page about the choice: pip install 'gotd[report]' for ds-report"
+fi
 echo "everything is in $work; now yours: ds-pipeline run report POOL=FOLDER TARGET=FILE K=NUMBER WORK=work"

@@ -224,6 +224,14 @@ def test_a_command_that_fails_ends_make_and_leaves_no_output(built: Workdir) -> 
     assert "failed/target/target.npz" not in built.names()
 
 
+def test_the_goal_report_writes_a_page_beside_the_choice(built: Workdir) -> None:
+    pytest.importorskip("matplotlib")
+    done = built.ok(f"{MAKE} report FIELD=source")
+    assert "report: work/target/report.html" in done.out.decode()
+    assert b"nearest" in built.read("work/target/report.html")
+    assert remade(built, f"{MAKE} report FIELD=source") == []
+
+
 def test_the_report_shows_what_text_there_is(work: Workdir) -> None:
     work.write("choice.jsonl", b'{"domain": "a", "text": " "}\n{"domain": "b", "text": null, "body": "one\\ntwo"}\n')
     line = f"python {PIPELINE.parent}/report.py domain choice.jsonl choice.jsonl"

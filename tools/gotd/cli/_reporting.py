@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from gotd.cli import _options as options
 from gotd.cli._frame import Run
 from gotd.embedders.loading import HASH
 from gotd.embedders.loading import load as load_model
@@ -18,6 +17,7 @@ from gotd.report.making import Aim, Shown, make, require_target
 from gotd.report.provenance import provenance
 from gotd.report.reading import Choice, Pool, read_choice
 from gotd.selection import TargetFile, load
+from gotd.streams.locations import some_names
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.records import Skipping
 from gotd.streams.seal import RecordRun
@@ -38,7 +38,7 @@ def report(pool_names: Sequence[str], how: dict[str, Any], run: Run, stack: Exit
         texts = _Texts(how["target_texts"], reading._replace(text_key=how["target_text_key"] or key))
         target_texts = texts.texts
         require_target(choice, pool or Pool([], None, reading, run.advance),
-                       Aim(how["target"], target, None, None, None, None, {}))
+                       Aim(how["target"], target, "", None, None, None, {}))
         aim = _Vectors(how, target, choice, texts, stack).aim()
     files = {"choice": [how["choice"]], "records of the pool": pool_names,
              "scores": pool.score_files if pool else [],
@@ -53,12 +53,12 @@ def report(pool_names: Sequence[str], how: dict[str, Any], run: Run, stack: Exit
 class _Texts:
     """The target's texts; none where no file is named."""
 
-    def __init__(self, name: str | None, reading: ReadOptions) -> None:
-        self.name, self.runs = name, list[RecordRun]()
+    def __init__(self, names: Sequence[str], reading: ReadOptions) -> None:
+        self.name, self.runs = some_names(names), list[RecordRun]()
         self.texts: list[str] | None = None
-        if name is not None:
+        if names:
             digests = [TextDigest(reading.text_key), TextDigest(None)]
-            self.texts = [text for batch in RecordFiles([name], reading).texts(digests) for text in batch]
+            self.texts = [text for batch in RecordFiles(names, reading).texts(digests) for text in batch]
             self.runs = [digest.run for digest in digests]
 
 
@@ -78,7 +78,7 @@ class _Vectors:
             missing["target_texts"] = "the target texts that a document was chosen for: give --target-texts"
         chosen = self._rows(how["vectors"], self._choice.texts, self._choice.runs, self._choice.name)
         target = None if texts.texts is None else self._rows(how["target_vectors"], texts.texts, texts.runs,
-                                                             texts.name or "")
+                                                             texts.name)
         if chosen is None or (target is None and texts.texts is not None):
             name = (self._target.embedder or {}).get("name", "an embedder that it does not name")
             missing["vectors"] = (f"why documents were chosen, and coverage: the target is of {name}; give --model, or "
@@ -109,7 +109,7 @@ class _Vectors:
         if not models and not (of_texts or (identity or {}).get("name") == HASH):
             return None
         dimension = (identity or {}).get("dimension")
-        found = load_model(models or [HASH], threads=options.thread_count(self._how["threads"]),
+        found = load_model(models or [HASH], threads=self._how["threads"],
                            dimension=dimension if not models and isinstance(dimension, int) else None, half=True)
         self._embedder = self._stack.enter_context(found)
         if not of_texts:

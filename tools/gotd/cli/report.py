@@ -9,6 +9,7 @@ from gotd.cli import _options as options
 from gotd.cli._environment import is_from_environment
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import require_apart, require_ending
+from gotd.cli._process import prepare_process
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
 from gotd.streams.sinks import open_output
@@ -22,7 +23,8 @@ ENDINGS, MULTIQC = (".html", ".json"), "_mqc.json"
 @click.option("--choice", required=True, metavar="FILE", help="The choice: records, as ds-topk wrote them.")
 @click.option("--scores", default=None, metavar="DIR|FILE.npy", help="Scores of the pool, made by ds-score.")
 @click.option("--target", default=None, metavar="FILE.npz", help="The target file that the scores were made with.")
-@click.option("--target-texts", default=None, metavar="FILE", help="Records of the target: they say why.")
+@click.option("--target-texts", multiple=True, metavar="FILE", callback=options.listed,
+              help="Records of the target: they say why; may be given again, in the order of its vectors.")
 @click.option("--target-vectors", default=None, metavar="FILE.npy", help="Of the target's records, in their order.")
 @click.option("--vectors", default=None, metavar="FILE.npy", help="Of the choice's records, in their order.")
 @click.option("--model", "models", multiple=True, metavar="NAME|FOLDER",
@@ -62,12 +64,13 @@ def command(files: tuple[str, ...], quiet: bool, output: str, **how: Any) -> Non
     """
     run = Run("ds-report", quiet)
     require_ending(output, ENDINGS)
-    names = [how["choice"], how["scores"], how["target"], how["target_texts"], how["target_vectors"], how["vectors"]]
-    every = [*files, *(name for name in names if name is not None)]
+    names = [how["choice"], how["scores"], how["target"], how["target_vectors"], how["vectors"]]
+    every = [*files, *how["target_texts"], *(name for name in names if name is not None)]
     if every.count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
     require_apart([output], every)
     _refuse_idle(how)
+    how["threads"] = prepare_process(options.thread_count(how["threads"]))
     from gotd.cli._reporting import report
     from gotd.report.page import as_html, as_json, as_multiqc
 

@@ -42,7 +42,7 @@ class Aim:
 
     name: str
     file: TargetFile
-    texts_name: str | None
+    texts_name: str
     texts: list[str] | None
     vectors: np.ndarray | None
     chosen: np.ndarray | None
@@ -135,7 +135,7 @@ def _served(choice: Choice, aim: Aim | None, shown: Shown, missing: dict[str, st
     coverage, reasons = cover(plan, aim.chosen, documents, REASONS, LEAST_SERVED)
     if aim.texts is None or aim.vectors is None:
         return coverage, {}, False, [], order, picked
-    points = texts_of_points(plan, aim.vectors, aim.file, aim.texts_name or aim.name)
+    points = texts_of_points(plan, aim.vectors, aim.file, aim.texts_name)
     return (coverage, in_words(reasons, aim.texts, points), points.compressed,
             _unserved(coverage, aim.texts, points), order, picked)
 

@@ -121,7 +121,7 @@ def _length_ticks(low: float, high: float) -> list[int]:
 def _of_field(field: Field, scores: Scores, name: str) -> str:
     """Draw the quartiles of each value's scores in the pool."""
     rows = [value for value in field.values if value.scores]
-    with _figure(0.7 + _ROW_HEIGHT * len(rows)) as (figure, axes):
+    with _figure(0.85 + _ROW_HEIGHT * len(rows)) as (figure, axes):
         for place, value in enumerate(reversed(rows)):
             low, middle, high = value.scores or (0.0, 0.0, 0.0)
             colour = _CHOICE if value.chosen else _POOL
@@ -129,7 +129,7 @@ def _of_field(field: Field, scores: Scores, name: str) -> str:
             axes.plot([middle], [place], color=colour, marker="|", markersize=9, markeredgewidth=2)
         axes.set_yticks(range(len(rows)), [_name(value.value) for value in reversed(rows)])
         axes.set_ylim(-0.7, len(rows) - 0.3)
-        axes.set_xlabel("score in the pool: quartiles, median; dashed: lowest chosen")
+        axes.set_xlabel("score in the pool: quartiles, median\n(dashed: lowest chosen)")
         if scores.threshold is not None:
             _draw_threshold(axes, scores.threshold)
         return _svg(figure, name, "Scores of the pool by value of the field")
