@@ -10,7 +10,7 @@
 
 define HELP
 pipeline.mk: chunk, embed, fit, score, choose.
-  POOL    folder of records (*.jsonl.zst, .gz, plain), or a list of files, patterns or URLs
+  POOL    folder of records (JSON Lines, Parquet, CSV ..., in folders too), or a list of files, patterns or URLs
   TARGET  records of the task; several files are read one after the other
   K       how many records to choose (or TOPK="--fraction 0.01")
   MODEL   of ds-embed; default hash; "hash FOLDER" for both side by side
@@ -32,7 +32,8 @@ GOTD_REPORT ?= $(dir $(lastword $(MAKEFILE_LIST)))report.py
 
 # ---- What is read: names, and for files size and time
 
-SUFFIXES := .jsonl.zst .jsonl.gz .ndjson.zst .ndjson.gz .json.zst .json.gz .jsonl .ndjson .json
+PLAIN    := .jsonl .ndjson .json .csv .tsv .txt
+SUFFIXES := $(foreach packed,.zst .gz .xz .bz2,$(PLAIN:%=%$(packed))) $(PLAIN) .parquet .arrow .feather
 stem   = $(or $(firstword $(foreach s,$(SUFFIXES),$(patsubst %$s,%,$(filter %$s,$(notdir $1))))),$(notdir $1))
 urls   = $(foreach f,$1,$(if $(findstring ://,$f),$f))
 local  = $(filter-out $(call urls,$1),$1)
@@ -47,8 +48,14 @@ ODD := " ' ` \# $$ % & * : ; < > ? \ | ~ @@ ( ) [ ] { }
 bare = $(if $(findstring ://,$1),$(subst :,,$(dir $1))$(notdir $1),$1)
 odd  = $(strip $(foreach n,$1,$(if $(strip $(foreach c,$(ODD),$(findstring $c,$(call bare,$n)))),$n)))
 
+#: Records in a folder and those in it; of what save_to_disk of datasets wrote the data. A folder that cannot be looked
+#: into for its name stays, to be refused.
+under       = $(if $(and $(wildcard $1/state.json),$(wildcard $1/dataset_info.json)),$(wildcard $1/data-*.arrow),$\
+              $(foreach f,$(filter-out $1/dataset_dict.json,$(wildcard $1/[!_]*)),$(call in_folder,$f)))
+in_folder   = $(or $(if $(wildcard $1/.),$(call under,$1)),$(filter $(addprefix %,$(SUFFIXES)),$1),$\
+              $(if $(findstring .,$(notdir $1)),,$(call odd,$1)))
 #: A pattern that nothing matches stays as it is.
-in_pool     = $(if $(wildcard $1/.),$(wildcard $(SUFFIXES:%=$1/*%)),$(or $(wildcard $1),$1))
+in_pool     = $(if $(wildcard $1/.),$(call under,$(1:%/=%)),$(or $(wildcard $1),$1))
 POOL_FILES := $(sort $(foreach p,$(POOL),$(call in_pool,$p)))
 # Before the first $(shell): no part of a name may be run.
 REFUSED    := $(firstword $(call odd,$(POOL_FILES) $(TARGET) $(WORK) $(NAME)))
@@ -93,10 +100,6 @@ ifeq ($(filter help,$(MAKECMDGOALS)),)
   endif
   ifeq ($(POOL_FILES),)
     $(error pipeline.mk: no records in $(POOL): looked for $(SUFFIXES:%=*%))
-  endif
-  SAVED := $(strip $(foreach p,$(POOL),$(if $(and $(wildcard $p/dataset_info.json),$(wildcard $p/state.json)),$p)))
-  ifneq ($(SAVED),)
-    $(error pipeline.mk: $(SAVED): a dataset that save_to_disk wrote, no records; write it with Dataset.to_json)
   endif
   ifneq ($(call twice,$(SHARDS)),)
     $(error pipeline.mk: several shards are called $(call twice,$(SHARDS)); outputs are named after them)

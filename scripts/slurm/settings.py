@@ -10,15 +10,13 @@ from collections import Counter
 from pathlib import Path
 
 from gotd.errors import UsageError
-from gotd.streams.locations import is_url
+from gotd.streams.folders import files_under
+from gotd.streams.locations import RECORD_ENDINGS, is_url
 from gotd.streams.pairing import stem, stems
-from gotd.streams.sources import with_objects
+from gotd.streams.sources import expanded
 
 TEMPLATE = Path(__file__).with_name("settings.sh")
 _REQUIRED = ("POOL", "TARGET", "WORK")
-_SUFFIXES = tuple(f"{kind}{packed}" for kind in (".jsonl", ".ndjson", ".json") for packed in ("", ".zst", ".gz"))
-#: What datasets' save_to_disk writes beside its Arrow files.
-_SAVED_TO_DISK = ("dataset_info.json", "state.json")
 #: Names that a command is given, in bytes: Linux takes 2 MiB of arguments and environment together.
 _NAMES_BYTES = 3 << 19
 #: What a value must look like, by the end of its setting's name.
@@ -142,12 +140,9 @@ def lists(settings: Settings) -> dict[str, list[str]]:
 
 def _expanded(place: str) -> list[str]:
     if is_url(place):
-        return with_objects([place])
+        return expanded([place])
     if Path(place).is_dir():
-        if all((Path(place) / name).is_file() for name in _SAVED_TO_DISK):
-            what = "a dataset that save_to_disk wrote, whose .json files are no records"
-            raise UsageError(f"{place}: {what}; write it as JSON Lines with Dataset.to_json")
-        return sorted(str(file) for file in Path(place).iterdir() if file.name.endswith(_SUFFIXES))
+        return files_under(place, RECORD_ENDINGS).files
     if any(mark in place for mark in "*?["):
         return sorted(glob.glob(place)) or [place]  # noqa: PTH207 - absolute or not
     return [place]

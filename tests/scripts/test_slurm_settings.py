@@ -1,5 +1,6 @@
 """scripts/slurm/submit without a Slurm: what it refuses, what it would ask for."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -53,25 +54,23 @@ def test_bad_settings_are_named_before_anything_is_submitted(ready: Workdir, lin
     assert {"calls", "work"}.isdisjoint(ready.names())
 
 
-def test_a_dataset_that_was_saved_to_disk_is_no_pool(ready: Workdir) -> None:
-    ready.ok("mkdir saved && echo '{}' | tee saved/dataset_info.json > saved/state.json")
-    ready.ok("echo POOL=saved >> s.sh")
-    words = "saved: a dataset that save_to_disk wrote"
-    ready.fails("submit s.sh", words, "Dataset.to_json", status=2)
-    made = ready.run(f"make -f {SCRIPTS}/pipeline.mk POOL=saved TARGET=target.jsonl K=1 WORK=made")
+def test_a_pool_of_folders_and_of_a_saved_dataset(ready: Workdir) -> None:
+    ready.ok("mkdir -p saved/train nested/b/c nested/.d nested/_e && echo '{}' > saved/train/dataset_info.json")
+    state = {"_data_files": [{"filename": f"data-0000{part}-of-00002.arrow"} for part in range(2)]}
+    ready.write("saved/train/state.json", json.dumps(state).encode())
+    ready.write("saved/dataset_dict.json", b'{"splits": ["train"]}')
+    ready.ok("cd saved/train && touch data-00000-of-00002.arrow data-00001-of-00002.arrow cache-1.arrow")
+    ready.ok("cd nested && touch z.csv b/c/a.jsonl.xz b/m.parquet b/n.md .d/a.jsonl _e/a.jsonl")
+    for pool, wanted in (("saved", ["train/data-00000-of-00002.arrow", "train/data-00001-of-00002.arrow"]),
+                         ("nested", ["b/c/a.jsonl.xz", "b/m.parquet", "z.csv"])):
+        ready.ok(f"echo POOL={pool} NAME={pool} >> s.sh && submit s.sh")
+        assert ready.read(f"work/slurm/{pool}/pool").decode().split() == [f"{ready.path}/{pool}/{n}" for n in wanted]
+        made = ready.ok(f"make -n -f {SCRIPTS}/pipeline.mk POOL={pool}/ TARGET=target.jsonl K=1 WORK=made").out.decode()
+        assert sorted(re.findall(rf"ds-chunk +{pool}/(\S+) -o", made)) == sorted(wanted)
+    ready.ok("mkdir 'nested/[odd]' && touch 'nested/[odd]/a.csv'")
+    made = ready.run(f"make -f {SCRIPTS}/pipeline.mk POOL=nested TARGET=target.jsonl K=1 WORK=made")
     assert made.status == 2
-    assert words in made.err
-    assert {"calls", "work", "made"}.isdisjoint(ready.names())
-
-
-def test_more_names_than_a_command_line_holds(ready: Workdir) -> None:
-    for shard in range(5000):
-        (ready.path / "pool" / f"{shard:0240}.jsonl").touch()
-    ready.fails("submit s.sh --print", "the names of 5002 shards are more than a command line holds", status=2)
-
-
-def test_no_settings_at_all(ready: Workdir) -> None:
-    ready.fails("submit none.sh", "none.sh: No such file", status=2)
+    assert "nested/[odd]: no file matches it, or a name holds one of" in made.err
 
 
 def test_each_job_is_asked_for_within_its_limits(ready: Workdir) -> None:

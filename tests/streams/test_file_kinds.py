@@ -39,12 +39,11 @@ def test_binary_files(work: Workdir) -> None:
         work.fails("ds-embed x -o made.npy", f"ds-embed: error: x: {said}")
 
 
-def test_a_folder_is_no_input(work: Workdir) -> None:
+def test_a_folder_with_nothing_that_is_read(work: Workdir) -> None:
     for name in ("pool", "empty", "other"):
         (work.path / name).mkdir()
     work.write("pool/a.jsonl.zst", b"")
     work.write("other/a.html", b"")
-    work.fails("ds-embed pool/ -o made.npy", "pool/: a folder; name the files in it: pool/*.jsonl.zst")
-    work.fails("ds-embed empty -o made.npy", "empty: a folder; nothing in it is JSON Lines or .npy, it is empty")
+    work.fails("ds-embed empty -o made.npy", "empty: a folder; nothing in it is read by its name, it is empty")
     work.fails("ds-embed other -o made.npy", "it holds a.html")
-    work.fails("ds-score --target pool x.npy -o made.npy", "pool: a folder")
+    work.fails("ds-score --target pool x.npy -o made.npy", "pool: a folder; name the files in it: pool/*.jsonl.zst")

@@ -14,7 +14,7 @@ from gotd.streams.finite import wrong_row
 from gotd.streams.json_fields import RecordError, text_of
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.records import Skipping
-from gotd.streams.sources import with_objects
+from gotd.streams.sources import expanded
 from gotd.streams.vector_files import Embedders, VectorFiles
 
 #: A file of records, several (as pathlib.Path), or anything that yields texts or records: a list, a column of pandas or
@@ -81,7 +81,7 @@ def _items(source: Iterable[Any]) -> Iterable[Any]:
 
 
 def _of_files(names: Sequence[str | os.PathLike[str]], text_key: str) -> Documents:
-    files = RecordFiles(with_objects([os.fspath(name) for name in names]), ReadOptions(text_key, Skipping()))
+    files = RecordFiles(expanded([os.fspath(name) for name in names]), ReadOptions(text_key, Skipping()))
     records = [record.fields for batch in files.batches() for record in batch]
     return Documents([fields[text_key] for fields in records], records)
 
@@ -135,7 +135,7 @@ def open_vectors(source: VectorSource, name: str, width: int | None = None) -> V
     if isinstance(source, Embeddings):
         return Vectors(name, _checked(source.vectors, name, width), None, Embedders(), source.embedder)
     if not isinstance(source, np.ndarray) and source and all(isinstance(each, str | os.PathLike) for each in source):
-        names, embedders = with_objects([os.fspath(each) for each in source]), Embedders()
+        names, embedders = expanded([os.fspath(each) for each in source]), Embedders()
         absent = [each for each in names if "://" not in each and not Path(each).exists()]
         if absent:
             raise DataError(absent[0], "no such file", f"{name}: vectors are wanted; of texts, say model=")

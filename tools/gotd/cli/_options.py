@@ -9,20 +9,35 @@ from click.core import ParameterSource
 
 from gotd import __version__
 from gotd.cli._environment import is_from_environment
+from gotd.cli._printing import print_message
 from gotd.cli._sharing import shard_of
 from gotd.errors import UsageError
 from gotd.runtime import thread_count as thread_count
-from gotd.streams.locations import STANDARD
-from gotd.streams.sources import with_objects
+from gotd.streams.locations import STANDARD, some_names
+from gotd.streams.sources import expanded
 
 _STDOUT_NAMES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
-def listed(_context: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Puts the objects under s3://BUCKET/FOLDER/ in its place. Raises: UsageError for an input without a name."""
+def listed(context: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Put the files of a folder, and the objects under s3://BUCKET/FOLDER/, in its place.
+
+    Raises: UsageError for an input without a name.
+    """
     if "" in names:
         raise UsageError("an input without a name: is a variable unset?")
-    return tuple(with_objects(list(names)))
+    others: list[str] = []
+    found = expanded(names, others)
+    if others:
+        context.call_on_close(lambda: _say_what_is_left(context, others))
+    return tuple(found)
+
+
+def _say_what_is_left(context: click.Context, others: list[str]) -> None:
+    """Only when the command ends is it known whether it is to be quiet."""
+    if not context.params.get("quiet"):
+        print_message(f"{context.info_name}: not read, as their names end like no records: {len(others):,} files, "
+                      f"{some_names(others)}")
 
 
 def _written(_context: click.Context, _option: click.Parameter, name: str) -> str:

@@ -7,17 +7,15 @@ import select
 import stat
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
 from gotd.errors import DataError, GotdError, UsageError
-from gotd.streams.locations import PIECE_BYTES, RECORD_ENDINGS, STANDARD, is_url, some_names
+from gotd.streams.folders import files_under, folder_remedy
+from gotd.streams.locations import PIECE_BYTES, STANDARD, is_url
 from gotd.streams.stores import NoSuchObject, RemoteObject, objects_under
 
-#: Endings of what is read, in folders that are given in place of files.
-_READ_ENDINGS = (*RECORD_ENDINGS, ".npy")
 #: What messages call standard input.
 _STDIN = "<stdin>"
 
@@ -157,22 +155,9 @@ def _open_local(path: str) -> IO[bytes]:
     try:
         return open(path, "rb", buffering=0)
     except IsADirectoryError as error:
-        raise GotdError(f"{path}: a folder; {_folder_remedy(path)}") from error
+        raise GotdError(f"{path}: a folder; {folder_remedy(path)}") from error
     except OSError as error:
         raise GotdError(f"{path}: {error.strerror}") from error
-
-
-def _folder_remedy(path: str) -> str:
-    """What to give in place of a folder, by what is in it."""
-    names = sorted(entry.name for entry in Path(path).iterdir())
-    endings = Counter(ending for name in names for ending in _READ_ENDINGS if name.lower().endswith(ending))
-    if endings:
-        ending = max(endings, key=lambda ending: (endings[ending], len(ending)))
-        return f"name the files in it: {path.rstrip('/')}/*{ending}"
-    if "dataset_info.json" in names or any(name.endswith(".arrow") for name in names):
-        return f"convert it: python -c 'import datasets; datasets.load_from_disk(\"{path}\").to_json(\"FILE.jsonl\")'"
-    found = f"it holds {some_names(names)}" if names else "it is empty"
-    return f"nothing in it is JSON Lines or .npy, {found}"
 
 
 def _regular_size(raw: IO[bytes]) -> int | None:
@@ -232,6 +217,23 @@ def read_tail(path: str, limit: int) -> tuple[bytes, int]:
         raise GotdError(f"{path}: {error.strerror or error}") from error
 
 
-def with_objects(names: list[str]) -> list[str]:
-    """The same names, with the objects right under it in place of a URL that ends in a slash."""
-    return [each for name in names for each in (objects_under(name) if is_url(name) and name[-1] == "/" else [name])]
+def expanded(names: Sequence[str], others: list[str] | None = None) -> list[str]:
+    """Return names with, in place of a folder, the files in it, and of a URL with a slash at its end the objects there.
+
+    others : gets the files of folders that are passed over
+    Raises: GotdError for a folder with nothing that is read.
+    """
+    found: list[str] = []
+    for name in names:
+        if is_url(name):
+            found += objects_under(name) if name[-1] == "/" else [name]
+        elif Path(name).is_dir():
+            folder = files_under(name)
+            if not folder.files:
+                raise GotdError(f"{name}: a folder; {folder_remedy(name)}")
+            found += folder.files
+            if others is not None:
+                others += folder.others
+        else:
+            found.append(name)
+    return found
