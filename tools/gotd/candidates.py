@@ -10,7 +10,7 @@ from gotd.ranking import TopK
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.carried import SCORE, require_scored, score_of
 from gotd.streams.end_seal import end_seal
-from gotd.streams.json_fields import parse_object, text_of
+from gotd.streams.json_fields import parse_object, text_of, value_at
 from gotd.streams.pairing import Pair, Proof
 from gotd.streams.records import Record, RecordReader, Skipping, read_records
 from gotd.streams.seal import RecordRun, Seal
@@ -79,7 +79,8 @@ class Carried:
             with open_input(name) as source:
                 reader = RecordReader(source, reading.long_window)
                 for batch in read_records(reader, reading.skipping, self._check):
-                    yield [Candidate(score_of(record.fields, key), row, record.line, record.fields[reading.text_key])
+                    yield [Candidate(score_of(record.fields, key), row, record.line,
+                                     value_at(record.fields, reading.text_key))
                            for row, record in enumerate(batch, self.rows)]
                     self.rows += len(batch)
                     if self._readings == 1:

@@ -11,7 +11,7 @@ import numpy as np
 from gotd.errors import DataError, UsageError
 from gotd.selection import Embedder
 from gotd.streams.finite import wrong_row
-from gotd.streams.json_fields import RecordError, text_of
+from gotd.streams.json_fields import RecordError, text_of, value_at
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.records import Skipping
 from gotd.streams.sources import expanded
@@ -83,7 +83,7 @@ def _items(source: Iterable[Any]) -> Iterable[Any]:
 def _of_files(names: Sequence[str | os.PathLike[str]], text_key: str) -> Documents:
     files = RecordFiles(expanded([os.fspath(name) for name in names]), ReadOptions(text_key, Skipping()))
     records = [record.fields for batch in files.batches() for record in batch]
-    return Documents([fields[text_key] for fields in records], records)
+    return Documents([value_at(fields, text_key) for fields in records], records)
 
 
 def _text(item: Any, text_key: str, place: str) -> str:

@@ -12,7 +12,7 @@ from gotd.embedders.protocol import Counts, Embedded, Embedder
 from gotd.errors import DataError, GotdError, RowError
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.carried import EMBEDDING, with_embeddings
-from gotd.streams.json_fields import text_of
+from gotd.streams.json_fields import text_of, value_at
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
 from gotd.streams.sinks import Sink, open_output
 from gotd.streams.sources import open_input
@@ -147,7 +147,7 @@ def _in_flight(parts: Iterator[Part], embedder: Embedder, text_key: str) -> Iter
             break
         if part is None:
             break
-        waiting.append((part, embedder.begin([record.fields[text_key] for record in part.records])))
+        waiting.append((part, embedder.begin([value_at(record.fields, text_key) for record in part.records])))
         while len(waiting) > _WINDOWS_AHEAD:
             yield _finished(*waiting.popleft())
     while waiting:

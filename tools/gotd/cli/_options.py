@@ -91,7 +91,7 @@ class FiniteRange(click.FloatRange):
 inputs = click.argument("files", nargs=-1, metavar="[FILE]...", callback=listed)
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no closing line.")
 text_key = click.option("--text-key", default="text", show_default=True, callback=readable,
-                        help="Field that holds the text.")
+                        help="Field that holds the text; data.text: text in data.")
 skip_invalid = click.option("--skip-invalid", type=click.IntRange(0), default=0, metavar="N", show_default=True,
                             help="Pass over up to N bad records, counted.")
 long = click.option("--long", "long_window", is_flag=True, help="Allow zstd windows up to 2 GiB (memory too).")

@@ -11,6 +11,7 @@ from gotd.methods.sampling import RowSample
 from gotd.probing.comparing import Comparison, Input, Settings, compare
 from gotd.probing.report import as_json, as_table
 from gotd.probing.units import numbered
+from gotd.streams.json_fields import value_at
 from gotd.streams.locations import some_names
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.records import Record, Skipping
@@ -35,7 +36,7 @@ class TextFiles:
 
     def text(self, record: Record) -> str:
         """A record's text."""
-        return str(record.fields[self._text_key])
+        return str(value_at(record.fields, self._text_key))
 
     def batches(self) -> Iterator[list[str]]:
         """The texts."""

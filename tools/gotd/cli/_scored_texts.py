@@ -10,6 +10,7 @@ from gotd.cli._jobs import Provenance
 from gotd.cli._scored import write_scored
 from gotd.methods.base import TextRule
 from gotd.selection import TargetFile
+from gotd.streams.json_fields import value_at
 from gotd.streams.record_files import ReadOptions, record_batches
 from gotd.streams.records import Record, RecordReader, Skipping
 from gotd.streams.seal import RecordRun
@@ -52,7 +53,7 @@ def score_texts(sources: Iterable[ByteSource], sink: Sink, arrays_wanted: bool, 
 
 def _scored(found: Windows, ours: TextTarget) -> "Iterator[tuple[list[Record], np.ndarray]]":
     def work(window: list[Record]) -> "np.ndarray":
-        return ours.scorer.scores([record.fields[ours.text_key] for record in window])
+        return ours.scorer.scores([value_at(record.fields, ours.text_key) for record in window])
 
     return _ahead(found, work)
 

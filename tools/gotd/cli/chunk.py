@@ -12,7 +12,16 @@ from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import is_directory
 from gotd.errors import UsageError
-from gotd.streams.json_fields import object_line, quoted, raw_fields, text_of, with_field, with_value
+from gotd.streams.json_fields import (
+    object_line,
+    quoted,
+    raw_fields,
+    text_of,
+    value_at,
+    with_field,
+    with_value,
+    without_path,
+)
 from gotd.streams.locations import escaped
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records
 from gotd.streams.seal import made_by
@@ -114,7 +123,10 @@ def _document(record: Record, text_key: str) -> Document:
         splice = with_value if "id" in record.fields else with_field
         line = splice(line, "id", quoted(name))
     others = tuple(field for field in fields if field[0] not in ("id", text_key))
-    return Document(name, record.fields[text_key], others, line)
+    if text_key not in record.fields:
+        others = tuple((key, without_path(value, text_key.removeprefix(f"{key}."))) if text_key.startswith(f"{key}.")
+                       else (key, value) for key, value in others)
+    return Document(name, value_at(record.fields, text_key), others, line)
 
 
 def _lines(chunks: Iterable[Chunk], text_key: str) -> list[bytes]:

@@ -6,7 +6,7 @@ between the bytes of the others.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -58,12 +58,24 @@ def _json_type(value: object) -> str:
 _TYPE_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
+def value_at(record: Mapping[str, Any], key: str) -> Any:
+    """Return a field's value; where none has that whole name, what its parts between dots lead to, or None."""
+    if key in record:
+        return record[key]
+    value: Any = record
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return value
+
+
 def text_of(record: dict[str, Any], key: str, remedy: str = NAME_THE_FIELD) -> str:
     """The record's text. Raises: RecordError, a ValueError, where there is none that could be embedded.
 
     remedy : what to do where there is no such field
     """
-    text = record.get(key)
+    text = value_at(record, key)
     if text is None:
         raise RecordError(f'no "{key}" field' + (", it is null" if key in record else _but(record)), remedy)
     if not isinstance(text, str):
@@ -179,6 +191,19 @@ def without_field(line: bytes, key: str) -> bytes:
     pieces = [text[field.place : end] for field, end in kept[:-1]]
     pieces += [text[field.place : field.end] for field, _ in kept[-1:]]
     return (text[: fields[0].place] + "".join(pieces) + text[fields[-1].end :]).encode("utf-8")
+
+
+def without_path(value: bytes, path: str) -> bytes:
+    """Return an object, raw, without the field that a path of names with dots leads to; what has none as it is."""
+    if not value.startswith(b"{"):
+        return value
+    fields = parse_object(value)
+    if path in fields:
+        return without_field(value, path)
+    name, _, rest = path.partition(".")
+    if not rest or not isinstance(fields.get(name), dict):
+        return value
+    return with_value(value, name, without_path(dict(raw_fields(value))[name], rest))
 
 
 #: A number, or base64 in quotes, and the end of the record.

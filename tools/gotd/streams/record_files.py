@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from gotd.streams.json_fields import NAME_THE_FIELD, text_of
+from gotd.streams.json_fields import NAME_THE_FIELD, text_of, value_at
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
 from gotd.streams.sources import ByteSource, open_input
 from gotd.streams.text_digest import TextDigest
@@ -47,7 +47,7 @@ class RecordFiles:
     def texts(self, digests: Sequence[TextDigest] = ()) -> Iterator[list[str]]:
         """Yield the texts alone."""
         for batch in self.batches(digests):
-            yield [record.fields[self.options.text_key] for record in batch]
+            yield [value_at(record.fields, self.options.text_key) for record in batch]
 
 
 def record_batches(sources: Iterable[ByteSource], options: ReadOptions, remedy: str = NAME_THE_FIELD,

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gotd.streams.json_fields import value_at
 from gotd.streams.seal import RecordRun
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class TextDigest:
             if self._text_key is None:
                 parts += [record.line, b"\n"]
                 continue
-            text = record.fields.get(self._text_key)
+            text = value_at(record.fields, self._text_key)
             if isinstance(text, str):
                 content = text.encode("utf-8", "surrogatepass")
                 parts += [len(content).to_bytes(_LENGTH_BYTES, "little", signed=True), content]

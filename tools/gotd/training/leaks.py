@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gotd.overlap import RUN_WORDS, Sharing
+from gotd.streams.json_fields import value_at
 from gotd.training.reading import Reading, records_of
 
 
@@ -15,8 +16,9 @@ class Leaks:
 
     def __init__(self, held_out: Mapping[str, list[str]], reading: Reading) -> None:
         self.shared = dict.fromkeys(held_out, 0)
-        self._sharing = {name: Sharing([record.fields[reading.text_key] for batch in records_of(files, reading)
-                                        for record in batch]) for name, files in held_out.items()}
+        self._sharing = {name: Sharing([value_at(record.fields, reading.text_key)
+                                        for batch in records_of(files, reading) for record in batch])
+                         for name, files in held_out.items()}
 
     def watch(self, texts: list[str]) -> None:
         """Count training texts."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gotd.errors import DataError
-from gotd.streams.json_fields import text_of
+from gotd.streams.json_fields import text_of, value_at
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
 from gotd.streams.seal import Digest
 from gotd.streams.sources import open_input, shown
@@ -41,7 +41,7 @@ class Reading:
 
     def texts(self, window: list[Record]) -> list[str]:
         """Return the texts of some records."""
-        texts = [record.fields[self.text_key] for record in window]
+        texts = [value_at(record.fields, self.text_key) for record in window]
         if self.watch is not None:
             self.watch(texts)
         return texts
