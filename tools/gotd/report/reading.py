@@ -14,13 +14,13 @@ from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.carried import SCORE, score_of
 from gotd.streams.end_seal import end_seal
-from gotd.streams.json_fields import parse_object
+from gotd.streams.json_fields import parse_object, value_at
 from gotd.streams.locations import is_url
 from gotd.streams.pairing import pairs
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.records import RecordReader, Skipping, read_records
 from gotd.streams.seal import RecordRun, Seal
-from gotd.streams.sources import open_input, with_objects
+from gotd.streams.sources import expanded, open_input
 from gotd.streams.text_digest import TextDigest
 
 _KEY_BYTES = 16
@@ -90,7 +90,8 @@ def read_choice(name: str, options: ReadOptions) -> Choice:
             scores = np.array([score_of(record.fields, key) for record in found], dtype=np.float32)
         except ValueError as error:
             raise DataError(name, str(error), "choose again with ds-topk") from error
-    return Choice(name, [record.fields for record in found], [record.fields[options.text_key] for record in found],
+    return Choice(name, [record.fields for record in found],
+                  [value_at(record.fields, options.text_key) for record in found],
                   scores, key, seal, [digest.run for digest in digests])
 
 
@@ -122,7 +123,7 @@ class Pool:
         if self.names:
             return [pair.scores for pair in pairs(self._scores, self.names)]
         if self._scores.endswith("/") or (not is_url(self._scores) and Path(self._scores).is_dir()):
-            found = with_objects([self._scores]) if is_url(self._scores) else sorted(
+            found = expanded([self._scores]) if is_url(self._scores) else sorted(
                 str(path) for path in Path(self._scores).rglob("*.npy"))
             if not found:
                 raise GotdError(f"{self._scores}: no .npy in it; give what ds-score wrote")
@@ -139,8 +140,8 @@ class Pool:
             for batch in RecordFiles(self.names, self._options).batches():
                 self._advance(len(batch))
                 self.rows += len(batch)
-                yield Batch([each.fields for each in batch], [each.fields[self._options.text_key] for each in batch],
-                            None)
+                yield Batch([each.fields for each in batch],
+                            [value_at(each.fields, self._options.text_key) for each in batch], None)
 
     @cached_property
     def is_scored(self) -> bool:
