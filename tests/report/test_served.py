@@ -26,7 +26,9 @@ def shares(chain: Workdir, choice: str) -> np.ndarray:
 
 @pytest.fixture
 def chosen(chain: Workdir) -> Workdir:
-    """A choice of 40 records by the chain's scores, and its vectors."""
+    """A choice of 40 records, and its vectors, at an epsilon where the potentials differ by half of it."""
+    chain.ok("ds-target-stats --epsilon 0.2 --target target.npy pool.npy -o target.npz")
+    chain.ok("ds-score --target target.npz pool.npy -o scores.npy")
     chain.ok("ds-topk -k 40 --scores scores.npy pool.jsonl -o chosen.jsonl.zst")
     chain.ok("ds-embed --dimension 64 chosen.jsonl.zst -o chosen.npy")
     return chain
