@@ -263,8 +263,8 @@ def with_dictionary(plain: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("data", "said"), [
-    (gzip.compress(bz2.compress(b"{}")), "bzip2 within another compression, which is not read; unpack the outer one"),
-    (gzip.compress(lzma.compress(b"{}")), "xz within another compression, which is not"),
+    (gzip.compress(bz2.compress(b"{}"), mtime=0), "bzip2 within another compression, which is not read; unpack the outer one"),
+    (gzip.compress(lzma.compress(b"{}"), mtime=0), "xz within another compression, which is not"),
     (lzma.compress(b"{}", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 28}]), "over 128 MiB; pass --long"),
     (with_dictionary(b"market shares"), "needs a zstd dictionary; compress it again without"),
     # A frame of no data that asks for a window of 256 MiB (RFC 8878, 3.1.1.1.2); below, one of 4 GiB.
