@@ -13,6 +13,8 @@ from typing import NamedTuple
 import forked_commands
 
 BIN = Path(sys.executable).parent
+#: Variables of the tests' own run, which may stand in a job or be begun by make.
+_NOT_A_USERS = ("SLURM_", "DS_", "MAKE", "MFLAGS", "GNUMAKEFLAGS")
 
 
 class Finished(NamedTuple):
@@ -28,7 +30,7 @@ class Workdir:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "DS_"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_A_USERS)}
         self.environment = kept | {"PATH": f"{BIN}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
         self.environment.pop("PYTHONUNBUFFERED", None)
         #: Whether lines of shell may fork the commands, see `forked_commands`; what `start` starts is never forked.

@@ -55,7 +55,7 @@ def test_a_field_ranks_only_where_a_seal_or_the_user_says_so(work: Workdir) -> N
 
 def test_scores_of_an_earlier_choice_are_replaced_and_counted(work: Workdir) -> None:
     fitted(work)
-    work.ok("ds-topk -k 20 --scores s.npy pool.jsonl -o chosen.zst && zstdcat chosen.zst | head -7 > again.jsonl")
+    work.ok("ds-topk -k 20 --scores s.npy pool.jsonl -o chosen.zst && zstdcat chosen.zst | sed -n 1,7p > again.jsonl")
     work.ok("zstdcat chosen.zst | tail -13 | jq -c 'del(.gotd_score)' >> again.jsonl")
     said = work.ok("ds-embed again.jsonl | ds-score --target t.npz -o again.zst").err
     assert '; 7 records had a "gotd_score" already, replaced' in said

@@ -1,8 +1,10 @@
 """What a damaged file holds, read by other people's readers only: the oracle that accepted input is held against."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,30 +18,45 @@ _BLANK = b" \t\r\x1a"
 
 
 def lines_of(data: bytes) -> list[bytes]:
-    """The lines of plain, gzip or zstd bytes."""
+    """The lines of plain bytes, or of those that gzip, zstd, bzip2 or xz made."""
     if data[:4] == b"\x28\xb5\x2f\xfd" or (data[1:4] == b"\x2a\x4d\x18" and 0x50 <= data[0] <= 0x5F):
         decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES)
         data = decompressor.stream_reader(data, read_across_frames=True).readall()
     elif data[:2] == b"\x1f\x8b":
         data = gzip.decompress(data)
+    elif data[:3] == b"BZh":
+        data = bz2.decompress(data)
+    elif data[:6] == b"\xfd7zXZ\x00":
+        data = lzma.decompress(data)
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     return lines[:-1] if not lines[-1] else lines
 
 
 def records_of(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects of a file; AssertionError where a line is none."""
-    found = []
+    """The JSON objects of a file; AssertionError where it holds something else."""
     sys.setrecursionlimit(20_000)  # deeper than any parser here accepts
-    for number, line in enumerate(lines_of(path.read_bytes()), 1):
-        if not line.strip(_BLANK):
-            continue
-        try:
-            record = json.loads(line.decode())
-        except (ValueError, RecursionError) as error:
-            raise AssertionError(f"line {number} was accepted, and is no JSON: {error}") from error
-        assert isinstance(record, dict), f"line {number} was accepted, and is no object"
-        found.append(record)
+    lines = [line for line in lines_of(path.read_bytes()) if line.strip(_BLANK)]
+    try:
+        found = [json.loads(line.decode().strip("\ufeff \t\r\x1a")) for line in lines]
+    except (ValueError, RecursionError) as error:  # not one a line: in an array, or over several lines
+        found = _values(b"\n".join(lines), str(error))
+    for number, record in enumerate(found, 1):
+        assert isinstance(record, dict), f"record {number} was accepted, and is no object"
     return found
+
+
+def _values(data: bytes, why: str) -> list[Any]:
+    """JSON after JSON, or what one array holds."""
+    values, decoder, place = [], json.JSONDecoder(), 0
+    try:
+        text = data.decode().lstrip("\ufeff")
+        while rest := text[place:].lstrip():
+            value, length = decoder.raw_decode(rest)
+            values.append(value)
+            place = len(text) - len(rest) + length
+    except (ValueError, RecursionError) as error:
+        raise AssertionError(f"a file was accepted, and is no JSON: {why}; {error}") from error
+    return values[0] if len(values) == 1 and isinstance(values[0], list) else values
 
 
 def texts_of(path: Path) -> list[str]:
