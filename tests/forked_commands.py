@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
@@ -120,6 +120,25 @@ def _entry_points() -> dict[str, str]:
     return {point.name: point.value for point in found if point.group == "console_scripts"}
 
 
+def run_and_exit(program: Callable[[], object], *ends: Callable[[], object]) -> NoReturn:
+    """Run a program in a fork as the interpreter would, to the end of its threads. ends : called after these"""
+    status = 70
+    try:
+        program()
+    except SystemExit as exit_:
+        status = exit_.code if isinstance(exit_.code, int) else 1
+    except BaseException:  # noqa: BLE001 - what the interpreter would print
+        traceback.print_exc()
+        status = 1
+    finally:
+        threading._shutdown()  # type: ignore[attr-defined]
+        for end in ends:
+            end()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status)
+
+
 class _Server:
     """One thread: forks on request, hands statuses back, ends what was forked for a program that is gone."""
 
@@ -191,8 +210,8 @@ class _Server:
     def _become(self, words: list[str], folder: str, environment: dict[str, str], mask: int, ignored: list[int],
                 files: Sequence[int], main: Any) -> NoReturn:
         """What is left of the server in the fork goes; then as the installed program."""
-        status = 70
-        try:
+
+        def program() -> None:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for number in ignored:
@@ -210,16 +229,8 @@ class _Server:
             sys.stdout = os.fdopen(1, "w", encoding="utf-8", buffering=1 if os.isatty(1) else -1)
             sys.stderr = os.fdopen(2, "w", encoding="utf-8", buffering=1, errors="backslashreplace")
             main()
-        except SystemExit as exit_:
-            status = exit_.code if isinstance(exit_.code, int) else 1
-        except BaseException:  # noqa: BLE001 - what the interpreter would print
-            traceback.print_exc()
-            status = 1
-        finally:
-            threading._shutdown()  # type: ignore[attr-defined] # as the interpreter does at its end
-            atexit._run_exitfuncs()
-            sys.stderr.flush()
-            os._exit(status)
+
+        run_and_exit(program, atexit._run_exitfuncs)
 
     def _pass_on(self, link: socket.socket) -> None:
         """A signal for what was forked; the end of the link is the program's own end, by SIGKILL perhaps."""

@@ -173,6 +173,7 @@ VECTORS = np.eye(4, dtype="f4")
     (lambda: gotd.fit(["a", "b"], ["c"]), "say model="),
     (lambda: gotd.fit(VECTORS, np.ones((3, 5))), "dimension 5, the target has 4"),
     (lambda: gotd.fit(VECTORS, np.full((3, 4), np.nan)), "pool: row 0: a number that is NaN"),
+    (lambda: gotd.select([], ["a b"], k=1), "pool: no rows; give at least one"),
     (lambda: gotd.fit(VECTORS, VECTORS, epsilon=-1.0), "epsilon"),
     (lambda: gotd.fit(VECTORS, VECTORS, target_mass="words"), "counts words, and the target is vectors"),
     (lambda: gotd.fit(VECTORS, VECTORS, target_mass=[1.0, -1.0, 1.0, 1.0]), "a mass below 0"),

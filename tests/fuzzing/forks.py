@@ -4,11 +4,12 @@ import os
 import resource
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
+
+from forked_commands import run_and_exit
 
 #: No input may keep a command busy for longer, nor make it hold more (all that it has imported counts).
 SECONDS = 10
@@ -42,8 +43,7 @@ def run(main: Callable[[], NoReturn], arguments: Sequence[str], folder: Path, se
 
 def _child(main: Callable[[], NoReturn], arguments: Sequence[str], folder: Path, out: Path, err: Path,
            seconds: int) -> NoReturn:
-    status = 70
-    try:
+    def program() -> None:
         os.chdir(folder)
         for number, path, flags in ((0, "/dev/null", os.O_RDONLY), (1, out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
                                     (2, err, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)):
@@ -53,16 +53,8 @@ def _child(main: Callable[[], NoReturn], arguments: Sequence[str], folder: Path,
         used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         resource.setrlimit(resource.RLIMIT_AS, (used + _SPACE_BYTES, used + _SPACE_BYTES))
         main()
-    except SystemExit as exit_:
-        status = exit_.code if isinstance(exit_.code, int) else 1
-    except BaseException:  # noqa: BLE001 - what the interpreter would print
-        traceback.print_exc()
-        status = 1
-    finally:
-        threading._shutdown()  # type: ignore[attr-defined] # waits for threads, as the interpreter does at its end
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(status)
+
+    run_and_exit(program)
 
 
 def in_fork(check: Callable[[], None]) -> str:

@@ -185,11 +185,15 @@ def test_a_name_that_make_or_the_shell_would_read_otherwise_is_refused(work: Wor
     assert work.names() == before
 
 
-def test_folders_named_as_hive_names_them_and_shards_named_as_stamps(work: Workdir) -> None:
-    for number, name in enumerate(["day=1/lang=de,x", "day=1/embed", "day=2/shards"]):
+def write_shards(work: Workdir, target: str, *names: str) -> None:
+    for number, name in enumerate(names):
         (work.path / name).parent.mkdir(exist_ok=True)
         work.write(f"{name}.jsonl", records(texts(30, seed=number)))
-    work.write("of=a.jsonl", records(texts(10, seed=9)))
+    work.write(target, records(texts(10, seed=9)))
+
+
+def test_folders_named_as_hive_names_them_and_shards_named_as_stamps(work: Workdir) -> None:
+    write_shards(work, "of=a.jsonl", "day=1/lang=de,x", "day=1/embed", "day=2/shards")
     line = f"{MAKE} POOL='day=*/*.jsonl day=2' TARGET=of=a.jsonl WORK=work=1"
     work.ok(f"{line} -j2")
     assert len(work.ok("zstdcat work=1/of=a/selected.jsonl.zst").out.splitlines()) == 20
@@ -200,14 +204,11 @@ def test_folders_named_as_hive_names_them_and_shards_named_as_stamps(work: Workd
 
 
 def test_shards_of_one_name_in_dated_folders(work: Workdir) -> None:
-    for number, name in enumerate(["2026-11/part-0", "2026-12/part-0", "2026-12/part-1"]):
-        (work.path / name).parent.mkdir(exist_ok=True)
-        work.write(f"{name}.jsonl", records(texts(30, seed=number)))
-    work.write("target.jsonl", records(texts(10, seed=9)))
+    names = ["2026-11/part-0", "2026-12/part-0", "2026-12/part-1"]
+    write_shards(work, "target.jsonl", *names)
     line = f"{MAKE} POOL='2026-11 2026-12' TARGET=target.jsonl WORK=made"
     work.ok(f"{line} -j2")
-    assert {f"made/target/scores/{name}.npy" for name in ("2026-11/part-0", "2026-12/part-0", "2026-12/part-1")
-            } <= work.names()
+    assert {f"made/target/scores/{name}.npy" for name in names} <= work.names()
     assert "ds-" not in work.ok(line).out.decode()
     work.ok("ds-score --target made/target/target.npz made/emb/*/*.npy -o again/")
     work.ok("ds-topk -k 20 --scores again/ made/chunks/*/*.zst -o by-hand.jsonl.zst")

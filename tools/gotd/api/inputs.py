@@ -144,6 +144,8 @@ def open_vectors(source: VectorSource, name: str, width: int | None = None) -> V
 
 
 def _checked(rows: np.ndarray, name: str, width: int | None) -> np.ndarray:
+    if rows.ndim == 2 and not len(rows):
+        raise DataError(name, "no rows", "give at least one text or vector")
     if rows.ndim != 2 or rows.dtype.kind not in "fiu" or not rows.size:
         what = f"{rows.dtype} {rows.shape}; vectors are numbers of shape (rows, dimension)"
         raise DataError(name, what, "of texts, say model=, or embed them with gotd.embed")

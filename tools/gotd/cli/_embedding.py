@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gotd.cli._contents import run_content
 from gotd.cli._frame import Run
 from gotd.cli._jobs import Job, Provenance
-from gotd.embedders.protocol import Counts, Embedded, Embedder
+from gotd.embedders.protocol import WINDOWS_AHEAD, Counts, Embedded, Embedder
 from gotd.errors import DataError, GotdError, RowError
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.carried import EMBEDDING, with_embeddings
@@ -18,8 +18,6 @@ from gotd.streams.sinks import Sink, open_output
 from gotd.streams.sources import open_input
 from gotd.streams.text_digest import TextDigest
 
-#: Windows that are begun before the oldest is waited for: one is tokenised while another is embedded.
-_WINDOWS_AHEAD = 2
 #: A window of longer records than usual holds fewer of them.
 _WINDOW_BYTES = 1 << 23
 
@@ -148,7 +146,7 @@ def _in_flight(parts: Iterator[Part], embedder: Embedder, text_key: str) -> Iter
         if part is None:
             break
         waiting.append((part, embedder.begin([value_at(record.fields, text_key) for record in part.records])))
-        while len(waiting) > _WINDOWS_AHEAD:
+        while len(waiting) > WINDOWS_AHEAD:
             yield _finished(*waiting.popleft())
     while waiting:
         yield _finished(*waiting.popleft())

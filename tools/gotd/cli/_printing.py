@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from gotd.errors import GotdError
-from gotd.streams.locations import escaped
+from gotd.streams.locations import escaped, escaped_names
 from gotd.streams.sinks import StdoutClosed
 
 
@@ -38,15 +38,6 @@ def print_json(value: Any) -> None:
     if sys.stdout is not None and codecs.lookup(sys.stdout.encoding).name != "utf-8":
         text = "".join(letter if letter.isascii() else json.dumps(letter)[1:-1] for letter in text)
     print_text(text)
-
-
-def escaped_names(value: Any) -> Any:
-    """Return a value for JSON with all text in it escaped."""
-    if isinstance(value, dict):
-        return {escaped(key): escaped_names(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [escaped_names(each) for each in value]
-    return escaped(value) if isinstance(value, str) else value
 
 
 def print_message(line: str) -> None:

@@ -119,9 +119,7 @@ class _Vectors:
 
 def _embedded(embedder: Embedder, texts: list[str]) -> np.ndarray:
     """Return vectors as ds-embed writes them, float16 (n, d)."""
-    blocks = [embedder.begin(texts[first : first + embedder.window])().vectors
-              for first in range(0, len(texts), embedder.window)]
-    rows = np.concatenate(blocks)
+    rows = np.concatenate([embedded.vectors for _, embedded in embedder.windows(texts)])
     if not np.isfinite(rows.astype(np.float16)).all():
         raise GotdError("vectors that float16 cannot hold; give --vectors and --target-vectors of ds-embed --dtype "
                         "float32")

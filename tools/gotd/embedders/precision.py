@@ -1,7 +1,7 @@
 """Which precision a network is fastest in on the machine at hand: found by a trial, as processors' flags do not tell.
 
-A processor may have the instructions for bfloat16 and be slower in it: one with avx512_bf16 and no AMX multiplied
-matrices at 140 GFLOP/s in float32 and at 80 in bfloat16, and MiniLM embedded 50 documents a second against 31.
+A processor may have the instructions for bfloat16 and be slower in it: on one with avx512_bf16 and no AMX the trial of
+MiniLM's layers took 4.7 to 6.5 ms in float32, and 14.4 to 15.2 ms in bfloat16.
 """
 
 import time

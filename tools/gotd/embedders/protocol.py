@@ -1,7 +1,8 @@
 """What every embedder offers, whatever turns its texts into vectors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import NamedTuple, Self, TypeAlias
 
@@ -9,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gotd.content import with_content
+
+#: Windows that are begun before the oldest is waited for: one is tokenised while another is embedded.
+WINDOWS_AHEAD = 2
 
 JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
 Vectors: TypeAlias = npt.NDArray[np.float32 | np.float16]
@@ -97,6 +101,17 @@ class Embedder(ABC):
         embedded = self.begin(texts)()
         self.counts += embedded.counts
         return embedded.vectors
+
+    def windows(self, texts: Sequence[str]) -> Iterator[tuple[int, Embedded]]:
+        """Yield the number of the first text of each window, and its vectors; later windows are worked on meanwhile."""
+        begun: deque[tuple[int, Callable[[], Embedded]]] = deque()
+        for first in range(0, len(texts), self.window):
+            begun.append((first, self.begin(texts[first : first + self.window])))
+            if len(begun) > WINDOWS_AHEAD:
+                start, wait = begun.popleft()
+                yield start, wait()
+        for start, wait in begun:
+            yield start, wait()
 
     def close(self) -> None:  # noqa: B027 - not all have threads
         """Ends the threads; what was begun and not waited for is dropped."""

@@ -17,7 +17,7 @@ from gotd.methods.distinct_sample import Outside
 
 #: Rows that a mean and a covariance are learned from; the noise of 1,024 directions is then 4 % of the mean variance.
 #: Of 431,272 text vectors of 1,024 numbers, the best 500 by two seeds had 95.8 % in common with 131,072 of them, and
-#: 99.8 % with all. Time is in proportion: a second of one processor for 400,000 rows of 384 numbers.
+#: 99.8 % with all. Time is in proportion: 1 to 1.6 s of one (busy) processor for 400,000 rows of 384 numbers.
 MOMENT_ROWS = 1 << 19
 #: Rows are added up so many at a time, or more.
 _ROWS_AT_ONCE = 1024

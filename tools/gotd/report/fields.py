@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gotd.errors import DataError
+from gotd.methods.base import LOWEST
 from gotd.report.sketch import Sketch
 from gotd.streams.carried import EMBEDDING, SCORE
 
@@ -74,7 +75,7 @@ class FieldCounts:
                 values[label] = values.get(label, 0) + 1
                 if len(values) > (_MOST_OF_ASKED if self._asked else MOST_VALUES):
                     self._refuse(name, f"more than {len(values) - 1:,} values")
-                elif scores is not None:
+                elif scores is not None and scores[row] > LOWEST:  # without content: counted, and in no quartile
                     groups.setdefault((name, label), []).append(row)
         self.rows += len(records)
         for key, rows in groups.items():

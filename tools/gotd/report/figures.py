@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gotd.methods.base import LOWEST
 from gotd.report.coverage import Coverage
 from gotd.report.fields import Field, FieldCounts
 from gotd.report.hygiene import Hygiene
@@ -18,8 +19,6 @@ from gotd.report.sketch import Sketch
 _BARS = 60
 #: Shares of the scores that lie left and right of the bars that are drawn, and count in the outermost.
 _TAIL = 0.001
-#: Scores below this are of records without content: they rank last, and are counted apart.
-_NO_CONTENT = -3e38
 
 
 @dataclass(frozen=True)
@@ -142,12 +141,12 @@ class PoolFigures:
         if batch.scores is None:
             self.fields.add(batch.records)
             return
-        kept = batch.scores > _NO_CONTENT
+        kept = batch.scores > LOWEST
         self.scores.add(batch.scores[kept])
         self.without_content += int(np.count_nonzero(~kept))
         self.above_zero += int(np.count_nonzero(batch.scores > 0.0))
         if batch.records:
-            self.fields.add(batch.records, np.where(kept, batch.scores, np.float32(self.scores.least)))
+            self.fields.add(batch.records, batch.scores)
 
 
 def lengths_of(texts: Sequence[str]) -> tuple[Lengths, Sketch, Sketch]:
@@ -188,7 +187,7 @@ def scores_of(pool: PoolFigures, choice: Choice) -> Scores | None:
         return None
     chosen, threshold, best = None, None, None
     if choice.scores is not None and choice.is_by_score:
-        kept = choice.scores[choice.scores > _NO_CONTENT]
+        kept = choice.scores[choice.scores > LOWEST]
         if len(kept):
             chosen, threshold, best = Sketch(), float(kept.min()), float(kept.max())
             chosen.add(kept)

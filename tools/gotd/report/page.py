@@ -10,7 +10,7 @@ from gotd.errors import GotdError
 from gotd.report.figures import Report, without_nan
 from gotd.report.plots import NEEDED, plots
 from gotd.report.visible import visible
-from gotd.streams.locations import escaped
+from gotd.streams.locations import escaped_names
 
 _TEMPLATE = "page.html"
 
@@ -89,12 +89,4 @@ def _json(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """Return a value that JSON can hold: no NaN, no half of a surrogate pair."""
-    return _escaped(without_nan(value))
-
-
-def _escaped(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {escaped(key): _escaped(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_escaped(each) for each in value]
-    return escaped(value) if isinstance(value, str) else value
+    return escaped_names(without_nan(value))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 STANDARD = "-"
 #: Bytes moved at a time.
@@ -45,3 +46,12 @@ def escaped(name: str) -> str:
         return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half a surrogate pair that stands for no byte
         return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def escaped_names(value: Any) -> Any:
+    """Return a value for JSON with all text in it escaped."""
+    if isinstance(value, dict):
+        return {escaped(key): escaped_names(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [escaped_names(each) for each in value]
+    return escaped(value) if isinstance(value, str) else value
