@@ -10,7 +10,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## the commands alone, in .venv
-demo: $(VENV)/.installed ## choose from text every machine has, through the real commands
+demo: $(VENV)/.report-installed ## choose from text every machine has, through the real commands
 	PATH="$(abspath $(VENV))/bin:$$PATH" sh scripts/demo/demo.sh
 POOL ?=
 demo-train: $(VENV)/.train-installed ## a small model from scratch, warmed up on the choice and on random documents
@@ -21,7 +21,7 @@ K     ?= 5000
 MODEL ?= hash
 JOBS  ?= 2
 WORK  ?= build/real-$(notdir $(MODEL))
-real: $(VENV)/.installed ## choose K from DATA/pool for DATA/tasks/TASK with MODEL, in WORK, JOBS shards at once
+real: $(VENV)/.report-installed ## choose K from DATA/pool for DATA/tasks/TASK with MODEL, in WORK, JOBS shards at once
 	+PATH="$(abspath $(VENV))/bin:$$PATH" $(MAKE) --no-print-directory -f scripts/pipeline.mk report \
 	    $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) POOL=$(DATA)/pool TARGET=$(DATA)/tasks/$(TASK)/train.jsonl.zst \
 	    NAME=$(TASK) K=$(K) MODEL=$(MODEL) WORK=$(WORK)
@@ -52,6 +52,9 @@ upgrade: $(VENV)/.test-installed ## the newest version of everything but torch, 
 $(VENV)/.installed: pyproject.toml scripts/constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
+	touch $@
+$(VENV)/.report-installed: $(VENV)/.installed
+	$(PIP) --editable '.[report]'
 	touch $@
 $(VENV)/.train-installed: $(VENV)/.installed
 	$(PIP) --editable '.[train]'
