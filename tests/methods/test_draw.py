@@ -1,13 +1,13 @@
 """One reading of the source: mean and covariance of its distinct rows, and what is said of the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 import torch
 
 from gotd.errors import GotdError
-from gotd.methods import outside_moments
+from gotd.methods import draw as drawing
 from gotd.methods.draw import Drawn, Wanted, draw
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
@@ -58,7 +58,7 @@ def test_mean_and_covariance_are_of_all_distinct_rows_whatever_the_sample(drawn:
 def test_beyond_a_limit_a_random_part_of_the_rows_is_enough(drawn: Callable[..., Drawn],
                                                             monkeypatch: pytest.MonkeyPatch) -> None:
     """A level is dropped at a time: from half the limit to all of it is left, the same for any order."""
-    monkeypatch.setattr(outside_moments, "MOMENT_ROWS", 2000)
+    monkeypatch.setattr(drawing, "moment_rows", lambda _: 2000)
     rows = rows_of(9000)
     found = drawn(rows)
     assert 900 < found.moment_rows <= 2000
@@ -68,6 +68,28 @@ def test_beyond_a_limit_a_random_part_of_the_rows_is_enough(drawn: Callable[...,
     assert other.moment_rows == found.moment_rows
     assert other.mean == pytest.approx(found.mean, rel=1e-6)
     assert other.covariance.numpy() == pytest.approx(found.covariance.numpy(), rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("copies", [0, 20_000])
+def test_knowing_the_size_of_a_source_changes_nothing(workers: Workers, monkeypatch: pytest.MonkeyPatch,
+                                                      copies: int) -> None:
+    """Levels that the size promises to be dropped are not summed; where copies break the promise, it is read again."""
+    monkeypatch.setattr(drawing, "moment_rows", lambda _: 900)
+    readings = list[int]()
+    rows = rows_of(9000) if not copies else np.concatenate([rows_of(900), rows_of(900)[np.arange(copies) % 900]])
+
+    def stream() -> Iterator[np.ndarray]:
+        readings.append(1)
+        return (rows[i : i + 700] for i in range(0, len(rows), 700))
+
+    found = [draw([Part("pool.npy", 1.0, stream, None, size)], Wanted(100, 0, True), workers, CPU)
+             for size in (None, rows.nbytes)]
+    assert len(readings) == (3 if copies else 2)
+    assert found[0].moment_rows == found[1].moment_rows
+    assert found[0].counts == found[1].counts
+    assert found[1].mean == pytest.approx(found[0].mean, rel=1e-6)
+    assert found[1].covariance is not None and found[0].covariance is not None
+    assert found[1].covariance.numpy() == pytest.approx(found[0].covariance.numpy(), rel=1e-4, abs=1e-6)
 
 
 def test_with_weights_they_are_the_weighted_ones(drawn: Callable[..., Drawn]) -> None:

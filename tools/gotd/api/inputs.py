@@ -114,6 +114,11 @@ class Vectors(NamedTuple):
             return iter([self.held])
         return self.files.blocks() if self.files else iter(())
 
+    @property
+    def size(self) -> int | None:
+        """Bytes of all rows, about, where that is known."""
+        return self.files.size if self.files else None if self.held is None else self.held.nbytes
+
     def all_rows(self) -> np.ndarray:
         """Return all rows. Shapes: -> float16 or float32 (n, d)."""
         blocks = list(self.blocks())

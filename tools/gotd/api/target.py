@@ -169,7 +169,7 @@ def _fit_vectors(method: str, target: Source, pool: Source | None, source: Sourc
                           runtime, every.shape[1])
     ranked = None if source is None or pool is None else inputs.vectors(pool, "pool", runtime, every.shape[1])
     _require_alike(aim, base, ranked)
-    part = Part(base.name, 1.0, base.blocks, _weights(inputs.weights))
+    part = Part(base.name, 1.0, base.blocks, _weights(inputs.weights), base.size)
     problem = VectorProblem(rows.rows, rows.masses, [part], runtime.workers, runtime.device, source is None,
                             None if ranked is None else Part(ranked.name, 1.0, ranked.blocks))
     rule = selection.resolve(method, options, aim.embedder or base.embedder)

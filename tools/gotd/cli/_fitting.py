@@ -142,7 +142,8 @@ def _parts(inputs: Inputs, embedders: Embedders, width: int, looks: bool) -> "li
     rest = 1.0 - total if total < 1.0 - _ROUNDING else 0.0
     weights = WeightFiles(inputs.weights).blocks if inputs.weights else None
     name = some_names(inputs.names) + (f" with weights {some_names(inputs.weights)}" if inputs.weights else "")
-    base = Part(name, rest, VectorFiles(inputs.names, embedders, width, looks).blocks, weights)
+    files = VectorFiles(inputs.names, embedders, width, looks)
+    base = Part(name, rest, files.blocks, weights, None if looks else files.size)
     return [base, *(Part(name, mass, VectorFiles([name], embedders, width).blocks) for name, mass in others)]
 
 

@@ -12,7 +12,7 @@ from gotd.errors import GotdError
 from gotd.methods.base import SourceCounts
 from gotd.methods.content_keys import content_keys
 from gotd.methods.distinct_sample import Distinct, DistinctSample
-from gotd.methods.outside_moments import OutsideMoments, RowSums, row_sums
+from gotd.methods.outside_moments import OutsideMoments, RowSums, moment_rows, row_sums
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost, moments
 from gotd.ot.source import Part, RowCounts, shares, weighted_blocks, without_mass
@@ -58,8 +58,7 @@ def draw(parts: Sequence[Part], wanted: Wanted, workers: Workers, device: torch.
     Raises: GotdError where a part that should have mass has none.
     """
     present = [(part, share) for part, share in zip(parts, shares(parts), strict=True) if share > 0.0]
-    taken = [_PartReading(part, max(1, math.ceil(wanted.size * share)), wanted, device).drawn(workers)
-             for part, share in present]
+    taken = [_drawn(part, max(1, math.ceil(wanted.size * share)), wanted, workers, device) for part, share in present]
     if len(taken) == 1:
         return taken[0]
     weights = [share for _, share in present]
@@ -76,6 +75,16 @@ def draw(parts: Sequence[Part], wanted: Wanted, workers: Workers, device: torch.
     )
 
 
+def _drawn(part: Part, size: int, wanted: Wanted, workers: Workers, device: torch.device) -> Drawn:
+    """Read a part; once more where its size promised more distinct rows than it has."""
+    reading = _PartReading(part, size, wanted, device)
+    if reading.read(workers):
+        return reading.drawn(workers)
+    reading = _PartReading(part._replace(size=None), size, wanted, device)
+    reading.read(workers)
+    return reading.drawn(workers)
+
+
 def mixed_covariance(weights: Sequence[float], taken: Sequence[Drawn], offsets: Tensor) -> Tensor:
     """Return sum_k w_k (S_k + o_k o_k^T), o_k the offset of a part's mean from that of all."""
     every = [share * (drawn.covariance.cpu() + torch.outer(offset, offset))
@@ -88,8 +97,9 @@ class _PartReading:
 
     def __init__(self, part: Part, size: int, wanted: Wanted, device: torch.device) -> None:
         self._part, self._wanted, self._device = part, wanted, device
-        self._sample = DistinctSample(size)
-        self._outside = OutsideMoments(size)
+        self._size, self._sample = size, DistinctSample(size)
+        self._found = Distinct(np.empty((0, 0)), np.empty(0), np.empty(0, dtype=np.int64))
+        self._outside = OutsideMoments(0, size)  # until rows say of what dimension they are
         self._counts = RowCounts()
         self._weight, self._shift = 0.0, torch.empty(0)
         self._weighted_sum = np.zeros(1)
@@ -97,8 +107,8 @@ class _PartReading:
         self._watched = np.unique(keys)
         self._met = np.zeros(len(self._watched), dtype=bool)
 
-    def drawn(self, workers: Workers) -> Drawn:
-        """Read the part."""
+    def read(self, workers: Workers) -> bool:
+        """Read the part; return whether all was summed that had to be."""
         for sums in workers.map(self._sums, self._left_outside(workers)):
             self._outside.add(sums)
         if not self._weight:
@@ -106,15 +116,20 @@ class _PartReading:
         if not (np.isfinite(self._weight) and np.isfinite(self._weighted_sum).all()):
             raise GotdError(f"{self._part.name}: rows times weights sum to infinity; divide rows or weights by some "
                             "number")
-        found, late = self._sample.take()
+        self._found, late = self._sample.take()
         if self._part.weights is None:
             for item in (*self._outside.select(late), *self._outside.rest()):
                 self._outside.add(self._sums(item))
-        mean, covariance, moment_rows = self._moments(found, workers)
+        return self._outside.is_whole
+
+    def drawn(self, workers: Workers) -> Drawn:
+        """Return what was read."""
+        found = self._found
+        mean, covariance, learned_from = self._moments(found, workers)
         distinct = self._distinct(len(found.rows))
         counts = SourceCounts(self._counts.rows, self._counts.blank, distinct, int(found.copies.sum()),
                               int((found.copies - 1).sum()), int(self._met.sum()))
-        return Drawn(found.rows, found.masses, mean, covariance, moment_rows, counts)
+        return Drawn(found.rows, found.masses, mean, covariance, learned_from, counts)
 
     def _distinct(self, held: int) -> int:
         """Return the number of distinct rows; of weighted ones that are not all held, of all."""
@@ -136,6 +151,7 @@ class _PartReading:
         for rows, keys, weights in workers.map(self._keyed, weighted_blocks(self._part, _BLOCK_ROWS, self._counts)):
             if not len(self._shift):
                 self._shift = torch.tensor(rows).float().mean(dim=0).to(self._device)
+                self._outside = OutsideMoments(moment_rows(rows.shape[1]), self._size, self._expected(rows[0].nbytes))
             self._weight += float(weights.sum())
             self._watch(keys)
             outside = self._sample.add(rows, keys, weights)
@@ -144,6 +160,11 @@ class _PartReading:
                     yield from self._outside.select(each)
             elif len(rows):
                 self._weighted_sum = self._weighted_sum + _weighted_sum(rows, weights)
+
+    def _expected(self, row_bytes: int) -> int:
+        """Return how many rows there will be, if all are distinct; 0 where that is not known."""
+        part = self._part
+        return 0 if part.size is None or part.weights is not None else part.size // row_bytes
 
     def _keyed(self, block: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the rows that have weight, their keys and weights."""

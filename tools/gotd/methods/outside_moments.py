@@ -1,6 +1,6 @@
 """Mean and covariance of distinct rows of a stream beyond those that a sample holds.
 
-Rows are told apart by the keys of their content. Those with the smallest keys count, at most MOMENT_ROWS of them: u =
+Rows are told apart by the keys of their content. Those with the smallest keys count, at most `moment_rows` of them: u =
 key / 2^64 is uniform, so they are a random part of the distinct rows, the same for any order and number of copies; of a
 source with fewer, all. Sums are kept by the level of u, from 1/2 to 1, from 1/4 to 1/2 ..., and the uppermost level is
 dropped when there are too many rows: the rest is what would have been summed had the limit been known before.
@@ -15,15 +15,18 @@ from torch import Tensor
 
 from gotd.methods.distinct_sample import Outside
 
-#: Rows that a mean and a covariance are learned from; the noise of 1,024 directions is then 4 % of the mean variance.
-#: Of 431,272 text vectors of 1,024 numbers, the best 500 by two seeds had 95.8 % in common with 131,072 of them, and
-#: 99.8 % with all. Time is in proportion: 1 to 1.6 s of one (busy) processor for 400,000 rows of 384 numbers.
-MOMENT_ROWS = 1 << 19
+#: Rows that a mean and a covariance are learned from, for each dimension, at least and at most: the noise of d
+#: directions by n rows is sqrt(d / n) of the mean variance, here 4 %. Of 431,272 text vectors of 1,024 numbers, the
+#: best 500 by two seeds had 95.8 % in common with 131,072 of them, and 99.8 % with all. Time is in proportion to n d^2:
+#: 1 to 1.6 s of one (busy) processor for 400,000 rows of 384 numbers.
+_ROWS_PER_DIMENSION, _LEAST_ROWS, _MOST_ROWS = 512, 1 << 17, 1 << 19
 #: Rows are added up so many at a time, or more.
 _ROWS_AT_ONCE = 1024
 #: Keys that may wait to be sorted in among the many: at least, and as a part of them.
 _LEAST_RECENT, _RECENT_PART = 1 << 14, 8
 _KEY_BITS = 64
+#: So many times the rows that count drop a level for certain: chance makes less than 2 % more or fewer of 65,536.
+_SURELY_MORE = 1.02
 #: Bits of a whole number that a float64 holds.
 _EXACT_BITS = 53
 
@@ -40,18 +43,33 @@ class RowSums(NamedTuple):
     second: Tensor | None
 
 
+def moment_rows(width: int) -> int:
+    """Return how many rows of that dimension a mean and a covariance are learned from, at most."""
+    return min(max(_ROWS_PER_DIMENSION * width, _LEAST_ROWS), _MOST_ROWS)
+
+
 class OutsideMoments:
     """Counts each distinct row once, and adds up what is summed of them.
 
-    held : rows of the sample, which count towards the limit.
+    most : rows that count, at most, with the `held` ones of the sample, whose keys are the smallest.
+    expected : how many rows there will be: levels that so many would have dropped in the end are not summed at all.
+    Where most were copies that was wrong, as `is_whole` says then.
     """
 
-    def __init__(self, held: int) -> None:
-        self._most = max(0, MOMENT_ROWS - held)
-        self._lowest = 0  # levels below are dropped
+    def __init__(self, most: int, held: int, expected: int = 0) -> None:
+        self._most = max(0, most - held)
+        self._summed = 0  # levels below are not summed
+        while self._most and expected >> self._summed > _SURELY_MORE * most:
+            self._summed += 1
+        self._lowest = max(0, self._summed - 1)  # levels below are dropped
         self._seen = _KeySet()
         self._sums: dict[int, RowSums] = {}
         self._waiting: dict[int, list[np.ndarray]] = defaultdict(list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Return False where a level that was not summed should have been: read again, and expect nothing."""
+        return self._lowest >= self._summed
 
     def select(self, outside: Outside) -> list[tuple[int, np.ndarray]]:
         """Take rows; return those that were not met before as soon as they are many, by level.
@@ -67,7 +85,7 @@ class OutsideMoments:
             self._seen.keep_below(np.uint64(1 << (_KEY_BITS - self._lowest)))
             self._sums.pop(self._lowest - 1, None)
             self._waiting.pop(self._lowest - 1, None)
-        new &= levels >= self._lowest
+        new &= levels >= max(self._lowest, self._summed)
         for level in np.unique(levels[new]).tolist():
             self._waiting[level].append(outside.block[np.sort(places[new & (levels == level)])])
         return self._taken([level for level, rows in self._waiting.items() if sum(map(len, rows)) >= _ROWS_AT_ONCE])

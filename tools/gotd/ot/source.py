@@ -24,12 +24,14 @@ class Part(NamedTuple):
     mass    : its share; shares need not sum to 1, they are divided by their sum.
     blocks  : called for each reading; yields float16 or float32 (n, d), cut anyhow.
     weights : called for each reading; yields float64 or float32 (n,), cut anyhow; None weighs all rows alike.
+    size    : bytes of all rows, about, where known and they can be read again; it saves work, and changes nothing.
     """
 
     name: str
     mass: float
     blocks: Callable[[], Iterator[np.ndarray]]
     weights: Callable[[], Iterator[np.ndarray]] | None = None
+    size: int | None = None
 
 
 def shares(parts: Sequence[Part]) -> list[float]:

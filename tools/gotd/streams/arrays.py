@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ _OLD_OPENING = (2, 0)
 #: What to do about a row that is no number.
 _REMEDIES = {"vectors": "embed that record again", "scores": "score that record again",
              "weights": "give that row a weight of 0 or more"}
-#: Bytes of rows read at a time.
+#: Bytes of rows read at a time, at most: rows of a power of two, which others can join or cut without a rest.
 _BLOCK_BYTES = 1 << 22
 
 
@@ -129,18 +130,39 @@ class ArrayReader:
 
     def _rows_of(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Iterator[np.ndarray]:
         row_bytes = (shape[1] if len(shape) == 2 else 1) * dtype.itemsize
-        left, step = shape[0], max(1, _BLOCK_BYTES // row_bytes)
-        while left:
-            count = min(left, step)
-            data = self._source.read_exactly(count * row_bytes)
-            self.verifier.digest.add_rows(data, count)
-            block = np.frombuffer(data, dtype=dtype).reshape(count, *shape[1:])
-            if (wrong := wrong_row(block)) is not None:
-                place = f"{self.name}: row {self.rows + wrong}"
-                raise DataError(place, "a number that is NaN or infinite", _REMEDIES[self._kind])
-            self.rows += count
-            left -= count
-            yield block
+        left, step = shape[0], 1 << max(0, (_BLOCK_BYTES // row_bytes).bit_length() - 1)
+        with _Beside() as beside:
+            while left:
+                count = min(left, step)
+                data = self._source.read_exactly(count * row_bytes)
+                beside.add(self.verifier.digest, data, count)
+                block = np.frombuffer(data, dtype=dtype).reshape(count, *shape[1:])
+                if (wrong := wrong_row(block)) is not None:
+                    place = f"{self.name}: row {self.rows + wrong}"
+                    raise DataError(place, "a number that is NaN or infinite", _REMEDIES[self._kind])
+                self.rows += count
+                left -= count
+                yield block
+
+
+class _Beside:
+    """Digests blocks in a thread of its own, one behind at most: SHA-256 takes as long as the rest of reading."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, "gotd-digest")
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> "_Beside":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True)
+
+    def add(self, digest: Digest, data: bytes, rows: int) -> None:
+        """Take one more block."""
+        if self._last is not None:
+            self._last.result()
+        self._last = self._pool.submit(digest.add_rows, data, rows)
 
 
 class ArrayWriter:

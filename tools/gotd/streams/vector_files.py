@@ -1,6 +1,7 @@
 """Vectors and weights from files: readable again, and held against each other."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gotd.errors import DataError, GotdError
@@ -71,6 +72,12 @@ class VectorFiles:
         if not rows:
             raise GotdError(f"{self.names[0]}: no rows; give vectors made by ds-embed")
         self.rows, self.runs = rows, runs
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of all files, where each is one that can be read again."""
+        paths = [Path(name) for name in self.names]
+        return sum(path.stat().st_size for path in paths) if all(path.is_file() for path in paths) else None
 
     def require_records(self, runs: Sequence[RecordRun], records: str) -> None:
         """Hold what was read against records. Raises: DataError where they are not those the vectors were made from.
