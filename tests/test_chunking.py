@@ -72,12 +72,14 @@ def test_short_neighbours_are_joined_and_a_whole_one_alone_passes_untouched() ->
     made = chunks(["short one", "short two", "x" * 39], 40)
     assert [chunk.text for chunk in made] == ["short one\n\nshort two", "x" * 39]
     assert made[0].parts == ("d0", "d1")
-    assert (made[0].line, made[1].line) == (None, b'{"line":2}')
+    assert made[0].whole is None
+    assert made[1].whole
+    assert made[1].whole.line == b'{"line":2}'
 
 
 def test_white_space_around_a_text_does_not_make_a_chunk_too_long() -> None:
     [made] = chunks(["a" + " " * 50], 40)
-    assert (made.text, made.line, made.parts) == ("a", None, ("d0",))
+    assert (made.text, made.whole, made.parts) == ("a", None, ("d0",))
 
 
 def test_documents_that_were_split_are_counted() -> None:

@@ -1,44 +1,88 @@
 """Documents of any length into pieces of about one length: long texts are split, short ones joined, tails kept."""
 
-import math
 import re
+import sys
 from collections import Counter
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from gotd.content import has_content
 
-#: Where to cut, best first: blank line, line end, sentence end, white space.
-_BOUNDARIES = tuple(
-    re.compile(pattern) for pattern in (r"\n[ \t]*\n\s*", r"\n\s*", r"(?<=[.!?])[\"')\]]*\s+|(?<=[。！？])", r"\s+")
+
+class _Boundary(NamedTuple):
+    """A kind of place to cut at: behind what a match begins with, before the white space that it ends with.
+
+    before : characters that a match has before the earliest cut
+    reach : so many characters before the ideal place it is looked for first
+    """
+
+    pattern: re.Pattern[str]
+    before: int
+    reach: int
+
+
+#: Best first: blank line, line end, sentence end with its closing quotes and brackets, white space.
+_BOUNDARIES = (
+    _Boundary(re.compile(r"\n[ \t]*\n\s*"), 0, sys.maxsize),
+    _Boundary(re.compile(r"\n\s*"), 0, sys.maxsize),
+    _Boundary(re.compile(r"[.!?。！？](?:(?<=[。！？])|[\"')\]]*\s+)"), 1, 64),
+    _Boundary(re.compile(r"\s+"), 0, 32),
 )
+_IN_A_LINE = _BOUNDARIES[2:]
+_CLOSING = "\"')]"
 SEPARATOR = "\n\n"
+#: Fields of a record in order, their values as raw JSON.
+Fields = tuple[tuple[str, bytes], ...]
 
 
 def split(text: str, chars: int) -> list[str]:
     """Pieces of at most `chars` characters and about equal length; only white space at the cuts is lost."""
-    pieces, text, start = [], text.strip(), 0
-    while len(text) - start > chars:
-        left = len(text) - start
-        ideal = math.ceil(left / math.ceil(left / chars))
+    text = text.strip()
+    pieces, start, size = [], 0, len(text)
+    while size - start > chars:
+        left = size - start
+        ideal = -(-left // -(-left // chars))
         end, following = _cut(text[start : start + chars + 1], ideal, chars)
         pieces.append(text[start : start + end].rstrip())
         start += following
-        while start < len(text) and text[start].isspace():
+        while start < size and text[start].isspace():
             start += 1
-    return [piece for piece in (*pieces, text[start:]) if piece.strip()]
+    if start < size:
+        pieces.append(text[start:])
+    return pieces
 
 
 def _cut(window: str, ideal: int, chars: int) -> tuple[int, int]:
     """(end of the piece, start of the next) at the best boundary in the second half of the window."""
-    for boundary in _BOUNDARIES:
-        # A piece keeps the closing quotes and brackets of its last sentence.
-        cuts = [(match.start() + len(match.group().rstrip()), match.end())
-                for match in boundary.finditer(window, ideal // 2)]
-        found = [cut for cut in cuts if 0 < cut[0] <= chars]
-        if found:
-            return min(found, key=lambda cut: abs(cut[0] - ideal))
+    first = ideal // 2
+    for boundary in _BOUNDARIES if "\n" in window else _IN_A_LINE:
+        near = _before_gap(window, max(first, ideal - boundary.reach), first)
+        cut = _nearest(boundary, window, near, ideal, chars)
+        # All that stand before `near` are further away than that.
+        if near > first and (cut is None or cut[0] - ideal > ideal - near):
+            cut = _nearest(boundary, window, first, ideal, chars)
+        if cut:
+            return cut
     return ideal, ideal
+
+
+def _before_gap(window: str, place: int, first: int) -> int:
+    """Return a place where no match goes on that begins before: not within white space and what closes a sentence."""
+    while place > first and (window[place - 1].isspace() or window[place - 1] in _CLOSING):
+        place -= 1
+    return place
+
+
+def _nearest(boundary: _Boundary, window: str, first: int, ideal: int, chars: int) -> tuple[int, int] | None:
+    """Return the cut nearest to the ideal place among those from `first` on, the earlier of two; None without one."""
+    best: tuple[int, int] | None = None
+    for match in boundary.pattern.finditer(window, first - boundary.before):
+        end = match.start() + len(match[0].rstrip())
+        if end > chars or (best and end - ideal >= ideal - best[0]):
+            break
+        best = end, match.end()
+        if end >= ideal:
+            break
+    return best
 
 
 class Document(NamedTuple):
@@ -46,21 +90,21 @@ class Document(NamedTuple):
 
     id: str
     text: str
-    fields: tuple[tuple[str, bytes], ...]
+    fields: Fields
     line: bytes
 
 
 class Chunk(NamedTuple):
-    """A piece of a document, a whole one (`line` set: it passes untouched), or short ones joined.
+    """A piece of a document, a whole one (which then passes untouched), or short ones joined.
 
-    A document that only white space around its text makes too long is a piece, too.
+    whole : the document; None for one that only white space around its text makes too long, which is a piece, too
     """
 
     id: str
     text: str
-    fields: tuple[tuple[str, bytes], ...]
+    fields: Fields
     parts: tuple[str, ...]
-    line: bytes | None
+    whole: Document | None
 
 
 class Settings(NamedTuple):
@@ -93,54 +137,68 @@ class Chunker:
         self._held: list[Chunk] = []
         self._held_chars = 0
 
-    def add(self, document: Document) -> Iterator[Chunk]:
-        """Chunks that are complete now that this document is known."""
+    def add(self, document: Document) -> list[Chunk]:
+        """Return the chunks that are complete now that this document is known."""
         self.documents += 1
-        pieces = split(document.text, self._settings.chars)
+        complete: list[Chunk] = []
+        chars = self._settings.chars
+        pieces = split(document.text, chars)
+        if len(pieces) == 1:
+            whole = document if len(document.text) <= chars else None
+            self._add_piece(Chunk(document.id, pieces[0], document.fields, (document.id,), whole), complete)
+            return complete
         self.empty += not pieces
         self.split += len(pieces) > 1
         for number, piece in enumerate(pieces, 1):
-            if not has_content(piece):
-                self.without_content += 1
-                continue
-            whole = len(pieces) == 1
-            name = document.id if whole else f"{document.id}#{number}"
-            line = document.line if whole and len(document.text) <= self._settings.chars else None
-            yield from self._hold(Chunk(name, piece, document.fields, (name,), line))
+            name = f"{document.id}#{number}"
+            self._add_piece(Chunk(name, piece, document.fields, (name,), None), complete)
+        return complete
 
-    def _hold(self, chunk: Chunk) -> Iterator[Chunk]:
-        """Chunks that are complete now that this piece is the next."""
-        if self._held:
-            fits = self._held_chars + len(SEPARATOR) + len(chunk.text) <= self._settings.chars
-            if not (fits and self._may_join(self._held[0], chunk)):
-                self.apart += fits and self._settings.join != "never"
-                yield from self.flush()
-        self._held_chars += len(chunk.text) + (len(SEPARATOR) if self._held else 0)
-        self._held.append(chunk)
+    def _add_piece(self, piece: Chunk, complete: list[Chunk]) -> None:
+        """Take the next piece in; those that are complete now go to a list."""
+        size = len(piece.text)
+        if not has_content(piece.text):
+            self.without_content += 1
+        elif not self._held:
+            self._held, self._held_chars = [piece], size
+        elif self._held_chars + len(SEPARATOR) + size > self._settings.chars:
+            complete += self.flush()
+            self._held, self._held_chars = [piece], size
+        elif self._may_join(self._held[0].fields, piece.fields):
+            self._held.append(piece)
+            self._held_chars += len(SEPARATOR) + size
+        else:
+            self.apart += self._settings.join != "never"
+            complete += self.flush()
+            self._held, self._held_chars = [piece], size
 
-    def _may_join(self, first: Chunk, second: Chunk) -> bool:
-        join, fields, others = self._settings.join, dict(first.fields), dict(second.fields)
+    def _may_join(self, first: Fields, second: Fields) -> bool:
+        join = self._settings.join
         if join in ("never", "all"):
             return join == "all"
         if join == "same":
-            return fields == others
-        return join in fields and fields[join] == others.get(join)
+            return first == second or dict(first) == dict(second)
+        fields = dict(first)
+        return join in fields and fields[join] == dict(second).get(join)
 
-    def flush(self) -> Iterator[Chunk]:
-        """What is held, at the end of a file."""
-        held, self._held, self._held_chars = self._held, [], 0
+    def flush(self) -> list[Chunk]:
+        """Return what is held, at the end of a file."""
+        held, self._held = self._held, []
         if not held:
-            return
+            return []
         chunk = held[0] if len(held) == 1 else self._together(held)
         if len(chunk.text) < self._settings.min_chars:
             self.short += 1
-        else:
-            yield chunk
+            return []
+        return [chunk]
 
     def _together(self, held: list[Chunk]) -> Chunk:
         self.joined += len(held)
-        common = tuple(field for field in held[0].fields if all(field in other.fields for other in held[1:]))
-        self.dropped.update({key for chunk in held for key, _ in chunk.fields} - {key for key, _ in common})
+        first = held[0]
+        common = first.fields
+        if any(other.fields != common for other in held[1:]):
+            common = tuple(field for field in common if all(field in other.fields for other in held[1:]))
+            self.dropped.update({key for chunk in held for key, _ in chunk.fields} - {key for key, _ in common})
         parts = tuple(part for chunk in held for part in chunk.parts)
-        text = SEPARATOR.join(chunk.text for chunk in held)
-        return Chunk(f"{held[0].id}+{len(held) - 1}", text, common, parts, None)
+        text = SEPARATOR.join([chunk.text for chunk in held])
+        return Chunk(f"{first.id}+{len(held) - 1}", text, common, parts, None)

@@ -1,10 +1,9 @@
 """ds-chunk: records of about one length."""
 
-from collections.abc import Iterable
-
 import click
 
-from gotd.chunking import Chunk, Chunker, Document, Settings
+from gotd.chunked_records import document_of, lines_of
+from gotd.chunking import Chunker, Settings
 from gotd.cli import _options as options
 from gotd.cli._contents import whole_content
 from gotd.cli._environment import unless_idle
@@ -12,18 +11,8 @@ from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import is_directory
 from gotd.errors import UsageError
-from gotd.streams.json_fields import (
-    object_line,
-    quoted,
-    raw_fields,
-    text_of,
-    value_at,
-    with_field,
-    with_value,
-    without_path,
-)
-from gotd.streams.locations import escaped
-from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records
+from gotd.streams.json_fields import text_of
+from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records
 from gotd.streams.seal import made_by
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
@@ -72,12 +61,12 @@ def command(files: tuple[str, ...], chars: int, min_chars: int, join: str, outpu
         return
     skipping = Skipping(skip_invalid)
     chunker = Chunker(Settings(chars, min_chars, join))
-    written = complete = 0
+    written = done_before = 0
     how = {"chars": chars, "min_chars": min_chars, "join": join, "text_key": text_key}
     maker = made_by("ds-chunk", REVISION, how)
     for job, provenance in run_jobs(found, maker, lambda _, name: whole_content(name, long_window), names_matter=True):
         if provenance is None:
-            complete += 1
+            done_before += 1
             continue
         with open_output(job.output) as sink:
             writer = RecordWriter(sink, maker, text_key)
@@ -85,15 +74,15 @@ def command(files: tuple[str, ...], chars: int, min_chars: int, join: str, outpu
                 with open_input(name) as source:
                     reader = RecordReader(source, long_window)
                     for batch in read_records(reader, skipping, lambda fields: text_of(fields, text_key)):
-                        for record in batch:
-                            writer.write(_lines(chunker.add(_document(record, text_key)), text_key))
+                        complete = [chunk for record in batch for chunk in chunker.add(document_of(record, text_key))]
+                        writer.write(*lines_of(complete, text_key))
                         run.advance(len(batch))
                     provenance.contents.append(reader.verifier.content)
-                writer.write(_lines(chunker.flush(), text_key))
+                writer.write(*lines_of(chunker.flush(), text_key))
             writer.made_by = provenance.complete
             writer.finish()
             written += writer.rows
-    run.note(complete, "outputs were already complete")
+    run.note(done_before, "outputs were already complete")
     run.notes.append(f"{written:,} chunks")
     _note_counts(chunker, run)
     run.note(skipping.skipped, "bad records skipped")
@@ -110,34 +99,6 @@ def _note_counts(chunker: Chunker, run: Run) -> None:
     run.note(chunker.empty, "empty texts left out")
     run.note(chunker.without_content, "pieces without a letter or digit left out")
     run.note(chunker.short, "shorter than --min-chars left out")
-
-
-def _document(record: Record, text_key: str) -> Document:
-    fields = raw_fields(record.line)
-    name, line = record.fields.get("id"), record.line
-    if not isinstance(name, str):
-        if name is None:
-            name = escaped(record.place.rsplit("/", 1)[-1])
-        else:  # as it stands there: 7, 1.50
-            name = next(value for key, value in reversed(fields) if key == "id").decode()
-        splice = with_value if "id" in record.fields else with_field
-        line = splice(line, "id", quoted(name))
-    others = tuple(field for field in fields if field[0] not in ("id", text_key))
-    if text_key not in record.fields:
-        others = tuple((key, without_path(value, text_key.removeprefix(f"{key}."))) if text_key.startswith(f"{key}.")
-                       else (key, value) for key, value in others)
-    return Document(name, value_at(record.fields, text_key), others, line)
-
-
-def _lines(chunks: Iterable[Chunk], text_key: str) -> list[bytes]:
-    return [chunk.line if chunk.line is not None else _line(chunk, text_key) for chunk in chunks]
-
-
-def _line(chunk: Chunk, text_key: str) -> bytes:
-    fields = [("id", quoted(chunk.id)), (text_key, quoted(chunk.text)), *chunk.fields]
-    if len(chunk.parts) > 1:
-        fields = [field for field in fields if field[0] != "parts"] + [("parts", quoted(chunk.parts))]
-    return object_line(fields)
 
 
 main = entry_point(command)

@@ -80,10 +80,11 @@ def text_of(record: dict[str, Any], key: str, remedy: str = NAME_THE_FIELD) -> s
         raise RecordError(f'no "{key}" field' + (", it is null" if key in record else _but(record)), remedy)
     if not isinstance(text, str):
         raise ValueError(f'"{key}" is a JSON {_json_type(text)}, not a string')
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f'"{key}" holds half a surrogate pair, which is no Unicode text') from error
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f'"{key}" holds half a surrogate pair, which is no Unicode text') from error
     return text
 
 
@@ -150,6 +151,14 @@ def _skip_space(text: str, position: int) -> int:
 def object_line(fields: list[tuple[str, bytes]]) -> bytes:
     """A record from raw fields."""
     return b"{" + b",".join(quoted(key) + b":" + value for key, value in fields) + b"}"
+
+
+def texts_object(fields: Mapping[str, str]) -> bytes:
+    """Return an object of texts as `object_line` makes it of them quoted."""
+    try:
+        return orjson.dumps(fields)
+    except TypeError:
+        return object_line([(key, quoted(text)) for key, text in fields.items()])
 
 
 def quoted(text: str | Sequence[str]) -> bytes:

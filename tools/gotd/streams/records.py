@@ -191,14 +191,16 @@ class RecordWriter:
         """Records written so far."""
         return self._digest.rows
 
-    def write(self, lines: list[bytes]) -> None:
-        """Add lines (without newlines)."""
-        self._digest.add_lines(lines)
-        if self._texts:
+    def write(self, lines: list[bytes], texts: Sequence[str] | None = None) -> None:
+        """Add lines (without newlines). texts : of all of them, under the text key, where they are known"""
+        if not lines:
+            return
+        block = self._digest.add_lines(lines)
+        if self._texts and texts is not None:
+            self._texts.add_texts(texts)
+        elif self._texts:
             self._texts.add([Record(line, parse_object(line), "") for line in lines])
-        for line in lines:
-            self._held += line
-            self._held += b"\n"
+        self._held += block
         while len(self._held) >= _BLOCK_BYTES:
             self._emit(bytes(self._held[:_BLOCK_BYTES]))
             del self._held[:_BLOCK_BYTES]

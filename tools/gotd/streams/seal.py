@@ -171,12 +171,12 @@ class Digest:
         self.rows = 0
         self._hash = hashlib.sha256()
 
-    def add_lines(self, lines: list[bytes]) -> None:
-        """Records: each line's bytes and one newline."""
-        if lines:
-            self._hash.update(b"\n".join(lines))
-            self._hash.update(b"\n")
-            self.rows += len(lines)
+    def add_lines(self, lines: list[bytes]) -> bytes:
+        """Records: each line's bytes and one newline, which are returned."""
+        block = b"\n".join([*lines, b""])
+        self._hash.update(block)
+        self.rows += len(lines)
+        return block
 
     def add_rows(self, payload: bytes | memoryview, rows: int) -> None:
         """Array rows, as their bytes lie on disk."""

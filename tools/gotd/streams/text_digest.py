@@ -36,13 +36,23 @@ class TextDigest:
             text = value_at(record.fields, self._text_key)
             if isinstance(text, str):
                 content = text.encode("utf-8", "surrogatepass")
-                parts += [len(content).to_bytes(_LENGTH_BYTES, "little", signed=True), content]
+                parts += [_signed(len(content)), content]
             else:
-                parts += [(-len(record.line)).to_bytes(_LENGTH_BYTES, "little", signed=True), record.line]
+                parts += [_signed(-len(record.line)), record.line]
         self._hash.update(b"".join(parts))
         self.rows += len(records)
+
+    def add_texts(self, texts: Sequence[str]) -> None:
+        """The next records, all of which have a text under the key."""
+        contents = [text.encode("utf-8", "surrogatepass") for text in texts]
+        self._hash.update(b"".join([part for content in contents for part in (_signed(len(content)), content)]))
+        self.rows += len(texts)
 
     @property
     def run(self) -> RecordRun:
         """All records so far, as a seal names them."""
         return RecordRun(self.rows, self._hash.hexdigest(), self._text_key)
+
+
+def _signed(length: int) -> bytes:
+    return length.to_bytes(_LENGTH_BYTES, "little", signed=True)
