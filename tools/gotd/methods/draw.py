@@ -151,7 +151,8 @@ class _PartReading:
         for rows, keys, weights in workers.map(self._keyed, weighted_blocks(self._part, _BLOCK_ROWS, self._counts)):
             if not len(self._shift):
                 self._shift = torch.tensor(rows).float().mean(dim=0).to(self._device)
-                self._outside = OutsideMoments(moment_rows(rows.shape[1]), self._size, self._expected(rows[0].nbytes))
+                expected = self._expected(rows.shape[1] * rows.itemsize)
+                self._outside = OutsideMoments(moment_rows(rows.shape[1]), self._size, expected)
             self._weight += float(weights.sum())
             self._watch(keys)
             outside = self._sample.add(rows, keys, weights)
