@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from gotd.streams.arrays import ArrayReader, ArrayWriter
-from gotd.streams.seal import made_by
+from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
 
@@ -101,7 +101,7 @@ def write_scores(work: Path, ranked: np.ndarray, pool: list[str]) -> None:
             values[row] = len(ranked) - place
         (work / "scores").mkdir(exist_ok=True)
         with open_output(str(work / "scores" / Path(name).name)) as sink:
-            writer = ArrayWriter(sink, "scores", "<f4", None, made_by("rounds", 1, {}))
+            writer = ArrayWriter(sink, "scores", "<f4", None, MadeBy("rounds", 1, {}))
             writer.records += runs
             writer.write(values)
             writer.finish()

@@ -16,6 +16,7 @@ from gotd.choosing import COPIES, EXCLUDED, NEAR_COPIES, WITHOUT_CONTENT, Choice
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.pairing import Pair
 from gotd.streams.records import RecordWriter, Skipping
+from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
 
 LOWEST = -3.4028235e38
@@ -95,12 +96,12 @@ def write(folder: Path, rows: list[Row], shards: int) -> tuple[list[str], list[P
         lines = [json.dumps({"text": row.text}).encode() for row in part]
         for name, tail in ((names[0], True), (names[1], False)):
             with open_output(name) as sink:
-                writer = RecordWriter(sink, {"tool": "ds-score"})
+                writer = RecordWriter(sink, MadeBy("ds-score"))
                 writer.write([line[:-1] + b',"gotd_score":%r}' % row.score if tail else line
                               for line, row in zip(lines, part, strict=True)])
                 writer.finish()
         with open_output(names[2]) as sink:
-            array = ArrayWriter(sink, "scores", "<f4", None, {"tool": "ds-score"})
+            array = ArrayWriter(sink, "scores", "<f4", None, MadeBy("ds-score"))
             array.write(np.array([row.score for row in part], dtype=np.float32))
             array.finish()
         carried.append(names[0])

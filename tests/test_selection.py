@@ -46,7 +46,7 @@ def test_python_writes_what_the_command_writes(chain: Workdir, name: str, option
     chain.ok(f"ds-target-stats --method {name} {line} --target target.npy pool.npy -o command.npz")
     seal = end_seal(str(chain.path / "target.npy"))
     assert seal is not None
-    fitted = fit(name, problem(chain.path), options, seal.seal.made_by["embedder"])
+    fitted = fit(name, problem(chain.path), options, seal.seal.made_by.embedder)
     with open_output(str(chain.path / "python.npz")) as sink:
         save(sink, fitted)
     assert chain.read("python.npz") == chain.read("command.npz")

@@ -9,7 +9,7 @@ import random
 import sys
 
 from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records
-from gotd.streams.seal import made_by
+from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
 
@@ -33,7 +33,7 @@ def sampled(count: int, seed: int, files: list[str]) -> list[bytes]:
 def main(count: str, seed: str, output: str, *files: str) -> None:
     """Write the sample."""
     with open_output(output) as sink:
-        writer = RecordWriter(sink, made_by("sample.py", 1, {"count": int(count), "seed": int(seed)}))
+        writer = RecordWriter(sink, MadeBy("sample.py", 1, {"count": int(count), "seed": int(seed)}))
         writer.write(sampled(int(count), int(seed), list(files)))
         writer.finish()
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records
-from gotd.streams.seal import made_by
+from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
 
@@ -83,7 +83,7 @@ def write(path: Path, records: Iterable[bytes]) -> None:
     """Records to a file, which is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open_output(str(path)) as sink:
-        writer = RecordWriter(sink, made_by("experiments", 1, {}))
+        writer = RecordWriter(sink, MadeBy("experiments", 1, {}))
         writer.write(list(records))
         writer.finish()
 

@@ -3,13 +3,15 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
 from gotd.streams.arrays import ArrayReader, ArrayWriter
-from gotd.streams.seal import FORMAT, RecordRun, Seal, encode
+from gotd.streams.digests import RecordRun
+from gotd.streams.seal import FORMAT, Seal, encode
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
 from workdir import Workdir, records, texts
@@ -137,7 +139,7 @@ def reseal_as_format_1(file: Path, kind: str, lines: bytes) -> None:
         blocks = list(reader.blocks())
     seal: Seal = reader.verifier.seals[0]
     run = RecordRun(lines.count(b"\n"), hashlib.sha256(lines).hexdigest())
-    made_by = {"version": "0.1.0"} | {key: value for key, value in seal.made_by.items() if key != "revision"}
+    made_by = replace(seal.made_by, revision=None, others={"version": "0.1.0"})
     with open_output(str(file)) as sink, patch("gotd.streams.seal.FORMAT", 1):
         width = blocks[0].shape[1] if kind == "vectors" else None
         writer = ArrayWriter(sink, kind, blocks[0].dtype.str, width, made_by)

@@ -10,7 +10,7 @@ from gotd.cli._contents import whole_content
 from gotd.cli._jobs import Job, Provenance, jobs
 from gotd.errors import GotdError
 from gotd.streams.pairing import pairs
-from gotd.streams.seal import Seal, encode
+from gotd.streams.seal import MadeBy, Seal, encode
 from workdir import Workdir
 
 
@@ -31,9 +31,9 @@ def test_the_seal_of_an_output_does_not_grow_with_its_inputs(tmp_path: Path) -> 
     assert provenance(names[::-1]) != provenance(names)
 
 
-def provenance(names: list[str]) -> dict[str, object]:
+def provenance(names: list[str]) -> MadeBy:
     """What the seal of an output of these inputs says of its making."""
-    return Provenance(Job(names, "x.npy"), {}, contents=[whole_content(name, False) for name in names]).complete
+    return Provenance(Job(names, "x.npy"), MadeBy(), contents=[whole_content(name, False) for name in names]).complete
 
 
 def test_every_name_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

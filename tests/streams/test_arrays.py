@@ -7,6 +7,7 @@ import pytest
 
 from gotd.errors import DataError
 from gotd.streams.arrays import ArrayReader, ArrayWriter
+from gotd.streams.seal import MadeBy
 from gotd.streams.sources import ByteSource
 from workdir import Workdir
 
@@ -30,7 +31,7 @@ class Memory:
 
 def written(is_pipe: bool, finish: bool = True, rows: np.ndarray = ROWS) -> bytes:
     sink = Memory(is_pipe)
-    writer = ArrayWriter(sink, "vectors", "<f4", 4, {"tool": "ds-embed"})
+    writer = ArrayWriter(sink, "vectors", "<f4", 4, MadeBy("ds-embed"))
     writer.write(rows)
     if finish:
         writer.finish()

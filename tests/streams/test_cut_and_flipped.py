@@ -16,8 +16,9 @@ import zstandard
 
 from gotd.errors import DataError
 from gotd.streams.arrays import ArrayReader, ArrayWriter
+from gotd.streams.digests import RecordRun
 from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records
-from gotd.streams.seal import RecordRun
+from gotd.streams.seal import MadeBy
 from gotd.streams.sources import ByteSource
 
 LINES = [json.dumps({"id": i, "text": f"text number {i}"}).encode() for i in range(5)]
@@ -40,7 +41,7 @@ class MemorySink:
 
 def record_stream(is_pipe: bool, name: str = "x.zst") -> bytes:
     sink = MemorySink(name, is_pipe)
-    writer = RecordWriter(sink, {"tool": "test"})
+    writer = RecordWriter(sink, MadeBy("test"))
     writer.write(LINES)
     writer.finish()
     return bytes(sink.data)
@@ -48,7 +49,7 @@ def record_stream(is_pipe: bool, name: str = "x.zst") -> bytes:
 
 def vector_stream(is_pipe: bool) -> bytes:
     sink = MemorySink("x.npy", is_pipe)
-    writer = ArrayWriter(sink, "vectors", "<f2", 3, {"tool": "test"})
+    writer = ArrayWriter(sink, "vectors", "<f2", 3, MadeBy("test"))
     writer.write(ROWS[:3])
     writer.write(ROWS[3:])
     writer.records.append(RecordRun(4, "0" * 64))

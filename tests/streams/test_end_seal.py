@@ -8,9 +8,10 @@ import pytest
 from gotd.errors import GotdError
 from gotd.streams import seal as seals
 from gotd.streams.arrays import ArrayReader, ArrayWriter
+from gotd.streams.digests import RecordRun
 from gotd.streams.end_seal import end_seal
 from gotd.streams.records import RecordWriter
-from gotd.streams.seal import RecordRun, Seal, encode
+from gotd.streams.seal import MadeBy, Seal, encode
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
 
@@ -19,7 +20,7 @@ RUNS = [RecordRun(1, f"{number:064x}") for number in range(1000)]
 
 def records(path: Path) -> bytes:
     with open_output(str(path)) as sink:
-        writer = RecordWriter(sink, {"tool": "test"})
+        writer = RecordWriter(sink, MadeBy("test"))
         writer.write([b'{"a":1}', b'{"a":2}'])
         writer.finish()
     return path.read_bytes()
@@ -27,7 +28,7 @@ def records(path: Path) -> bytes:
 
 def scores(path: Path, runs: list[RecordRun]) -> bytes:
     with open_output(str(path)) as sink:
-        writer = ArrayWriter(sink, "scores", "<f4", None, {"tool": "test"})
+        writer = ArrayWriter(sink, "scores", "<f4", None, MadeBy("test"))
         writer.write(np.arange(len(runs), dtype="<f4"))
         writer.records += runs
         writer.finish()

@@ -9,6 +9,7 @@ from gotd.errors import DataError
 from gotd.streams.arrays import ArrayReader, ArrayWriter
 from gotd.streams.carried import with_embeddings
 from gotd.streams.records import Record
+from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
 
@@ -48,7 +49,7 @@ def test_what_float16_cannot_hold_is_not_written(tmp_path: Path, number: float, 
     wrong[1, 2] = number
     with pytest.raises(DataError, match=rf"a\.npy: row 3: .*{words}.*--dtype float32"), \
             open_output(str(tmp_path / "a.npy")) as sink:
-        writer = ArrayWriter(sink, "vectors", "<f2", 3, {"tool": "test"})
+        writer = ArrayWriter(sink, "vectors", "<f2", 3, MadeBy("test"))
         writer.write(fine)
         writer.write(wrong)
     assert not list(tmp_path.iterdir())
@@ -59,7 +60,7 @@ def test_what_float16_cannot_hold_is_not_written(tmp_path: Path, number: float, 
 def test_float32_holds_what_float16_cannot(tmp_path: Path) -> None:
     array = np.array([[1e5, 0], [1e-9, 0], [0, 0]], dtype=np.float32)
     with open_output(str(tmp_path / "a.npy")) as sink:
-        writer = ArrayWriter(sink, "vectors", "<f4", 2, {"tool": "test"})
+        writer = ArrayWriter(sink, "vectors", "<f4", 2, MadeBy("test"))
         writer.write(array)
         writer.finish()
     assert (rows(tmp_path / "a.npy") == array).all()

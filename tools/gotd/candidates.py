@@ -9,11 +9,12 @@ from gotd.errors import DataError
 from gotd.ranking import TopK
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.carried import SCORE, require_scored, score_of
+from gotd.streams.digests import RecordRun
 from gotd.streams.end_seal import end_seal
 from gotd.streams.json_fields import parse_object, text_of, value_at
 from gotd.streams.pairing import Pair, Proof
 from gotd.streams.records import Record, RecordReader, Skipping, read_records
-from gotd.streams.seal import RecordRun, Seal
+from gotd.streams.seal import Seal
 from gotd.streams.sources import is_read_once, open_input
 
 #: Scores are looked at once for so many times what is wanted, then for more, in case some are left out; then for all.
@@ -87,7 +88,7 @@ class Carried:
                         reading.advance(len(batch))
                 if reading.score_key is None:
                     require_scored(reader.verifier)
-                self.targets |= _targets(reader.verifier.seals)
+                self.targets |= targets_of(reader.verifier.seals)
 
     def text(self, line: bytes) -> str:
         """The text of a record that was read."""
@@ -152,7 +153,7 @@ class Beside:
                         self._reading.advance(len(block))
                 self._scores.append(_Scores(reader.rows, best, reader.verifier.seals))
                 self.rows += reader.rows
-                self.targets |= _targets(reader.verifier.seals)
+                self.targets |= targets_of(reader.verifier.seals)
 
     def batches(self, least: np.float32 | None = None) -> Iterator[list[Candidate]]:
         """Those that have at least this score, some at a time; records are proven to be the ones that were scored."""
@@ -229,5 +230,6 @@ class _Queue:
         return taken
 
 
-def _targets(seals: Iterable[Seal]) -> set[str]:
-    return {seal.made_by["target"] for seal in seals if "target" in seal.made_by}
+def targets_of(seals: Iterable[Seal]) -> set[str]:
+    """Return the digests of the target files that scores are of, as far as their seals say."""
+    return {seal.made_by.target for seal in seals if seal.made_by.target is not None}

@@ -3,13 +3,12 @@
 from collections import deque
 
 from gotd.streams.arrays import ArrayReader
+from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.end_seal import end_seal
 from gotd.streams.json_fields import text_of
 from gotd.streams.npy_header import MAGIC
 from gotd.streams.records import RecordReader, Skipping, read_records
-from gotd.streams.seal import RecordRun
 from gotd.streams.sources import open_input
-from gotd.streams.text_digest import TextDigest
 
 
 def run_content(run: RecordRun) -> str:

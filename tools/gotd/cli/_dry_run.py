@@ -4,9 +4,9 @@ import io
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gotd.cli._frame import Run, peak_megabytes
 from gotd.cli._jobs import ContentOf, Job, Provenance, is_done
@@ -19,6 +19,7 @@ from gotd.streams.formats import record_lines
 from gotd.streams.locations import STANDARD, is_plain_records, is_url
 from gotd.streams.npy_header import MAGIC
 from gotd.streams.records import Skipping
+from gotd.streams.seal import MadeBy
 from gotd.streams.sources import ByteSource, open_input
 from gotd.streams.tables import row_count, table_kind
 
@@ -41,7 +42,7 @@ class _Input(NamedTuple):
     size: int
 
 
-def report(found: Sequence[Job], made_by: Mapping[str, Any], content_of: ContentOf, work: Work,
+def report(found: Sequence[Job], made_by: MadeBy, content_of: ContentOf, work: Work,
            skipping: Skipping, inputs: int, run: Run) -> str:
     """Jobs with their state, then rows, seconds, bytes and memory of those to make."""
     begun = _seconds_since_start(run)
@@ -72,7 +73,7 @@ def _seconds_since_start(run: Run) -> float:
         return run.seconds
 
 
-def _estimate(left: list[tuple[Job, list[_Input]]], made_by: Mapping[str, Any], work: Work, skipping: Skipping,
+def _estimate(left: list[tuple[Job, list[_Input]]], made_by: MadeBy, work: Work, skipping: Skipping,
               begun: float) -> list[str]:
     """What is left takes the seconds to begin, then so many for each output and each row."""
     looks = [look for _, inputs in left for look in inputs]

@@ -12,11 +12,11 @@ from gotd.embedders.protocol import WINDOWS_AHEAD, Counts, Embedded, Embedder
 from gotd.errors import DataError, GotdError, RowError
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.carried import EMBEDDING, with_embeddings
+from gotd.streams.digests import TextDigest
 from gotd.streams.json_fields import text_of, value_at
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
 from gotd.streams.sinks import Sink, open_output
 from gotd.streams.sources import open_input
-from gotd.streams.text_digest import TextDigest
 
 #: A window of longer records than usual holds fewer of them.
 _WINDOW_BYTES = 1 << 23

@@ -3,10 +3,10 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gotd.cli._frame import Run
 from gotd.cli._outputs import ARRAY, RECORDS, is_directory, require_apart, require_ending
@@ -14,6 +14,7 @@ from gotd.errors import UsageError
 from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import STANDARD, is_url
 from gotd.streams.pairing import stems
+from gotd.streams.seal import MadeBy
 
 
 class Job(NamedTuple):
@@ -85,7 +86,7 @@ class Provenance:
     """
 
     job: Job
-    made_by: Mapping[str, Any]
+    made_by: MadeBy
     names_matter: bool = False
     contents: list[str] = field(default_factory=list)
 
@@ -96,27 +97,27 @@ class Provenance:
         return files and STANDARD not in (self.job.output, *self.job.inputs)
 
     @property
-    def complete(self) -> dict[str, Any]:
+    def complete(self) -> MadeBy:
         """`made_by` with what the output was made from, once that is read, so that it is not made again."""
         if not self.can_be_compared or len(self.contents) < len(self.job.inputs):
-            return dict(self.made_by)
+            return self.made_by
         digest = hashlib.sha256()
         for name, content in zip(self.job.inputs, self.contents, strict=True):
             called = Path(name).name if self.names_matter else ""
             digest.update(os.fsencode(f"{content} {called}\n"))
-        return {**self.made_by, "inputs": digest.hexdigest()}
+        return replace(self.made_by, inputs=digest.hexdigest())
 
 
 def is_done(wanted: Provenance, content_of: ContentOf) -> bool:
     """Whether the output is there and its seal says: made in this way, from inputs of this content."""
     found = end_seal(wanted.job.output) if wanted.can_be_compared else None
-    if found is None or found.seal.made_by != {**wanted.made_by, "inputs": found.seal.made_by.get("inputs")}:
+    if found is None or replace(found.seal.made_by, inputs=None) != wanted.made_by:
         return False
     contents = [content_of(wanted.job, name) for name in wanted.job.inputs]
     return found.seal.made_by == replace(wanted, contents=contents).complete
 
 
-def run_jobs(found: Sequence[Job], made_by: Mapping[str, Any], content_of: ContentOf,
+def run_jobs(found: Sequence[Job], made_by: MadeBy, content_of: ContentOf,
              names_matter: bool = False) -> Iterator[tuple[Job, Provenance | None]]:
     """Each job with the provenance of its output, or with None where that is complete already."""
     for job in found:

@@ -1,12 +1,13 @@
 """How fast a command works: its start-up, what each output takes, and each row, measured apart on a few outputs."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from gotd.cli._frame import Run
 from gotd.cli._jobs import Job, Provenance
 from gotd.streams.locations import STANDARD
 from gotd.streams.records import Skipping
+from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import Sink
 
 #: Seconds that a sample is worked on, once its first rows are through.
@@ -39,7 +40,7 @@ class Pace(NamedTuple):
     name: str
 
 
-def measured_pace(jobs: Sequence[Job], input_bytes: Sequence[int], made_by: Mapping[str, Any], work: Work,
+def measured_pace(jobs: Sequence[Job], input_bytes: Sequence[int], made_by: MadeBy, work: Work,
                   skipping: Skipping) -> Pace:
     """Return the pace, from the largest and the smallest of the jobs; nothing is written.
 

@@ -11,12 +11,11 @@ from gotd.methods.sampling import RowSample
 from gotd.probing.comparing import Comparison, Input, Settings, compare
 from gotd.probing.report import as_json, as_table
 from gotd.probing.units import numbered
+from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.json_fields import value_at
 from gotd.streams.locations import some_names
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.records import Record, Skipping
-from gotd.streams.seal import RecordRun
-from gotd.streams.text_digest import TextDigest
 from gotd.streams.vector_files import Embedders, VectorFiles
 
 _REMEDY = "name the field with --text-key, or for the target alone with --target-text-key"

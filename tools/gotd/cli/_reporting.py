@@ -17,11 +17,10 @@ from gotd.report.making import Aim, Shown, make, require_target
 from gotd.report.provenance import provenance
 from gotd.report.reading import Choice, Pool, read_choice
 from gotd.selection import TargetFile, load
+from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.locations import some_names
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.records import Skipping
-from gotd.streams.seal import RecordRun
-from gotd.streams.text_digest import TextDigest
 from gotd.streams.vector_files import Embedders, VectorFiles, require_same_embedder
 
 

@@ -10,13 +10,12 @@ from gotd.cli._jobs import Provenance
 from gotd.cli._scored import write_scored
 from gotd.methods.base import TextRule
 from gotd.selection import TargetFile
+from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.json_fields import value_at
 from gotd.streams.record_files import ReadOptions, record_batches
 from gotd.streams.records import Record, RecordReader, Skipping
-from gotd.streams.seal import RecordRun
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
-from gotd.streams.text_digest import TextDigest
 
 if TYPE_CHECKING:
     import numpy as np

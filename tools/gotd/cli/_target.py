@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from gotd.errors import UsageError
+from gotd.streams.digests import TextDigest
 from gotd.streams.record_files import ReadOptions, RecordFiles
-from gotd.streams.text_digest import TextDigest
 from gotd.streams.vector_files import Embedders, VectorFiles, WeightFiles
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from gotd.cli._outputs import is_directory
 from gotd.errors import UsageError
 from gotd.streams.json_fields import text_of
 from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records
-from gotd.streams.seal import made_by
+from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
 
@@ -62,8 +62,7 @@ def command(files: tuple[str, ...], chars: int, min_chars: int, join: str, outpu
     skipping = Skipping(skip_invalid)
     chunker = Chunker(Settings(chars, min_chars, join))
     written = done_before = 0
-    how = {"chars": chars, "min_chars": min_chars, "join": join, "text_key": text_key}
-    maker = made_by("ds-chunk", REVISION, how)
+    maker = MadeBy("ds-chunk", REVISION, {"chars": chars, "min_chars": min_chars, "join": join, "text_key": text_key})
     for job, provenance in run_jobs(found, maker, lambda _, name: whole_content(name, long_window), names_matter=True):
         if provenance is None:
             done_before += 1

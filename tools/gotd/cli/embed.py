@@ -16,7 +16,7 @@ from gotd.embedders.loading import load
 from gotd.embedders.protocol import Counts
 from gotd.errors import UsageError
 from gotd.streams.records import Skipping
-from gotd.streams.seal import made_by
+from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import Sink
 
 #: One more whenever the same texts, embedder and options give other bytes; embedders have revisions of their own.
@@ -86,7 +86,7 @@ def command(context: click.Context, files: tuple[str, ...], output: str, models:
     with load(models, device=device, threads=cpus, max_tokens=max_tokens, dimension=dimension,
               batch_tokens=batch_tokens, precision=precision, pooling=pooling, half=written != "<f4",
               passed_over=shared) as embedder:
-        maker = made_by("ds-embed", REVISION, {"text_key": text_key} | ({"dtype": dtype} if is_vectors else {}),
+        maker = MadeBy("ds-embed", REVISION, {"text_key": text_key} | ({"dtype": dtype} if is_vectors else {}),
                         embedder=embedder.identity)
 
         def work(provenance: Provenance, sink: Sink, run: Run) -> None:

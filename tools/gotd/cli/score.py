@@ -23,13 +23,13 @@ from gotd.methods.base import TextRule
 from gotd.selection import TargetFile, load
 from gotd.streams.arrays import ArrayReader, ArrayWriter
 from gotd.streams.carried import embeddings, require_embedding
+from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.end_seal import end_seal
 from gotd.streams.npy_header import MAGIC
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
-from gotd.streams.seal import RecordRun, Verifier, made_by
+from gotd.streams.seal import MadeBy, Verifier
 from gotd.streams.sinks import Sink, open_output
 from gotd.streams.sources import ByteSource, opened_in_turn
-from gotd.streams.text_digest import TextDigest
 from gotd.streams.vector_files import require_same_embedder
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
     skipping, texts = Skipping(skip_invalid), None
     if issubclass(held.rule, TextRule):
         texts = TextTarget(held.rule, held, cpus, skipping, long_window)
-    maker = made_by("ds-score", REVISION, {}, target=held.digest, embedder=held.embedder)
+    maker = MadeBy("ds-score", REVISION, {}, target=held.digest, embedder=held.embedder)
     complete = lowest = 0
 
     def work(provenance: Provenance, sink: Sink, run: Run) -> None:
@@ -121,7 +121,7 @@ class _Target:
         """What a stream has said of itself so far: by announcement or by seals, its embedder must be the target's."""
         said = [message for message in (verifier.announced, *verifier.seals) if message]
         for message in said:
-            require_same_embedder(self._held.embedder, message.made_by.get("embedder"), self.file, verifier.name)
+            require_same_embedder(self._held.embedder, message.made_by.embedder, self.file, verifier.name)
 
     @property
     def dimension(self) -> int:
@@ -232,8 +232,7 @@ def _text_key(reader: RecordReader) -> str:
     said = [message for message in (reader.verifier.announced, *reader.verifier.seals) if message]
     file = None if said else end_seal(reader.name)
     said += [file.seal] if file else []
-    options = said[0].made_by.get("options") if said else None
-    key = options.get("text_key") if isinstance(options, dict) else None
+    key = said[0].made_by.options.get("text_key") if said else None
     return key if isinstance(key, str) else "text"
 
 

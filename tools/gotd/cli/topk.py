@@ -17,14 +17,14 @@ from gotd.errors import GotdError, UsageError
 from gotd.near_copies import NearCopies
 from gotd.overlap import RUN_WORDS, Sharing
 from gotd.streams.carried import SCORE
+from gotd.streams.digests import TextDigest
 from gotd.streams.locations import STANDARD
 from gotd.streams.pairing import Pair, pairs
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.records import RecordWriter, Skipping
-from gotd.streams.seal import made_by
+from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import rereadable
-from gotd.streams.text_digest import TextDigest
 
 #: One more whenever the same records, scores and options give another choice.
 REVISION = 1
@@ -100,7 +100,7 @@ def command(context: click.Context, files: tuple[str, ...], count: int | None, f
     records, replaced = scored(choice.records) if found else (choice.records, 0)
     if order == "input":
         records.sort(key=lambda record: record.row)
-    maker = made_by("ds-topk", REVISION, how, target=_only(pool.targets), pool_rows=pool.rows,
+    maker = MadeBy("ds-topk", REVISION, how, target=_only(pool.targets), pool_rows=pool.rows,
                     excluded=excluded.identity if excluded else None)
     with open_output(output) as sink:
         writer = RecordWriter(sink, maker)

@@ -2,27 +2,28 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from gotd.selection import TargetFile
 from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import STANDARD
-
-#: Digests of inputs differ from file to file of one command.
-_OF_ONE_FILE = ("inputs",)
+from gotd.streams.seal import MadeBy
+from gotd.types import JSON
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A command that made some of the files. made_by : what their seals say of it; empty where they have none"""
+    """A command that made some of the files.
+
+    made_by : what their seals say of it, their own inputs apart; empty where they have none
+    """
 
     what: str
     files: int
     example: str
     tool: str
     version: str
-    made_by: dict[str, Any]
+    made_by: dict[str, JSON]
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Provenance:
     stages: list[Stage]
     target_name: str | None
     target_digest: str | None
-    target: dict[str, Any] | None
+    target: dict[str, JSON] | None
 
     @property
     def warnings(self) -> list[str]:
@@ -51,14 +52,12 @@ def provenance(files: Mapping[str, Sequence[str]], target_name: str | None, targ
 
 def _stages(what: str, names: Sequence[str]) -> list[Stage]:
     """Return one for each way in which files were made."""
-    groups: dict[str, tuple[list[str], dict[str, Any], str]] = {}
+    groups: dict[str, Stage] = {}
     for name in names:
         end = None if name == STANDARD else end_seal(name)
-        maker, version = {}, ""
-        if end is not None:
-            maker = {key: value for key, value in end.seal.made_by.items() if key not in _OF_ONE_FILE}
-            version = str(end.seal.notes.get("version", ""))
-        key = json.dumps([maker, version], sort_keys=True)
-        groups.setdefault(key, ([], maker, version))[0].append(name)
-    return [Stage(what, len(same), same[0], str(maker.get("tool", "no seal says")), version, maker)
-            for same, maker, version in groups.values()]
+        made_by, version = (end.seal.made_by, str(end.seal.notes.get("version", ""))) if end else (MadeBy(), "")
+        said = replace(made_by, inputs=None).as_json() if end else {}
+        key = json.dumps([said, version], sort_keys=True)
+        stage = groups.setdefault(key, Stage(what, 0, name, made_by.tool or "no seal says", version, said))
+        groups[key] = replace(stage, files=stage.files + 1)
+    return list(groups.values())

@@ -9,19 +9,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gotd.candidates import Beside, Carried, Reading
+from gotd.candidates import Beside, Carried, Reading, targets_of
 from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.carried import SCORE, score_of
+from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.end_seal import end_seal
 from gotd.streams.json_fields import parse_object, value_at
 from gotd.streams.locations import is_url
 from gotd.streams.pairing import pairs
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.records import RecordReader, Skipping, read_records
-from gotd.streams.seal import RecordRun, Seal
+from gotd.streams.seal import Seal
 from gotd.streams.sources import expanded, open_input
-from gotd.streams.text_digest import TextDigest
 
 _KEY_BYTES = 16
 _OTHERS = "give the files that the choice was made from"
@@ -51,13 +51,12 @@ class Choice:
     @property
     def target(self) -> str | None:
         """Digest of the target file that it was scored with, if its seal says."""
-        return self.seal.made_by.get("target") if self.seal else None
+        return self.seal.made_by.target if self.seal else None
 
     @property
     def pool_rows(self) -> int | None:
         """How many records it was chosen from, if its seal says."""
-        rows = self.seal.made_by.get("pool_rows") if self.seal else None
-        return rows if isinstance(rows, int) else None
+        return self.seal.made_by.pool_rows if self.seal else None
 
     @property
     def is_by_score(self) -> bool:
@@ -78,8 +77,8 @@ def read_choice(name: str, options: ReadOptions) -> Choice:
     if not found:
         raise GotdError(f"{name}: no records; give what ds-topk has chosen")
     end = end_seal(name)
-    seal = end.seal if end and end.seal.made_by.get("tool") == "ds-topk" else None
-    key = ((seal.made_by.get("options") or {}).get("score_key") if seal else None) or SCORE
+    seal = end.seal if end and end.seal.made_by.tool == "ds-topk" else None
+    key = str((seal.made_by.options.get("score_key") if seal else None) or SCORE)
     scored = [key in record.fields for record in found]
     if any(scored) and not all(scored):
         place = found[scored.index(False)].place
@@ -171,7 +170,7 @@ class Pool:
                     self._advance(len(block))
                     self.rows += len(block)
                     yield Batch([], [], block)
-                self.targets |= {seal.made_by["target"] for seal in reader.verifier.seals if "target" in seal.made_by}
+                self.targets |= targets_of(reader.verifier.seals)
 
 
 class Membership:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gotd import __version__
 from gotd.errors import DataError
+from gotd.streams.digests import Digest, RecordRun
 from gotd.streams.file_kinds import KIND_BYTES, content_of
 from gotd.streams.finite import rounded, wrong_row
 from gotd.streams.npy_header import (
@@ -21,7 +22,7 @@ from gotd.streams.npy_header import (
     marked,
     parse,
 )
-from gotd.streams.seal import MAX_SEAL_BYTES, PREFIX, Announcement, Digest, MadeBy, RecordRun, Seal, Verifier, encode
+from gotd.streams.seal import MAX_SEAL_BYTES, PREFIX, Announcement, MadeBy, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
 

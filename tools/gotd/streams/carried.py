@@ -118,11 +118,11 @@ def require_scored(verifier: Verifier) -> None:
     """
     makers = [seal.made_by for seal in verifier.seals]
     if verifier.digest.rows or not all(_vouches(maker) for maker in makers):
-        tools = {str(maker.get("tool")) for maker in makers if not _vouches(maker)}
+        tools = {maker.tool for maker in makers if not _vouches(maker)}
         what = f"it is sealed by {' and '.join(sorted(tools))}" if tools else "not all of it is sealed"
         raise DataError(verifier.name, f'no seal of ds-score vouches for its "{SCORE}": {what}', SCORE_REMEDY)
 
 
 def _vouches(maker: MadeBy) -> bool:
-    by_own_field = maker.get("tool") == "ds-topk" and (maker.get("options") or {}).get("score_key")
-    return maker.get("tool") in ("ds-score", "ds-topk") and not by_own_field
+    by_own_field = maker.tool == "ds-topk" and maker.options.get("score_key")
+    return maker.tool in ("ds-score", "ds-topk") and not by_own_field

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gotd.errors import DataError, GotdError, UsageError
+from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.locations import COMPRESSED, RECORD_ENDINGS, STANDARD, is_url, some_names
 from gotd.streams.records import Record
-from gotd.streams.seal import RecordRun
 from gotd.streams.sources import shown
-from gotd.streams.text_digest import TextDigest
 
 _REMEDY = "embed and score those records again, or give the --skip-invalid they were embedded with"
 _SUFFIXES = (*RECORD_ENDINGS, ".npy", *COMPRESSED)

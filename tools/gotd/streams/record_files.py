@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from gotd.streams.digests import TextDigest
 from gotd.streams.json_fields import NAME_THE_FIELD, text_of, value_at
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
 from gotd.streams.sources import ByteSource, open_input
-from gotd.streams.text_digest import TextDigest
 
 #: Records of a batch: some blocks of texts for each thread.
 BATCH_RECORDS = 4096

@@ -10,15 +10,15 @@ import zstandard
 from gotd import __version__
 from gotd.errors import DataError
 from gotd.streams.compression import MARKER_HEADER_BYTES, OPENING_FRAME, Marker, marker_frame
+from gotd.streams.digests import Digest, TextDigest
 from gotd.streams.formats import record_lines
 from gotd.streams.json_fields import RecordError, parse_object
 from gotd.streams.lines import MAX_RECORD_BYTES as MAX_RECORD_BYTES
 from gotd.streams.lines import stripped
 from gotd.streams.locations import PLAIN_RECORDS, is_plain_records
-from gotd.streams.seal import PREFIX, Announcement, Digest, MadeBy, Seal, Verifier, encode
+from gotd.streams.seal import PREFIX, Announcement, MadeBy, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
-from gotd.streams.text_digest import TextDigest
 
 #: Lines are cut from so many bytes at a time.
 _BATCH_BYTES = 1 << 18

@@ -8,7 +8,7 @@ A seal is one line of JSON. Inside zstd it travels in a skippable frame, after a
     rows     how many rows the stream holds
     digest   SHA-256 of the rows themselves
     records  whose rows these are, row i of record i, as runs [rows, SHA-256, text key]: the digest is of the texts
-             under that key (`text_digest.py`), and null where nothing says what the run was made from. Of records
+             under that key (`digests.py`), and null where nothing says what the run was made from. Of records
              themselves at most one run, of their own texts
     position bytes of its stream before this line: where several streams stand in one file, one after the other, the
              last seal is elsewhere, and speaks for the last stream only
@@ -25,12 +25,14 @@ made then is read and paired by its lines, and made anew where a command is aske
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Self, TypeVar
 
 import orjson
 
 from gotd.errors import DataError, GotdError
+from gotd.streams.digests import Digest, RecordRun, content_of
+from gotd.types import JSON, EmbedderIdentity
 
 FORMAT = 2
 _READ_FORMATS = (1, 2)
@@ -40,28 +42,45 @@ PREFIX = b'{"gotd":'
 MAX_SEAL_BYTES = 1 << 24
 _CHECK_HEX_DIGITS = 16
 
-MadeBy = Mapping[str, Any]
+Kind = TypeVar("Kind")
 
 
-def made_by(tool: str, revision: int, options: Mapping[str, Any], **identities: Any) -> dict[str, Any]:
+@dataclass(frozen=True)
+class MadeBy:
     """Who made a stream: only what its bytes depend on, so no paths, threads, times or version of the package.
 
-    revision : of the tool, one more whenever it makes other bytes of the same input and options
-    """
-    known = {name: value for name, value in identities.items() if value is not None}
-    return {"tool": tool, "revision": revision, "options": dict(options), **known}
-
-
-class RecordRun(NamedTuple):
-    """Consecutive records that rows were made from.
-
-    digest : as `TextDigest` makes it of the texts under `text_key`, or `Digest.add_lines` of the lines where that is
-        None (format 1); None where unknown
+    tool, revision : of it, one more whenever it makes other bytes of the same input and options; none in format 1
+    options : by name
+    target : digest of the target file that scores are of. embedder : what made the vectors
+    pool_rows, excluded : of a choice: how many records it is of, and the texts that it shares no run of words with
+    inputs : digest of all that was read, where a later run can tell by it that the output is there
+    others : what another version of gotd said besides
     """
 
-    rows: int
-    digest: str | None
-    text_key: str | None = None
+    tool: str = ""
+    revision: int | None = None
+    options: Mapping[str, JSON] = field(default_factory=dict)
+    target: str | None = None
+    embedder: EmbedderIdentity | None = None
+    pool_rows: int | None = None
+    excluded: Mapping[str, JSON] | None = None
+    inputs: str | None = None
+    others: Mapping[str, JSON] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, JSON]:
+        """Return what a seal says of it: what is known, in the order of the fields."""
+        named = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "others"}
+        return {name: value for name, value in named.items() if value not in (None, "")} | dict(self.others)
+
+    @classmethod
+    def read(cls, said: Mapping[str, JSON]) -> Self:
+        """Return what a seal says. Raises: TypeError for what cannot be."""
+        known = {each.name for each in fields(cls)} - {"others"}
+        rows, others = said.get("pool_rows"), {name: value for name, value in said.items() if name not in known}
+        return cls(_optional(said, "tool", str) or "", _optional(said, "revision", int),
+                   _optional(said, "options", dict) or {}, _optional(said, "target", str),
+                   _optional(said, "embedder", dict), None if rows is None else _count(rows),
+                   _optional(said, "excluded", dict), _optional(said, "inputs", str), others)
 
 
 @dataclass(frozen=True)
@@ -69,7 +88,7 @@ class Announcement:
     """The start of a stream in a pipe."""
 
     kind: str
-    made_by: MadeBy = field(default_factory=dict)
+    made_by: MadeBy = MadeBy()
 
 
 @dataclass(frozen=True)
@@ -80,8 +99,8 @@ class Seal:
     rows: int
     digest: str
     records: tuple[RecordRun, ...] = ()
-    made_by: MadeBy = field(default_factory=dict)
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    made_by: MadeBy = MadeBy()
+    notes: Mapping[str, JSON] = field(default_factory=dict)
     position: int | None = None
 
     @property
@@ -89,7 +108,7 @@ class Seal:
         """Names the rows and the texts they belong to, whoever wrote them when."""
         if self.kind == "records":
             return self.digest
-        return content_of(self.digest, orjson.dumps([[*map(list, self.records)], self.made_by.get("embedder")]))
+        return content_of(self.digest, orjson.dumps([[*map(list, self.records)], self.made_by.embedder]))
 
 
 def encode(message: Seal | Announcement) -> bytes:
@@ -97,14 +116,14 @@ def encode(message: Seal | Announcement) -> bytes:
 
     Raises: GotdError where it would be longer than any reader believes.
     """
-    body: dict[str, Any] = {"gotd": FORMAT, "kind": message.kind}
+    body: dict[str, JSON] = {"gotd": FORMAT, "kind": message.kind}
     if isinstance(message, Seal):
         runs = [[*run] if run.text_key is not None else [run.rows, run.digest] for run in message.records]
         body |= {"rows": message.rows, "digest": message.digest, "records": runs}
         body |= {} if message.position is None else {"position": message.position}
     else:
         body |= {"opens": True}
-    body["made_by"] = message.made_by
+    body["made_by"] = message.made_by.as_json()
     if isinstance(message, Seal) and message.notes:
         body["notes"] = message.notes
     line = orjson.dumps(body)
@@ -127,34 +146,36 @@ def decode(payload: bytes, place: str) -> Seal | Announcement:
         raise DataError(place, f"its seal makes no sense ({error})", "make the file again") from error
 
 
-def _message(body: dict[str, Any], place: str) -> Seal | Announcement:
+def _message(body: Mapping[str, JSON], place: str) -> Seal | Announcement:
     """The message in a parsed payload; ValueError, KeyError or TypeError where it holds none."""
     if body["gotd"] not in _READ_FORMATS:
         what = f"sealed in format {body['gotd']}, this gotd reads {' and '.join(map(str, _READ_FORMATS))}"
         raise DataError(place, what, "use the gotd that made it")
-    made_by = _typed(body, "made_by", dict)
-    _typed(made_by, "embedder", dict | None)
-    _typed(made_by, "target", str | None)
+    kind, made_by = _typed(body, "kind", str), MadeBy.read(_typed(body, "made_by", dict))
     if "opens" in body:
-        return Announcement(_typed(body, "kind", str), made_by)
+        return Announcement(kind, made_by)
     runs = tuple(RecordRun(_count(rows), *rest) for rows, *rest in _typed(body, "records", list))
     if not all(isinstance(run.digest, str | None) and isinstance(run.text_key, str | None) for run in runs):
         raise TypeError("records")
-    notes = _typed(body, "notes", dict | None) or {}
     position = None if body.get("position") is None else _count(body["position"])
-    return Seal(_typed(body, "kind", str), _count(body["rows"]), _typed(body, "digest", str), runs, made_by, notes,
-                position)
+    return Seal(kind, _count(body["rows"]), _typed(body, "digest", str), runs, made_by,
+                _optional(body, "notes", dict) or {}, position)
 
 
-def _typed(body: dict[str, Any], name: str, kind: Any) -> Any:
-    """A field of that type; one that may be None may be missing."""
+def _typed(body: Mapping[str, JSON], name: str, kind: type[Kind]) -> Kind:
+    """A field of that type."""
     value = body.get(name)
     if not isinstance(value, kind):
         raise TypeError(name)
     return value
 
 
-def _count(value: Any) -> int:
+def _optional(body: Mapping[str, JSON], name: str, kind: type[Kind]) -> Kind | None:
+    """A field of that type, which may be null or missing."""
+    return None if body.get(name) is None else _typed(body, name, kind)
+
+
+def _count(value: JSON) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise TypeError("rows")
     return value
@@ -162,34 +183,6 @@ def _count(value: Any) -> int:
 
 def _check(line: bytes) -> bytes:
     return hashlib.sha256(line).hexdigest()[:_CHECK_HEX_DIGITS].encode()
-
-
-class Digest:
-    """Running SHA-256 of rows, counted."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._hash = hashlib.sha256()
-
-    def add_lines(self, lines: list[bytes]) -> bytes:
-        """Records: each line's bytes and one newline, which are returned."""
-        block = b"\n".join([*lines, b""])
-        self._hash.update(block)
-        self.rows += len(lines)
-        return block
-
-    def add_rows(self, payload: bytes | memoryview, rows: int) -> None:
-        """Array rows, as their bytes lie on disk."""
-        self._hash.update(payload)
-        self.rows += rows
-
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
-
-
-def content_of(digest: str, *others: bytes) -> str:
-    """One name for rows of that digest and what else tells them from others."""
-    return hashlib.sha256(b"\n".join([digest.encode(), *others])).hexdigest()
 
 
 class Verifier:
@@ -237,7 +230,7 @@ class Verifier:
         return content_of(self.digest.hexdigest(), *(seal.content.encode() for seal in self.seals))
 
     def _short(self, what: str) -> None:
-        tool = (self.announced or Announcement("")).made_by.get("tool", "the command before this one")
+        tool = (self.announced.made_by.tool if self.announced else "") or "the command before this one"
         remedy = f"{tool} stopped early: see its message, then run the whole line again"
         raise DataError(self.name, f"cut short after {self.digest.rows} rows: {what}", remedy)
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gotd.errors import DataError, GotdError
+from gotd.streams.digests import RecordRun
 from gotd.streams.end_seal import end_seal
 from gotd.streams.locations import some_names
-from gotd.streams.seal import RecordRun, Seal
+from gotd.streams.seal import Seal
 from gotd.streams.sources import open_input
+from gotd.types import EmbedderIdentity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,18 +23,18 @@ class Embedders:
     """What the seals of all vectors read so far say of their embedder: it must be one."""
 
     def __init__(self) -> None:
-        self._first: tuple[str, Any] | None = None
+        self._first: tuple[str, EmbedderIdentity] | None = None
 
     def meet(self, name: str, seals: Sequence[Seal]) -> None:
         """Takes in a file's seals. Raises: GotdError where they name another embedder than a file before."""
         for seal in seals:
-            embedder = seal.made_by.get("embedder")
+            embedder = seal.made_by.embedder
             if embedder is not None:
                 self._first = self._first or (name, embedder)
                 require_same_embedder(self._first[1], embedder, self._first[0], name)
 
     @property
-    def identity(self) -> "dict[str, Any] | None":
+    def identity(self) -> EmbedderIdentity | None:
         """The one embedder; None where no seal says."""
         return self._first[1] if self._first else None
 
@@ -117,7 +119,8 @@ class WeightFiles:
                     yield block
 
 
-def require_same_embedder(expected: Any, found: Any, expected_in: str, found_in: str) -> None:
+def require_same_embedder(expected: EmbedderIdentity | None, found: EmbedderIdentity | None, expected_in: str,
+                          found_in: str) -> None:
     """Error unless both identities are known and equal, or one of them is unknown."""
     if expected is None or found is None or expected == found:
         return

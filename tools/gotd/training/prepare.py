@@ -24,6 +24,7 @@ from gotd.training.tokenizers import (
     train_tokenizer,
 )
 from gotd.training.tokens import TokenStore
+from gotd.types import JSON
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Prepared(NamedTuple):
     labels: list[str]
     length: int
     frame: Frame | None
-    seals: list[Any]
+    seals: list[JSON]
     shared: dict[str, int]
     stores: dict[str, TokenStore]
 
@@ -100,7 +101,7 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: d
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(work / "tokenizer")
-    seals = list({json.dumps(seal, sort_keys=True): seal for seal in reading.seals}.values())
+    seals = list({json.dumps(seal.as_json(), sort_keys=True): seal.as_json() for seal in reading.seals}.values())
     write_json(work / PREPARED, {"labels": labels, "length": length, "names": list(inputs), "seals": seals,
                                  "shared": leaks.shared})
 

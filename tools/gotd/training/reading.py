@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from gotd.errors import DataError
+from gotd.streams.digests import Digest
 from gotd.streams.json_fields import text_of, value_at
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
-from gotd.streams.seal import Digest
+from gotd.streams.seal import MadeBy
 from gotd.streams.sources import open_input, shown
 from gotd.training.tokenizers import Frame
 from gotd.training.tokens import TokenStore, TokenWriter
@@ -36,7 +37,7 @@ class Reading:
     skipping: Skipping
     long_window: bool
     advance: Callable[[int], None]
-    seals: list[Mapping[str, Any]] = field(default_factory=list)
+    seals: list[MadeBy] = field(default_factory=list)
     watch: Callable[[list[str]], None] | None = None
 
     def texts(self, window: list[Record]) -> list[str]:

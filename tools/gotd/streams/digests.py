@@ -1,16 +1,55 @@
-"""What vectors and scores belong to: the texts of records in order, whatever else the records hold."""
+"""Digests of rows, and of the texts of records, which vectors and scores belong to."""
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gotd.streams.json_fields import value_at
-from gotd.streams.seal import RecordRun
 
 if TYPE_CHECKING:
     from gotd.streams.records import Record
 
 _LENGTH_BYTES = 8
+
+
+def content_of(digest: str, *others: bytes) -> str:
+    """One name for rows of that digest and what else tells them from others."""
+    return hashlib.sha256(b"\n".join([digest.encode(), *others])).hexdigest()
+
+
+class RecordRun(NamedTuple):
+    """Consecutive records that rows were made from.
+
+    digest : as `TextDigest` makes it of the texts under `text_key`, or `Digest.add_lines` of the lines where that is
+        None (format 1); None where unknown
+    """
+
+    rows: int
+    digest: str | None
+    text_key: str | None = None
+
+
+class Digest:
+    """Running SHA-256 of rows, counted."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._hash = hashlib.sha256()
+
+    def add_lines(self, lines: list[bytes]) -> bytes:
+        """Records: each line's bytes and one newline, which are returned."""
+        block = b"\n".join([*lines, b""])
+        self._hash.update(block)
+        self.rows += len(lines)
+        return block
+
+    def add_rows(self, payload: bytes | memoryview, rows: int) -> None:
+        """Array rows, as their bytes lie on disk."""
+        self._hash.update(payload)
+        self.rows += rows
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
 
 
 class TextDigest:

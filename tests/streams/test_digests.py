@@ -4,9 +4,8 @@ import hashlib
 import json
 from itertools import combinations
 
+from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.records import Record
-from gotd.streams.seal import RecordRun
-from gotd.streams.text_digest import TextDigest
 
 
 def run(values: list[object], key: str | None = "text", extra: object = None) -> RecordRun:
