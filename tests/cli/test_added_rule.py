@@ -19,7 +19,7 @@ import numpy as np
 from gotd.methods.base import Fitted, VectorRule
 from gotd.methods.block_scorer import BlockScorer
 from gotd.methods.options import Option, Options
-from gotd.methods.schema import ArrayField, Count, Figures
+from gotd.methods.schema import ArrayField, Count, Summary
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class AxisOptions(Options):
         return {"flip": " and --axis 0"} if self.axis == 0 else {}
 
 
-@dataclass(frozen=True)
-class AxisFigures(Figures):
+@dataclass(frozen=True, kw_only=True)
+class AxisSummary(Summary):
     axis: Count
+    target_rows: Count
 
 
 class AlongAxis(BlockScorer):
@@ -50,15 +51,15 @@ class Axis(VectorRule):
     name = "axis"
     options_type = AxisOptions
     arrays = {"direction": ArrayField("<f4", ("d",))}
-    figures_type = AxisFigures
+    summary_type = AxisSummary
     scorer_type = AlongAxis
 
     def fit(self, problem):
         direction = np.zeros(problem.target.shape[1], dtype="<f4")
         mean = problem.masses @ problem.target[:, self.options.axis]
         direction[self.options.axis] = -np.sign(mean) if self.options.flip else np.sign(mean)
-        return Fitted({"direction": direction}, {"method": "axis", "converged": True, "warnings": [],
-                                                 "axis": self.options.axis, "target_rows": len(problem.target)})
+        return Fitted({"direction": direction}, AxisSummary(method="axis", axis=self.options.axis,
+                                                            target_rows=len(problem.target)))
 '''
 POOL = np.random.default_rng(0).normal(size=(40, 6)).astype("f4")
 TARGET = np.random.default_rng(1).normal(size=(9, 6)).astype("f4") - 0.8

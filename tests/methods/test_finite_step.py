@@ -8,8 +8,8 @@ import pytest
 
 from fitting import CPU, plain, problem_of
 from gotd.methods.base import Fitted
-from gotd.methods.finite_step import StepFigures, advice
-from gotd.methods.got import Got, GotOptions
+from gotd.methods.finite_step import advice
+from gotd.methods.got import Got, GotOptions, StepSummary
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 
@@ -116,7 +116,9 @@ def test_a_choice_of_everything_is_the_source(took: Took) -> None:
 
 
 def test_advice_weighs_what_the_first_order_misses() -> None:
-    figures = StepFigures(distance=6.0, choose=9, share=0.7, chosen_fraction=0.1, candidate_rows=90,
+    figures = StepSummary(method="got", metric="sqeuclidean", center=False, epsilon=0.1, calibration_mean=0.0,
+                          calibration_scale=1.0, distance=6.0, choose=9, share=0.7, chosen_fraction=0.1,
+                          candidate_rows=90,
                           distance_first_order=2.1, distance_choice=2.0, distance_bound=2.0, choice_in_common=0.9)
     assert "can be left out" in advice(figures)
     assert "matters" in advice(replace(figures, distance_first_order=2.3))

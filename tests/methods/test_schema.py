@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from gotd.methods import rule_type
-from gotd.methods.transform_rule import TransformFigures
+from gotd.methods.got import GotSummary
+from gotd.methods.transform_rule import NearestSummary
 
-FIGURES = {"metric": "cosine", "center": True, "epsilon": 0.5, "calibration_mean": 1, "calibration_scale": 1.5,
-           "embedder": None, "more": "is passed over"}
+FIGURES = {"method": "got", "metric": "cosine", "center": True, "epsilon": 0.5, "calibration_mean": 1,
+           "calibration_scale": 1.5, "embedder": None, "more": "is passed over"}
 
 
 def arrays(**others: np.ndarray) -> dict[str, np.ndarray]:
@@ -20,7 +21,7 @@ def arrays(**others: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def check(method: str, held: dict[str, np.ndarray], figures: dict[str, Any]) -> None:
-    rule_type(method).check(held, figures)
+    rule_type(method).check(held, {"method": method} | figures)
 
 
 def test_what_fits_passes_with_and_without_what_is_optional() -> None:
@@ -64,7 +65,11 @@ def test_figures_that_cannot_be(name: str, value: object, said: str) -> None:
 
 
 def test_figures_are_read_as_they_are() -> None:
-    assert TransformFigures.read(FIGURES) == TransformFigures("cosine", True, 0.5, 1, 1.5)
+    expected = {"metric": "cosine", "center": True, "epsilon": 0.5, "calibration_mean": 1, "calibration_scale": 1.5}
+    assert GotSummary.read(FIGURES) == GotSummary(method="got", **expected)
+    assert NearestSummary.read(FIGURES) == NearestSummary(method="got", **expected)
+    assert list(GotSummary.read(FIGURES).as_json())[:4] == ["method", "converged", "warnings", "distance"]
+    assert list(GotSummary.read(FIGURES).as_json())[-2:] == ["seed", "embedder"]
 
 
 @pytest.mark.parametrize(("method", "held", "figures", "wrong"), [

@@ -1,26 +1,26 @@
 """A rule by name with its options: the defaults, decided once, for the commands, for Python and for studies alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from gotd.errors import DataError, GotdError, UsageError
 from gotd.methods import rule_names, rule_type
-from gotd.methods.base import JSON, Fitted, TextProblem, TextRule, VectorProblem, VectorRule
+from gotd.methods.base import Arrays, Fitted, TextProblem, TextRule, VectorProblem, VectorRule
 from gotd.methods.options import Options, flag
+from gotd.methods.schema import Summary
+from gotd.types import JSON, EmbedderIdentity
 
 if TYPE_CHECKING:
     import numpy as np
 
     from gotd.streams.sinks import Sink
 
-#: What made the vectors, by their seal: model, revision, dimension and so on.
-Embedder: TypeAlias = Mapping[str, JSON]
 AnyRule: TypeAlias = "VectorRule | TextRule"
 
 
 def resolve(name: str, options: Options | Mapping[str, object] | None = None,
-            embedder: Embedder | None = None) -> AnyRule:
+            embedder: EmbedderIdentity | None = None) -> AnyRule:
     """Return a rule with its options, defaults in place of those that are left out.
 
     name     : as of --method.
@@ -40,7 +40,7 @@ def resolve(name: str, options: Options | Mapping[str, object] | None = None,
     return rule(options, embedder)
 
 
-def resolve_vectors(name: str, options: Mapping[str, object], embedder: Embedder | None) -> VectorRule:
+def resolve_vectors(name: str, options: Mapping[str, object], embedder: EmbedderIdentity | None) -> VectorRule:
     """Return a rule that reads vectors, as `resolve` does. Raises: UsageError for one that reads texts."""
     rule = resolve(name, options, embedder)
     if not isinstance(rule, VectorRule):
@@ -59,7 +59,7 @@ def _options(rule: type[AnyRule], given: Mapping[str, object]) -> Options:
 
 
 def fit(name: str, problem: VectorProblem | TextProblem, options: Options | Mapping[str, object] | None = None,
-        embedder: Embedder | None = None) -> Fitted:
+        embedder: EmbedderIdentity | None = None) -> Fitted:
     """Return what ds-target-stats would write for the same vectors or texts and options.
 
     Raises: GotdError where the rule cannot be fitted, or is not converged.
@@ -79,9 +79,9 @@ def fit_rule(rule: AnyRule, problem: VectorProblem | TextProblem) -> Fitted:
     raise UsageError(f"rule {rule.name!r} reads {'vectors' if isinstance(rule, VectorRule) else 'texts'}")
 
 
-def made_of(fitted: Fitted, embedder: Embedder | None) -> Fitted:
+def made_of(fitted: Fitted, embedder: EmbedderIdentity | None) -> Fitted:
     """Return the same, with a summary that says what made the vectors."""
-    return fitted._replace(summary=fitted.summary | {"embedder": embedder})
+    return fitted._replace(figures=replace(fitted.figures, embedder=embedder))
 
 
 def require_usable(rule: AnyRule, fitted: Fitted) -> None:
@@ -93,27 +93,31 @@ def require_usable(rule: AnyRule, fitted: Fitted) -> None:
         raise GotdError(f"what --method {rule.name} fitted cannot score: {error}; are the vectors huge?") from error
 
 
-def save(sink: "Sink", fitted: Fitted) -> None:
+def save(sink: "Sink", arrays: Arrays, summary: Mapping[str, JSON]) -> None:
     """Write a target file."""
     from gotd.streams.targets import write_target
 
-    write_target(sink, fitted.arrays, fitted.summary)
+    write_target(sink, arrays, summary)
 
 
 @dataclass(frozen=True)
 class TargetFile:
-    """What a target file holds. digest : SHA-256 of its bytes, in hexadecimal"""
+    """What a target file holds.
+
+    summary : its run record as it stands there; figures : what of it the rule knows
+    digest  : SHA-256 of its bytes, in hexadecimal
+    """
 
     rule: type[AnyRule]
     arrays: "dict[str, np.ndarray]"
     summary: dict[str, JSON]
+    figures: Summary
     digest: str
 
     @property
-    def embedder(self) -> Embedder | None:
+    def embedder(self) -> EmbedderIdentity | None:
         """What made the vectors that it was fitted to, if known."""
-        embedder = self.summary["embedder"]
-        return embedder if isinstance(embedder, dict) else None
+        return self.figures.embedder
 
 
 def load(path: str) -> TargetFile:
@@ -122,8 +126,8 @@ def load(path: str) -> TargetFile:
 
     arrays, summary, digest = read_target(path)
     try:
-        rule = rule_type(summary["method"])
-        rule.check(arrays, summary)
+        rule = rule_type(str(summary["method"]))
+        figures = rule.check(arrays, summary)
     except (GotdError, ValueError) as error:
         raise DataError(path, str(error), "make it again with ds-target-stats") from error
-    return TargetFile(rule, arrays, summary, digest)
+    return TargetFile(rule, arrays, summary, figures, digest)

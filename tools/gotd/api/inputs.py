@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import numpy as np
 
 from gotd.errors import DataError, UsageError
-from gotd.selection import Embedder
 from gotd.streams.finite import wrong_row
 from gotd.streams.json_fields import RecordError, text_of, value_at
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.records import Skipping
 from gotd.streams.sources import expanded
 from gotd.streams.vector_files import Embedders, VectorFiles
+from gotd.types import EmbedderIdentity
 
 #: A file of records, several (as pathlib.Path), or anything that yields texts or records: a list, a column of pandas or
 #: datasets, a data set, a data frame.
@@ -33,7 +33,7 @@ class Embeddings:
     """
 
     vectors: np.ndarray
-    embedder: Embedder | None = None
+    embedder: EmbedderIdentity | None = None
     empty: int = 0
     truncated: int = 0
 
@@ -106,7 +106,7 @@ class Vectors(NamedTuple):
     held: np.ndarray | None
     files: VectorFiles | None
     embedders: Embedders
-    made_by: Embedder | None
+    made_by: EmbedderIdentity | None
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield rows in order, float16 or float32 (n, d)."""
@@ -125,7 +125,7 @@ class Vectors(NamedTuple):
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
     @property
-    def embedder(self) -> Embedder | None:
+    def embedder(self) -> EmbedderIdentity | None:
         """What made them, as far as is known by now."""
         return self.made_by if self.files is None else self.embedders.identity
 

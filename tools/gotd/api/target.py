@@ -13,7 +13,7 @@ from gotd.api.embedding import embed
 from gotd.api.inputs import TextSource, Vectors, VectorSource, open_vectors, read_documents
 from gotd.errors import UsageError
 from gotd.methods import rule_names, rule_type
-from gotd.methods.base import JSON, Fitted, TextProblem, TextRule, VectorProblem
+from gotd.methods.base import Fitted, TextProblem, TextRule, VectorProblem
 from gotd.methods.input_warnings import counted, input_warnings
 from gotd.methods.ngrams import word_counts
 from gotd.methods.target_rows import check_masses, rows_with_content
@@ -21,6 +21,7 @@ from gotd.ot.source import Part
 from gotd.runtime import Runtime
 from gotd.streams.sinks import open_output
 from gotd.streams.vector_files import require_same_embedder
+from gotd.types import JSON, EmbedderIdentity
 
 #: What a fit or a score reads: vectors, or texts for rules that read texts and wherever a model is named.
 Source: TypeAlias = VectorSource | TextSource
@@ -44,7 +45,7 @@ class Target:
     counts: dict[str, JSON] = field(default_factory=dict)
 
     @property
-    def embedder(self) -> selection.Embedder | None:
+    def embedder(self) -> EmbedderIdentity | None:
         """What made the vectors it was fitted to, if known."""
         embedder = self.summary["embedder"]
         return embedder if isinstance(embedder, dict) else None
@@ -79,7 +80,7 @@ class Target:
         if Path(path).suffix.lower() != ".npz":
             raise UsageError(f"{os.fspath(path)}: a target file is an .npz; name it so")
         with open_output(os.fspath(path)) as sink:
-            selection.save(sink, Fitted(self.arrays, self.summary))
+            selection.save(sink, self.arrays, self.summary)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -198,7 +199,7 @@ def _target(method: str, fitted: Fitted, blank: int | None) -> Target:
     counts: dict[str, JSON] = {} if blank is None else {"target_blank": blank}
     if fitted.read is not None:
         blank = fitted.read.target_blank if blank is None else blank
-        warnings = [*fitted.warnings, *input_warnings(fitted.target_rows, blank, fitted.read)]
+        warnings = [*fitted.figures.warnings, *input_warnings(fitted.target_rows, blank, fitted.read)]
         counts = counted(blank, fitted.read) | {"warnings": warnings}
     return Target(method, fitted.arrays, fitted.summary, counts)
 

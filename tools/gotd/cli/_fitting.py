@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from gotd.cli._frame import Run
 from gotd.cli._target import TargetMasses, read_target
 from gotd.errors import UsageError
-from gotd.methods.base import JSON, Fitted, TextProblem, TextRule, VectorProblem
+from gotd.methods.base import Fitted, TextProblem, TextRule, VectorProblem
 from gotd.methods.options import TransportOptions
-from gotd.selection import AnyRule, Embedder, resolve_vectors
+from gotd.selection import AnyRule, resolve_vectors
 from gotd.streams.locations import some_names
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.vector_files import Embedders, VectorFiles, WeightFiles
+from gotd.types import JSON, EmbedderIdentity
 
 if TYPE_CHECKING:
     from gotd.ot.source import Part
@@ -28,7 +29,7 @@ class Fit(NamedTuple):
     rule: AnyRule
     fitted: Fitted
     counts: dict[str, JSON]
-    embedder: Embedder | None = None
+    embedder: EmbedderIdentity | None = None
 
     @property
     def printed(self) -> dict[str, JSON]:
@@ -38,7 +39,8 @@ class Fit(NamedTuple):
     @property
     def warnings(self) -> list[str]:
         """Of the fit and of the inputs."""
-        return self.fitted._replace(summary=self.printed).warnings
+        warnings = self.printed["warnings"]
+        return [str(each) for each in warnings] if isinstance(warnings, Sequence) else []
 
     def count(self, name: str) -> int:
         """Return a count of what was met; 0 where it was not counted."""
@@ -93,7 +95,7 @@ def fit_rows(method: str, options: Mapping[str, object], inputs: Inputs, source_
         return Fit(rule, fitted, {"target_blank": blank}, embedders.identity)
     warnings = [*misplaced(inputs.target, [*inputs.names, *inputs.ranked]),
                 *input_warnings(len(rows), blank, fitted.read)]
-    counts = counted(blank, fitted.read) | {"warnings": [*fitted.warnings, *warnings]}
+    counts = counted(blank, fitted.read) | {"warnings": [*fitted.figures.warnings, *warnings]}
     return Fit(rule, fitted, counts, embedders.identity)
 
 
@@ -108,7 +110,7 @@ def fit_texts(rule: TextRule, target: str, names: Sequence[str], reading: ReadOp
     if fitted.read is None:
         return Fit(rule, fitted, {})
     blank = fitted.read.target_blank
-    warnings = [*fitted.warnings, *input_warnings(fitted.target_rows, blank, fitted.read)]
+    warnings = [*fitted.figures.warnings, *input_warnings(fitted.target_rows, blank, fitted.read)]
     return Fit(rule, fitted, counted(blank, fitted.read) | {"warnings": warnings})
 
 

@@ -28,7 +28,7 @@ class TextTarget:
 
     def __init__(self, rule: type[TextRule], target: TargetFile, threads: int, skipping: Skipping,
                  long_window: bool) -> None:
-        self.text_key = rule.figures_type.read(target.summary).text_key
+        self.text_key = rule.summary_type.read(target.summary).text_key
         self.reading = ReadOptions(self.text_key, skipping, long_window)
         self.scorer = rule.scorer(target.arrays, target.summary, threads)
 

@@ -157,7 +157,7 @@ def _finish(fit: "Fit", inputs: "Inputs", output: str, run: Run) -> None:
     made = made_of(fitted, fit.embedder)
     require_usable(rule, made)
     with open_output(output) as sink:
-        save(sink, made)
+        save(sink, made.arrays, made.summary)
     print_json(fit.printed)
     run.close()
 

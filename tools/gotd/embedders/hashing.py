@@ -15,9 +15,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from gotd.embedders.protocol import JSON, Counts, Embedded, Embedder, Vectors
+from gotd.embedders.protocol import Counts, Embedded, Embedder, Vectors
 from gotd.embedders.words import Int64s, UInt64s, find_words, join
 from gotd.errors import UsageError
+from gotd.types import JSON
 
 DEFAULT_DIMENSION = 1024
 #: Changes whenever the vectors do.

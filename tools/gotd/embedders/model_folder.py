@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from gotd.embedders.protocol import JSON
 from gotd.errors import DataError, GotdError
+from gotd.types import JSON
 
 #: Everything that vectors depend on: weights, configuration, tokenizer. Nothing that is pickled or code.
 _PATTERNS = (

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gotd.content import with_content
+from gotd.types import JSON
 
 #: Windows that are begun before the oldest is waited for: one is tokenised while another is embedded.
 WINDOWS_AHEAD = 2
 
-JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
 Vectors: TypeAlias = npt.NDArray[np.float32 | np.float16]
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from gotd.embedders.model_folder import read_json, read_json_value
-from gotd.embedders.protocol import JSON
 from gotd.errors import DataError
+from gotd.types import JSON
 
 _POOLING_NAMES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
 #: Until version 5 a flag each, in the order in which the vectors stand side by side.

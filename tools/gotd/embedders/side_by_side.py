@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gotd.embedders.protocol import JSON, Counts, Embedded, Embedder, Vectors
+from gotd.embedders.protocol import Counts, Embedded, Embedder, Vectors
+from gotd.types import JSON
 
 
 class SideBySide(Embedder):

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gotd.embedders.model_folder import EXTRA_REMEDY, digest, read_json
-from gotd.embedders.protocol import JSON, Counts, Embedded, Embedder, Vectors
+from gotd.embedders.protocol import Counts, Embedded, Embedder, Vectors
 from gotd.embedders.word_tokens import WordTokens
 from gotd.errors import DataError, GotdError, UsageError
+from gotd.types import JSON
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -19,11 +19,12 @@ from gotd.embedders.model_folder import digest
 from gotd.embedders.network import Network, in_precision, load_network
 from gotd.embedders.pooling import PADDED_MEAN, POOLINGS
 from gotd.embedders.precision import PRECISIONS, find_precision
-from gotd.embedders.protocol import JSON, Counts, Embedded, Embedder, Vectors
+from gotd.embedders.protocol import Counts, Embedded, Embedder, Vectors
 from gotd.embedders.sentence_transformers_config import SentenceConfig, read_sentence_config
 from gotd.embedders.text_tokens import TextTokenizer, Tokens
 from gotd.embedders.workers import Waits, Workers
 from gotd.errors import GotdError, RowError, UsageError
+from gotd.types import JSON
 
 #: Tokens in a batch, padding included. A CPU's caches hold the activations of so many (measured with MiniLM: 512 and
 #: 4096 are slower); a GPU's matrix units are busy with so many.

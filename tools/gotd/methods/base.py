@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from gotd.methods.options import Options
-from gotd.methods.schema import ArrayField, Figures, TextFigures, check_arrays
+from gotd.methods.schema import ArrayField, Summary, TextSummary, check_arrays
+from gotd.types import JSON
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
     from gotd.ot.blocks import Workers
     from gotd.ot.source import Part
 
-#: Whatever can stand in a run record.
-JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 Arrays: TypeAlias = "Mapping[str, np.ndarray]"
-Summary: TypeAlias = Mapping[str, JSON]
 
 #: The score of what has no content: the least float32, below every other.
 LOWEST = -(2.0 - 2.0**-23) * 2.0**127
@@ -64,20 +62,19 @@ class Fitted(NamedTuple):
     """What `ds-score` needs, and what a person wants to read.
 
     arrays  : the fitted numbers, by name; they make up the target file.
-    summary : for JSON: "method" first, then whatever the method has to say; "converged" and "warnings" always.
+    figures : what the fit says of itself.
     read    : what was met in the source and in the pool. It is printed and not in the file: a target file depends on
         distinct rows with content alone, whatever else stood among them.
     """
 
     arrays: "dict[str, np.ndarray]"
-    summary: dict[str, JSON]
+    figures: Summary
     read: Read | None = None
 
     @property
-    def warnings(self) -> list[str]:
-        """Of the summary."""
-        warnings = self.summary["warnings"]
-        return [str(each) for each in warnings] if isinstance(warnings, Sequence) else []
+    def summary(self) -> dict[str, JSON]:
+        """What the fit says of itself, as the file has it."""
+        return self.figures.as_json()
 
     @property
     def target_rows(self) -> int:
@@ -139,7 +136,7 @@ class Rule(ABC):
     name    : of --method, and in target files.
     inputs  : options of ds-target-stats, besides its own, that it listens to.
     looks   : it needs no more of the source than a look at each file, whether it holds vectors that fit the target.
-    arrays, figures_type : what a target file must hold of it.
+    arrays, summary_type : what a target file must hold of it.
     """
 
     name: ClassVar[str]
@@ -147,7 +144,7 @@ class Rule(ABC):
     looks: ClassVar[bool] = False
     options_type: ClassVar[type[Options]]
     arrays: ClassVar[Mapping[str, ArrayField]]
-    figures_type: ClassVar[type[Figures]]
+    summary_type: ClassVar[type[Summary]]
     options: Options
 
     def __init__(self, options: Options | None = None, embedder: Mapping[str, object] | None = None) -> None:
@@ -155,14 +152,10 @@ class Rule(ABC):
         self.options = (self.options_type() if options is None else options).resolved(embedder)
 
     @classmethod
-    def check(cls, arrays: Arrays, summary: Mapping[str, object]) -> None:
-        """Raise ValueError where a target file lacks something, or holds what cannot be."""
+    def check(cls, arrays: Arrays, summary: Mapping[str, object]) -> Summary:
+        """Return the figures of a target file. Raises: ValueError where it lacks something, or holds what cannot be."""
         check_arrays(cls.arrays, arrays)
-        cls.figures_type.read(summary)
-        if "embedder" not in summary:
-            raise ValueError('no "embedder" in its run record')
-        if not isinstance(summary["embedder"], dict | None):
-            raise ValueError(f'"embedder" is {str(summary["embedder"])[:80]!r} in its run record')
+        return cls.summary_type.read(summary)
 
     @property
     def rereads(self) -> bool:
@@ -198,7 +191,7 @@ class VectorRule(Rule):
     def scorer(cls, arrays: Arrays, summary: Mapping[str, object], workers: "Workers",
                device: "torch.device") -> RowScorer:
         """Return what scores rows, from arrays and summary of a target file."""
-        return cls.scorer_type(arrays, cls.figures_type.read(summary), workers, device)
+        return cls.scorer_type(arrays, cls.summary_type.read(summary), workers, device)
 
 
 class TextRule(Rule):
@@ -206,7 +199,7 @@ class TextRule(Rule):
 
     inputs = RECORDS | {"source"}
     scorer_type: ClassVar[Callable[..., TextScorer]]
-    figures_type: ClassVar[type[TextFigures]] = TextFigures
+    summary_type: ClassVar[type[TextSummary]] = TextSummary
 
     @abstractmethod
     def fit(self, problem: TextProblem) -> Fitted:
@@ -215,4 +208,4 @@ class TextRule(Rule):
     @classmethod
     def scorer(cls, arrays: Arrays, summary: Mapping[str, object], threads: int) -> TextScorer:
         """Return what scores texts, from arrays and summary of a target file."""
-        return cls.scorer_type(arrays, cls.figures_type.read(summary), threads)
+        return cls.scorer_type(arrays, cls.summary_type.read(summary), threads)

@@ -14,7 +14,7 @@ from gotd.errors import GotdError
 from gotd.methods.base import SOURCE, TARGET_MASSES, Arrays, Fitted, VectorProblem, VectorRule
 from gotd.methods.block_scorer import BlockScorer
 from gotd.methods.options import CenterOptions, SpaceOptions
-from gotd.methods.schema import CENTRE, ArrayField, Figures, Flag
+from gotd.methods.schema import CENTRE, ArrayField, Flag, Measured, Summary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,17 +26,22 @@ if TYPE_CHECKING:
 _TOLERANCE, _STEPS = 1e-4, 2000
 
 
-@dataclass(frozen=True)
-class ClassifierFigures(Figures):
-    """How vectors are compared."""
+@dataclass(frozen=True, kw_only=True)
+class ClassifierSummary(Summary):
+    """What the fit says of itself. iterations : steps that scikit-learn took; center : rows before they are compared"""
 
+    iterations: Measured = None
     center: Flag
+    source_rows: Measured = None
+    sample_rows: Measured = None
+    target_rows: Measured = None
+    seed: Measured = None
 
 
 class LogOdds(BlockScorer):
     """Log-odds of any rows."""
 
-    def __init__(self, arrays: Arrays, figures: ClassifierFigures, workers: "Workers", device: "torch.device") -> None:
+    def __init__(self, arrays: Arrays, figures: ClassifierSummary, workers: "Workers", device: "torch.device") -> None:
         import torch
 
         from gotd.methods.space import cost_from
@@ -69,7 +74,7 @@ class Classifier(VectorRule):
     options_type = CenterOptions
     options: CenterOptions
     arrays: ClassVar = {"normal": ArrayField("<f4", ("d",)), "offset": ArrayField("<f8", (1,)), "centre": CENTRE}
-    figures_type = ClassifierFigures
+    summary_type = ClassifierSummary
     scorer_type = LogOdds
 
     def fit(self, problem: VectorProblem) -> Fitted:
@@ -89,11 +94,11 @@ class Classifier(VectorRule):
         half = (len(target) + len(drawn.rows)) / 2
         normal, offset, steps = _logistic(
             points, np.concatenate([half * masses / masses.sum(), half * drawn.masses]))
-        return Fitted({"normal": normal.astype(np.float32), "offset": np.array([offset])} | space_arrays(cost), {
-            "method": "classifier", "converged": True, "warnings": [], "iterations": steps, "center": center,
-            "source_rows": drawn.counts.distinct, "sample_rows": len(drawn.rows), "target_rows": len(target),
-            "seed": self.options.seed,
-        }, space.read)
+        summary = ClassifierSummary(
+            method=self.name, iterations=steps, center=center, source_rows=drawn.counts.distinct,
+            sample_rows=len(drawn.rows), target_rows=len(target), seed=self.options.seed)
+        arrays = {"normal": normal.astype(np.float32), "offset": np.array([offset])} | space_arrays(cost)
+        return Fitted(arrays, summary, space.read)
 
 
 def _logistic(points: "Sequence[np.ndarray]", masses: "np.ndarray") -> "tuple[np.ndarray, float, int]":

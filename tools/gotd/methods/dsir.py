@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from gotd.methods.base import JSON, LOWEST, Arrays, Fitted, Read, SourceCounts, TextProblem, TextRule
+from gotd.methods.base import LOWEST, Arrays, Fitted, Read, SourceCounts, TextProblem, TextRule
 from gotd.methods.options import Option, SeededOptions
-from gotd.methods.schema import ArrayField, Count, Flag, TextFigures, Whole
+from gotd.methods.schema import ArrayField, Count, Flag, Measured, TextSummary, Whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,13 +49,19 @@ class DsirOptions(SeededOptions):
         return {} if self.gumbel else {"seed": " without --gumbel"}
 
 
-@dataclass(frozen=True)
-class DsirFigures(TextFigures):
-    """Figures that scores are computed with."""
+@dataclass(frozen=True, kw_only=True)
+class DsirSummary(TextSummary):
+    """What the fit says of itself. source_short : texts of the source with fewer than min_words words"""
 
+    buckets: Measured = BUCKETS
     min_words: Count
-    seed: Whole
     gumbel: Flag
+    source_rows: Measured = None
+    source_short: Measured = None
+    source_ngrams: Measured = None
+    target_rows: Measured = None
+    target_ngrams: Measured = None
+    seed: Whole
 
 
 def _is_log_ratio(ratio: "np.ndarray") -> bool:
@@ -65,7 +71,7 @@ def _is_log_ratio(ratio: "np.ndarray") -> bool:
 class LikelihoodRatios:
     """Scores any texts."""
 
-    def __init__(self, arrays: Arrays, figures: DsirFigures, threads: int) -> None:
+    def __init__(self, arrays: Arrays, figures: DsirSummary, threads: int) -> None:
         from gotd.methods.text_features import Features
 
         self._ratio, self._figures = arrays["log_ratio"], figures
@@ -101,7 +107,7 @@ class Dsir(TextRule):
     options_type = DsirOptions
     options: DsirOptions
     arrays: ClassVar = {"log_ratio": ArrayField("<f8", (BUCKETS,), _is_log_ratio)}
-    figures_type = DsirFigures
+    summary_type = DsirSummary
     scorer_type = LikelihoodRatios
 
     def fit(self, problem: TextProblem) -> Fitted:
@@ -119,12 +125,10 @@ class Dsir(TextRule):
         if p.short > p.texts / 2:
             warnings.append(f"{p.short} of {p.texts} texts of the source have fewer than {options.min_words} words and "
                             "would be left out; lower --min-words")
-        summary: dict[str, JSON] = {
-            "method": "dsir", "converged": True, "warnings": warnings, "buckets": BUCKETS,
-            "min_words": options.min_words, "gumbel": options.gumbel, "source_rows": p.texts, "source_short": p.short,
-            "source_ngrams": int(p.buckets.sum()), "target_rows": q.texts, "target_ngrams": int(q.buckets.sum()),
-            "seed": options.seed, "text_key": problem.text_key,
-        }
+        summary = DsirSummary(
+            method=self.name, warnings=warnings, min_words=options.min_words, gumbel=options.gumbel,
+            source_rows=p.texts, source_short=p.short, source_ngrams=int(p.buckets.sum()), target_rows=q.texts,
+            target_ngrams=int(q.buckets.sum()), seed=options.seed, text_key=problem.text_key)
         counts = SourceCounts(p.texts + p.blank, p.blank, p.texts, 0, 0, 0)
         return Fitted({"log_ratio": ratio}, summary, Read(counts, None, q.blank))
 

@@ -12,8 +12,7 @@ held are then the source's and half candidates, so that the memory stays what it
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ import torch
 from gotd.errors import GotdError
 from gotd.methods.content_keys import content_keys
 from gotd.methods.distinct_sample import DistinctSample
-from gotd.methods.schema import Count, Figures, NotNegative, Number
+from gotd.methods.got import GotOptions, StepFigures, StepSummary
 from gotd.ot.blocks import Workers, block_rows, padded
 from gotd.ot.cost import Cost, Target
 from gotd.ot.finite_step import StepPotentials, lower_bound, lowest, solve_step_sample, solve_step_stream
@@ -31,9 +30,6 @@ from gotd.ot.source import Part, shares, weighted_blocks
 from gotd.ot.step_ascent import StepProblem
 from gotd.ot.step_dual import Role, Step, StepSample, StreamedStep
 from gotd.ot.transform import Transform, transform
-
-if TYPE_CHECKING:
-    from gotd.methods.got import GotOptions
 
 #: Distances that are printed are solved this well: an error of the marginal is squared in them.
 _DISTANCE_TOLERANCE, _DISTANCE_ITERATIONS = 1e-3, 300
@@ -72,27 +68,7 @@ class Pool(NamedTuple):
     rows: int | None
 
 
-@dataclass(frozen=True)
-class StepFigures(Figures):
-    """Figures of a step in the summary: distances are the sample's, entropic.
-
-    distance : before it. distance_first_order : after it with the first-order choice; distance_choice : with its own;
-        distance_bound : no choice comes below that. choice_in_common : the part of either choice that is in the other.
-    choose, chosen_fraction : documents or their fraction, and that as a fraction. share : of the mass, on the choice.
-    """
-
-    distance: Number
-    choose: NotNegative
-    share: NotNegative
-    chosen_fraction: NotNegative
-    candidate_rows: Count
-    distance_first_order: Number
-    distance_choice: Number
-    distance_bound: Number
-    choice_in_common: Number
-
-
-def finite_step(fit: Fit, parts: Sequence[Part], pool: Pool, options: "GotOptions", workers: Workers
+def finite_step(fit: Fit, parts: Sequence[Part], pool: Pool, options: GotOptions, workers: Workers
                 ) -> tuple[StepPotentials, StepFigures]:
     """Solve the step; return its potentials, and the figures for the summary.
 
@@ -114,15 +90,15 @@ def finite_step(fit: Fit, parts: Sequence[Part], pool: Pool, options: "GotOption
     if options.passes:
         stream = StreamedStep(_roles(parts, pool), step, workers, device)
         solution = solve_step_stream(problem, stream, held, on_sample, options.passes, workers)
-    chosen = int(options.choose) if options.choose >= 1.0 else options.choose
     first, choice, bound, common = _distances(fit, problem, held, on_sample, solution, workers)
-    return solution, StepFigures(fit.potentials.distance, chosen, step.share, step.fraction, rows, first, choice, bound,
-                                 common)
+    return solution, StepFigures(
+        share=step.share, chosen_fraction=step.fraction, candidate_rows=rows, distance_first_order=first,
+        distance_choice=choice, distance_bound=bound, choice_in_common=common)
 
 
-def advice(figures: StepFigures) -> str:
+def advice(figures: StepSummary) -> str:
     """Return what the distances say of the step, in a sentence."""
-    before, bound = figures.distance, figures.distance_bound
+    before, bound = figures.distance or 0.0, figures.distance_bound
     first, choice = figures.distance_first_order, figures.distance_choice
     told = (f"with {figures.share:g} of the mass on the choice the distance goes from {before:.5g} to {choice:.5g} "
             f"(first-order choice: {first:.5g}; no choice comes below {bound:.5g}; {figures.choice_in_common:.0%} "
@@ -162,7 +138,7 @@ def _roles(parts: Sequence[Part], pool: Pool) -> list[Role]:
     return [*sources, Role(pool.part, 0.0, 1.0)]
 
 
-def _with_candidates(fit: Fit, part: Part, options: "GotOptions", workers: Workers, device: torch.device
+def _with_candidates(fit: Fit, part: Part, options: GotOptions, workers: Workers, device: torch.device
                      ) -> tuple[StepSample, int]:
     """Every second row of the sample and as many candidates, in one reading of the pool; and the pool's rows."""
     kernel = transform(fit.cost, fit.target, fit.epsilon, fit.potentials.g)

@@ -7,7 +7,17 @@ from typing import Annotated, ClassVar
 from gotd.errors import GotdError, UsageError
 from gotd.methods.base import Fitted, VectorProblem
 from gotd.methods.options import Option, TransportOptions
-from gotd.methods.schema import Figures, is_figure
+from gotd.methods.schema import (
+    Count,
+    Flag,
+    Measured,
+    MetricName,
+    Name,
+    NotNegative,
+    Number,
+    Positive,
+    Summary,
+)
 from gotd.methods.transform_rule import TransformRule
 
 
@@ -42,13 +52,61 @@ class GotOptions(TransportOptions):
                              "equal; 0.01 is near exact")
 
 
-@dataclass(frozen=True)
-class _Convergence(Figures):
-    """Figures of the summary that say how well the potentials are solved. score_error : None after a step"""
+@dataclass(frozen=True, kw_only=True)
+class GotSummary(Summary):
+    """What the fit says of itself; what its figures bound: ot/README.md.
 
-    marginal_error: Annotated[float, is_figure]
-    iterations: Annotated[int, is_figure]
-    score_error: Annotated[float | None, is_figure]
+    measured_on : what stands behind the marginal error. score_error : none after a step of finite size
+    epsilon : absolute; relative, in standard deviations of the cost
+    source_rows, sample_rows : distinct rows of the source, and of the sample. target_error : of compression
+    """
+
+    distance: Measured = None
+    marginal_error: Measured = None
+    measured_on: Name = "sample"
+    score_error: Measured = None
+    iterations: Measured = None
+    expected_overlap: Measured = None
+    choose: Measured = None
+    epsilon: NotNegative
+    epsilon_relative: Measured = None
+    metric: MetricName
+    center: Flag
+    whiten: Flag = False
+    cost_mean: Measured = None
+    cost_std: Measured = None
+    calibration_mean: Number
+    calibration_scale: Positive
+    source_rows: Measured = None
+    sample_rows: Measured = None
+    passes: Measured = None
+    target_rows: Measured = None
+    target_points: Measured = None
+    target_error: Measured = None
+    seed: Measured = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepFigures:
+    """What a step of finite size says: distances are the sample's, entropic.
+
+    share : of the mass, on the choice. chosen_fraction : of the pool's rows. candidate_rows : those rows
+    distance_first_order : after it with the first-order choice; distance_choice : with its own; distance_bound : no
+        choice comes below that. choice_in_common : the part of either choice that is in the other
+    """
+
+    share: NotNegative
+    chosen_fraction: NotNegative
+    candidate_rows: Count
+    distance_first_order: Number
+    distance_choice: Number
+    distance_bound: Number
+    choice_in_common: Number
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepSummary(StepFigures, GotSummary):
+    """What a fit says of itself that is for a step of finite size."""
 
 
 class Got(TransformRule):
@@ -56,6 +114,7 @@ class Got(TransformRule):
 
     name = "got"
     options_type = GotOptions
+    summary_type = GotSummary
     options: GotOptions
 
     def fit(self, problem: VectorProblem) -> Fitted:
@@ -73,10 +132,10 @@ class Got(TransformRule):
 
     def require_converged(self, fitted: Fitted) -> None:
         """Raise GotdError where the potentials are not what was asked for."""
-        if fitted.summary["converged"] or self.options.allow_unconverged:
+        solved = fitted.figures
+        if solved.converged or self.options.allow_unconverged or not isinstance(solved, GotSummary):
             return
-        solved = _Convergence.read(fitted.summary)
-        if solved.marginal_error > self.options.tol:
+        if (solved.marginal_error or 0.0) > self.options.tol:
             raise GotdError(
                 f"not converged: marginal error {solved.marginal_error:.2g} after {solved.iterations} iterations, "
                 f"{self.options.tol:g} was asked; raise --max-iterations, --passes, --tol or --epsilon, or say "
@@ -90,10 +149,10 @@ class Got(TransformRule):
 
     def advice(self, fitted: Fitted) -> str | None:
         """Return whether the exact step matters, where one was made."""
-        from gotd.methods.finite_step import StepFigures, advice
+        from gotd.methods.finite_step import advice
 
-        return advice(StepFigures.read(fitted.summary)) if "share" in fitted.summary else None
+        return advice(fitted.figures) if isinstance(fitted.figures, StepSummary) else None
 
     def use_of_pool(self, fitted: Fitted) -> str:
         """Return what the pool beside a --source is for."""
-        return "is what is chosen from" if "share" in fitted.summary else super().use_of_pool(fitted)
+        return "is what is chosen from" if isinstance(fitted.figures, StepSummary) else super().use_of_pool(fitted)

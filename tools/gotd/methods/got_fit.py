@@ -1,17 +1,17 @@
 """The potentials of GOT-D: the transport problem on a sample, its solution, and what is to be said of it."""
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gotd.errors import GotdError
-from gotd.methods.base import JSON, Fitted, VectorProblem
+from gotd.methods.base import Fitted, VectorProblem
 from gotd.methods.draw import Drawn
 from gotd.methods.finite_step import Fit, Pool, finite_step
-from gotd.methods.space import Space, space_arrays, space_of, space_summary
+from gotd.methods.got import GotOptions, GotSummary, StepFigures, StepSummary
+from gotd.methods.space import Space, space_arrays, space_of
 from gotd.ot.blocks import Workers
 from gotd.ot.compress import Compressed, compress
 from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
@@ -25,9 +25,6 @@ from gotd.ot.potentials import Potentials, residual_of, solve_sample
 from gotd.ot.sample import Sample, hold, sample_mean_costs, sample_potentials
 from gotd.ot.transform import transform, with_potentials
 from gotd.ot.whole_source import solve_stream
-
-if TYPE_CHECKING:
-    from gotd.methods.got import GotOptions
 
 #: Absolute; its inverse, times what vectors are made of, has to stay a float32.
 _SMALLEST_EPSILON = 1e-30
@@ -61,14 +58,14 @@ class SampledProblem(NamedTuple):
         return len(self.drawn.rows) / max(self.drawn.counts.distinct, 1)
 
 
-def fit_potentials(problem: VectorProblem, options: "GotOptions") -> Fitted:
+def fit_potentials(problem: VectorProblem, options: GotOptions) -> Fitted:
     """Solve the potentials of the target against the source."""
     workers, parts = problem.workers, problem.parts
     space = space_of(problem, options, options.share)
     sampled = _sampled(problem, space, options)
     solved, remarks = _solve(sampled, options, workers)
     streamed = options.passes > 0 and sampled.epsilon > 0.0
-    step: dict[str, JSON] = {}
+    step: StepFigures | None = None
     uniform = problem.source_is_pool and len(parts) == 1 and parts[0].weights is None
     if options.share and sampled.epsilon > 0.0:
         whole = uniform and sampled.sample.size == sampled.drawn.counts.distinct
@@ -80,25 +77,26 @@ def fit_potentials(problem: VectorProblem, options: "GotOptions") -> Fitted:
         solved = solve_stream(stream, sampled.sample, sampled.q, sampled.cost, solved, options.tol, options.passes,
                               workers, sampled.share)
     calibrated = calibration(solved.mean_potential, sampled.drawn.counts.distinct if uniform else None)
-    summary: dict[str, JSON] = {
-        "method": "got", "converged": solved.converged,
-        "warnings": remarks + _warnings(sampled, solved, options, workers), "distance": solved.distance,
-        "marginal_error": solved.marginal_error, "measured_on": _measured_on(solved, streamed),
-        "score_error": solved.score_error, "iterations": solved.iterations,
-        "expected_overlap": None if step else _overlap(sampled, solved, options, streamed, workers),
-        "choose": options.choose,
-        "epsilon": sampled.epsilon, "epsilon_relative": sampled.relative, **space_summary(options),
-        "cost_mean": sampled.mean, "cost_std": sampled.std,
-        "calibration_mean": calibrated.mean, "calibration_scale": calibrated.scale,
-        "source_rows": sampled.drawn.counts.distinct, "sample_rows": len(sampled.drawn.rows), "passes": options.passes,
-        "target_rows": len(problem.target), "target_points": len(sampled.packed.points),
-        "target_error": sampled.packed.error, "seed": options.seed,
-    }
+    summary = GotSummary(
+        method="got", converged=solved.converged, warnings=remarks + _warnings(sampled, solved, options, workers),
+        distance=solved.distance, marginal_error=solved.marginal_error, measured_on=_measured_on(solved, streamed),
+        score_error=None if step else solved.score_error, iterations=solved.iterations,
+        expected_overlap=None if step else _overlap(sampled, solved, options, streamed, workers),
+        choose=int(options.choose) if step and options.choose >= 1.0 else options.choose,
+        epsilon=sampled.epsilon, epsilon_relative=sampled.relative,
+        metric=options.metric, center=options.centers, whiten=bool(options.whiten),
+        cost_mean=sampled.mean, cost_std=sampled.std,
+        calibration_mean=calibrated.mean, calibration_scale=calibrated.scale,
+        source_rows=sampled.drawn.counts.distinct, sample_rows=len(sampled.drawn.rows), passes=options.passes,
+        target_rows=len(problem.target), target_points=len(sampled.packed.points),
+        target_error=sampled.packed.error, seed=options.seed,
+    )
     arrays = {"points": sampled.packed.points, "weights": sampled.packed.weights, "potentials": solved.g.cpu().numpy()}
-    return Fitted(arrays | space_arrays(sampled.cost), summary | step, space.read)
+    figures = StepSummary(**vars(summary), **vars(step)) if step else summary
+    return Fitted(arrays | space_arrays(sampled.cost), figures, space.read)
 
 
-def _sampled(problem: VectorProblem, space: Space, options: "GotOptions") -> SampledProblem:
+def _sampled(problem: VectorProblem, space: Space, options: GotOptions) -> SampledProblem:
     drawn, cost, device, workers = space.drawn, space.cost, problem.device, problem.workers
     relative = space.epsilon if options.epsilon is None else options.epsilon
     target = cost.points(torch.from_numpy(problem.target).to(device)).cpu().numpy()
@@ -115,7 +113,7 @@ def _sampled(problem: VectorProblem, space: Space, options: "GotOptions") -> Sam
     return SampledProblem(drawn, sample, packed, q, cost, mean, std, relative * std, relative)
 
 
-def _solve(problem: SampledProblem, options: "GotOptions", workers: Workers) -> tuple[Potentials, list[str]]:
+def _solve(problem: SampledProblem, options: GotOptions, workers: Workers) -> tuple[Potentials, list[str]]:
     """The potentials on the sample, and what is to be said of them."""
     sample, q, cost = problem.sample, problem.q, problem.cost
     if problem.epsilon > 0.0:
@@ -141,7 +139,7 @@ def _points(problem: SampledProblem) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _finite_step(sampled: SampledProblem, first: Potentials, problem: VectorProblem, whole: bool,
-                 options: "GotOptions") -> tuple[Potentials, dict[str, JSON]]:
+                 options: GotOptions) -> tuple[Potentials, StepFigures]:
     """The potentials of the finite step in place of the first order's, and what the summary says of it."""
     fit, parts = Fit(sampled.sample, sampled.q, sampled.cost, sampled.epsilon, sampled.std, first), problem.parts
     in_source = problem.ranked is None and parts[0].weights is None
@@ -151,7 +149,7 @@ def _finite_step(sampled: SampledProblem, first: Potentials, problem: VectorProb
     return first._replace(
         g=solution.g, converged=solution.converged, iterations=solution.iterations, measured=True,
         marginal_error=solution.marginal_error, mean_potential=solution.mean_potential,
-    ), asdict(figures) | {"score_error": None}
+    ), figures
 
 
 def _measured_on(found: Potentials, streamed: bool) -> str:
@@ -161,7 +159,7 @@ def _measured_on(found: Potentials, streamed: bool) -> str:
     return "source" if found.measured else "source, and the last correction on the sample"
 
 
-def _overlap(problem: SampledProblem, found: Potentials, options: "GotOptions", streamed: bool,
+def _overlap(problem: SampledProblem, found: Potentials, options: GotOptions, streamed: bool,
              workers: Workers) -> float | None:
     """Part of the choice that a fit with another seed would make, too; None at eps 0, whose potentials have no steps.
 
@@ -189,7 +187,7 @@ def _overlap(problem: SampledProblem, found: Potentials, options: "GotOptions", 
     return expected_overlap(before, changes, problem.drawn.masses, fraction)
 
 
-def _warnings(problem: SampledProblem, found: Potentials, options: "GotOptions", workers: Workers) -> list[str]:
+def _warnings(problem: SampledProblem, found: Potentials, options: GotOptions, workers: Workers) -> list[str]:
     """Whether eps lets the scores say anything."""
     if problem.relative == 0.0:
         return []

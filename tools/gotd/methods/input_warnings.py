@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from gotd.methods.base import JSON, Read, SourceCounts
+from gotd.methods.base import Read, SourceCounts
+from gotd.types import JSON
 
 #: With fewer texts a target is whatever those few happen to be about.
 _FEW_TARGET_TEXTS = 50

@@ -152,6 +152,11 @@ class SpaceOptions(CenterOptions):
     ridge: float | None = None
     whitens: ClassVar[bool] = False
 
+    @property
+    def centers(self) -> bool:
+        """Whether the mean is subtracted: to whiten it always is."""
+        return bool(self.center or self.whiten)
+
     def resolved(self, embedder: Mapping[str, object] | None) -> Self:
         """Return the same, whitened where the rule does that and nothing speaks against it, and centred to whiten.
 

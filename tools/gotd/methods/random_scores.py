@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from gotd.methods.base import LOWEST, Arrays, Fitted, VectorProblem, VectorRule
 from gotd.methods.options import SeededOptions
-from gotd.methods.schema import ArrayField, Figures, Whole
+from gotd.methods.schema import ArrayField, Measured, Summary, Whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from gotd.ot.blocks import Workers
 
 
-@dataclass(frozen=True)
-class RandomFigures(Figures):
-    """Figures that scores are computed with."""
+@dataclass(frozen=True, kw_only=True)
+class RandomSummary(Summary):
+    """What the fit says of itself."""
 
+    target_rows: Measured = None
     seed: Whole
 
 
 class RandomScores:
     """Scores any rows."""
 
-    def __init__(self, arrays: Arrays, figures: RandomFigures, workers: "Workers", device: "torch.device") -> None:
+    def __init__(self, arrays: Arrays, figures: RandomSummary, workers: "Workers", device: "torch.device") -> None:
         self.dimension, self._seed = int(arrays["dimension"][0]), figures.seed
 
     def stream(self, arrays: "Iterable[np.ndarray]") -> "Iterator[np.ndarray]":
@@ -59,7 +60,7 @@ class Random(VectorRule):
     options_type = SeededOptions
     options: SeededOptions
     arrays: ClassVar = {"dimension": ArrayField("<i8", (1,), lambda dimension: bool(dimension[0] > 0))}
-    figures_type = RandomFigures
+    summary_type = RandomSummary
     scorer_type = RandomScores
 
     def fit(self, problem: VectorProblem) -> Fitted:
@@ -68,7 +69,6 @@ class Random(VectorRule):
 
         for part in problem.parts:
             deque(part.blocks(), maxlen=0)  # says what is wrong with them
-        return Fitted({"dimension": np.array([problem.target.shape[1]])}, {
-            "method": "random", "converged": True, "warnings": [], "target_rows": len(problem.target),
-            "seed": self.options.seed,
-        })
+        dimension = np.array([problem.target.shape[1]])
+        summary = RandomSummary(method=self.name, target_rows=len(problem.target), seed=self.options.seed)
+        return Fitted({"dimension": dimension}, summary)

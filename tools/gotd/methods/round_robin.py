@@ -25,7 +25,7 @@ from gotd.errors import GotdError
 from gotd.methods.base import DEVICE, Arrays, Fitted, VectorProblem, VectorRule
 from gotd.methods.block_scorer import BlockScorer
 from gotd.methods.options import Option, SpaceOptions
-from gotd.methods.schema import CENTRE, WHITENING, ArrayField, SpaceFigures
+from gotd.methods.schema import CENTRE, WHITENING, ArrayField, Flag, Measured, MetricName, Summary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +55,20 @@ class RoundRobinOptions(SpaceOptions):
         return {} if self.whiten else dict.fromkeys(("seed", "pool_sample"), " without --whiten")
 
 
+@dataclass(frozen=True, kw_only=True)
+class RoundRobinSummary(Summary):
+    """What the fit says of itself. taken : documents; readings : of the pool"""
+
+    rounds: Measured = None
+    taken: Measured = None
+    readings: Measured = None
+    metric: MetricName
+    center: Flag
+    whiten: Flag = False
+    source_rows: Measured = None
+    target_rows: Measured = None
+
+
 def _rises(distances: "np.ndarray") -> bool:
     """Each target row takes nearer documents first; infinity is where it found none."""
     return not bool((distances != distances).any() or (distances[:, 1:] < distances[:, :-1]).any())
@@ -63,7 +77,7 @@ def _rises(distances: "np.ndarray") -> bool:
 class TurnScores(BlockScorer):
     """Turns of any rows."""
 
-    def __init__(self, arrays: Arrays, figures: SpaceFigures, workers: "Workers", device: "torch.device") -> None:
+    def __init__(self, arrays: Arrays, figures: RoundRobinSummary, workers: "Workers", device: "torch.device") -> None:
         import numpy as np
 
         from gotd.methods.space import cost_from
@@ -122,7 +136,7 @@ class RoundRobin(VectorRule):
         "points": ArrayField("<f4", ("m", "d")), "distances": ArrayField("<f4", ("m", "rounds"), _rises),
         "keys": ArrayField("<u8", ("m", "rounds")), "centre": CENTRE, "whitening": WHITENING,
     }
-    figures_type = SpaceFigures
+    summary_type = RoundRobinSummary
     scorer_type = TurnScores
 
     def fit(self, problem: VectorProblem) -> Fitted:
@@ -130,7 +144,7 @@ class RoundRobin(VectorRule):
         import numpy as np
         import torch
 
-        from gotd.methods.space import space_arrays, space_of, space_summary
+        from gotd.methods.space import space_arrays, space_of
         from gotd.methods.turns import Turns, nearest_left
 
         rows = len(problem.target)
@@ -148,11 +162,12 @@ class RoundRobin(VectorRule):
         done = arrays["keys"].shape[1]
         warning = (f"{done} rounds of {rounds}: target rows share their nearest documents; the rest is ranked by "
                    "distance")
-        return Fitted({"points": points} | arrays | space_arrays(space.cost), {
-            "method": "round-robin", "converged": True, "warnings": [] if over else [warning], "rounds": done,
-            "taken": int(np.isfinite(arrays["distances"]).sum()), "readings": readings,
-            **space_summary(self.options), "source_rows": space.drawn.counts.distinct, "target_rows": rows,
-        }, space.read)
+        summary = RoundRobinSummary(
+            method=self.name, warnings=[] if over else [warning], rounds=done,
+            taken=int(np.isfinite(arrays["distances"]).sum()), readings=readings, metric=self.options.metric,
+            center=self.options.centers, whiten=bool(self.options.whiten), source_rows=space.drawn.counts.distinct,
+            target_rows=rows)
+        return Fitted({"points": points} | arrays | space_arrays(space.cost), summary, space.read)
 
     @property
     def rereads(self) -> bool:

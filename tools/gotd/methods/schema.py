@@ -1,11 +1,18 @@
-"""What a target file must hold before anything is computed from it: arrays, and figures of its run record."""
+"""What a target file holds: arrays, and a summary; both are checked before anything is computed from them.
+
+A rule's summary is one dataclass, from which the run record in the file is written and into which it is read. Its
+fields carry their checks in their annotations, as `Number` does, and stand in the order in which they are written.
+Those with a default may be missing in a file: nothing is computed from them.
+"""
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Self, TypeAlias, get_type_hints
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self, TypeAlias, get_type_hints, runtime_checkable
 
+from gotd import types
 from gotd.methods.options import Metric
+from gotd.types import JSON, EmbedderIdentity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,11 +65,6 @@ def _check_array(name: str, array: "np.ndarray", wanted: ArrayField, lengths: di
         raise ValueError(f'"{name}" holds numbers that cannot be')
 
 
-def is_figure(value: object) -> bool:
-    """Return whether it is a number of any kind, or none."""
-    return value is None or isinstance(value, int | float)
-
-
 def is_number(value: object) -> bool:
     """Return whether a figure is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -70,6 +72,10 @@ def is_number(value: object) -> bool:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_warnings(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 Number: TypeAlias = Annotated[float, is_number]
@@ -80,35 +86,60 @@ Count: TypeAlias = Annotated[int, lambda value: _is_whole(value) and value >= 0]
 Flag: TypeAlias = Annotated[bool, lambda value: isinstance(value, bool)]
 Name: TypeAlias = Annotated[str, lambda value: isinstance(value, str) and value != ""]
 MetricName: TypeAlias = Annotated[Metric, lambda value: value in ("sqeuclidean", "cosine")]
+#: Any number, infinity too, or none.
+Measured: TypeAlias = Annotated[float | None, lambda value: value is None or isinstance(value, int | float)]
 
 
-@dataclass(frozen=True)
-class Figures:
-    """Figures of a run record, each with its check in its annotation, as `Number` has it."""
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What every fit says of itself; a rule's own figures stand between these and the embedder.
+
+    embedder : what made the vectors, if known
+    """
+
+    method: Name
+    converged: Flag = True
+    warnings: Annotated[list[str], _is_warnings] = field(default_factory=list)
+    embedder: Annotated[EmbedderIdentity | None, lambda value: value is None or isinstance(value, dict)] = None
+
+    #: Fields that are written after all others, whatever class they are of.
+    LAST: ClassVar = ("text_key", "embedder")
+
+    def as_json(self) -> dict[str, JSON]:
+        """Return the run record, in the order in which it is written."""
+        names = [each.name for each in fields(self)]
+        names = [name for name in names if name not in self.LAST] + [name for name in self.LAST if name in names]
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def read(cls, record: Mapping[str, object]) -> Self:
-        """Return the figures of a run record. Raises: ValueError for one that is missing or cannot be."""
-        hints = get_type_hints(cls, include_extras=True)
-        for name in (each.name for each in fields(cls)):
-            if name not in record:
-                raise ValueError(f'no "{name}" in its run record')
-            if not all(check(record[name]) for check in hints[name].__metadata__):
-                raise ValueError(f'"{name}" is {str(record[name])[:80]!r} in its run record')
-        return cls(**{each.name: record[each.name] for each in fields(cls)})
+        """Return the summary of a run record. Raises: ValueError for what is missing or cannot be."""
+        hints = get_type_hints(cls, localns=vars(types), include_extras=True)  # JSON is defined by itself
+        known: dict[str, Any] = {}  # of the types in the annotations, as their checks have it
+        for each in fields(cls):
+            if each.name in record:
+                known[each.name] = value = record[each.name]
+                if not all(check(value) for check in hints[each.name].__metadata__):
+                    raise ValueError(f'"{each.name}" is {str(value)[:80]!r} in its run record')
+            elif each.default is each.default_factory is MISSING or each.name == "embedder":
+                raise ValueError(f'no "{each.name}" in its run record')
+        return cls(**known)
 
 
-@dataclass(frozen=True)
-class SpaceFigures(Figures):
-    """How vectors are compared."""
+@runtime_checkable
+class SpaceFigures(Protocol):
+    """How vectors are compared: what summaries of several rules say. center : before they are"""
 
-    metric: MetricName
-    center: Flag
+    @property
+    def metric(self) -> Metric: ...
+
+    @property
+    def center(self) -> bool: ...
 
 
-@dataclass(frozen=True)
-class TextFigures(Figures):
-    """What a rule of texts scores. text_key : the field of records that holds their text"""
+@dataclass(frozen=True, kw_only=True)
+class TextSummary(Summary):
+    """What a rule of texts says. text_key : the field of records that holds their text"""
 
     text_key: Name
 

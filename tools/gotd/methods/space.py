@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from gotd.methods.base import JSON, Arrays, Read, VectorProblem
+from gotd.methods.base import Arrays, Read, VectorProblem
 from gotd.methods.draw import Drawn, Wanted, draw
 from gotd.methods.options import STEP_PART, Metric, SpaceOptions, default_epsilon
 from gotd.ot.cost import Cost
@@ -39,7 +39,7 @@ def space_of(problem: VectorProblem, options: SpaceOptions, share: float | None 
     drawn = draw(problem.parts, of_pool if ranked is None else wanted, workers, device)
     pool: Drawn | None = drawn
     if ranked is not None:
-        pool = draw([ranked], of_pool, workers, device) if options.center or options.whiten else None
+        pool = draw([ranked], of_pool, workers, device) if options.centers else None
     moments = pool or drawn
     epsilon = default_epsilon(bool(options.whiten), moments.moment_rows, len(moments.mean))
     if share and options.whiten:
@@ -53,9 +53,9 @@ def cost_of(options: SpaceOptions, drawn: Drawn, device: torch.device) -> Cost:
     The squared distance is the same wherever the origin is; at the mean float32 rounds it least.
     Raises: ValueError where rows are to be whitened and `drawn` has no covariance.
     """
-    centred = options.center or options.whiten or options.metric == "sqeuclidean"
+    centred = options.centers or options.metric == "sqeuclidean"
     centre = torch.from_numpy(drawn.mean).to(device) if centred else None
-    cost = Cost(options.metric, centre, bool(options.center or options.whiten))
+    cost = Cost(options.metric, centre, options.centers)
     if not options.whiten:
         return cost
     if drawn.covariance is None:
@@ -67,11 +67,6 @@ def space_arrays(cost: Cost) -> dict[str, np.ndarray]:
     """What a target file holds of a cost: its centre and its whitening, where it has them."""
     held = {"centre": cost.centre, "whitening": cost.whitening}
     return {name: tensor.cpu().numpy() for name, tensor in held.items() if tensor is not None}
-
-
-def space_summary(options: SpaceOptions) -> dict[str, JSON]:
-    """What a run record says of it."""
-    return {"metric": options.metric, "center": bool(options.center or options.whiten), "whiten": bool(options.whiten)}
 
 
 def cost_from(arrays: Arrays, metric: Metric, center: bool, device: torch.device) -> Cost:

@@ -5,13 +5,26 @@
 At eps = 0 and potentials g = 0 the f of a row is its cost to the nearest point.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from gotd.methods.base import Arrays, Fitted, VectorProblem, VectorRule
 from gotd.methods.block_scorer import BlockScorer
 from gotd.methods.options import SpaceOptions
-from gotd.methods.schema import CENTRE, WHITENING, ArrayField, NotNegative, Number, Positive, SpaceFigures, is_finite
+from gotd.methods.schema import (
+    CENTRE,
+    WHITENING,
+    ArrayField,
+    Flag,
+    Measured,
+    MetricName,
+    NotNegative,
+    Number,
+    Positive,
+    SpaceFigures,
+    Summary,
+    is_finite,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,13 +38,35 @@ def _weighs(weights: "np.ndarray") -> bool:
     return is_finite(weights) and bool((weights >= 0.0).all() and weights.sum() > 0.0)
 
 
-@dataclass(frozen=True)
-class TransformFigures(SpaceFigures):
+@runtime_checkable
+class TransformFigures(SpaceFigures, Protocol):
     """Figures that scores are computed with. epsilon : absolute"""
 
+    @property
+    def epsilon(self) -> float: ...
+
+    @property
+    def calibration_mean(self) -> float: ...
+
+    @property
+    def calibration_scale(self) -> float: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearestSummary(Summary):
+    """What a fit says of itself that scores by the nearest of some points."""
+
+    metric: MetricName
+    center: Flag
+    whiten: Flag = False
     epsilon: NotNegative
     calibration_mean: Number
     calibration_scale: Positive
+    source_rows: Measured = None
+    sample_rows: Measured = None
+    target_rows: Measured = None
+    target_points: Measured = None
+    seed: Measured = None
 
 
 class TransformScorer(BlockScorer):
@@ -74,7 +109,7 @@ class TransformRule(VectorRule):
         "points": ArrayField("<f4", ("m", "d")), "weights": ArrayField("<f8", ("m",), _weighs),
         "potentials": ArrayField("<f8", ("m",)), "centre": CENTRE, "whitening": WHITENING,
     }
-    figures_type = TransformFigures
+    summary_type: ClassVar[type[Summary]] = NearestSummary
     scorer_type = TransformScorer
     options_type = SpaceOptions
     options: SpaceOptions
@@ -90,16 +125,16 @@ class TransformRule(VectorRule):
         """
         import numpy as np
 
-        from gotd.methods.space import space_arrays, space_summary
+        from gotd.methods.space import space_arrays
 
-        count, figures = len(points), TransformFigures(self.options.metric, bool(self.options.center), 0.0, 0.0, 1.0)
+        count, options = len(points), self.options
+        uncalibrated = NearestSummary(
+            method=self.name, metric=options.metric, center=options.centers, whiten=bool(options.whiten),
+            epsilon=0.0, calibration_mean=0.0, calibration_scale=1.0, source_rows=space.drawn.counts.distinct,
+            sample_rows=len(space.drawn.rows), target_rows=len(problem.target), target_points=count, seed=options.seed)
         arrays = {"points": points, "weights": np.full(count, 1.0 / count), "potentials": np.zeros(count)}
         arrays |= space_arrays(space.cost)
-        scorer = TransformScorer(arrays, figures, problem.workers, problem.device)
+        scorer = TransformScorer(arrays, uncalibrated, problem.workers, problem.device)
         costs = -scorer.scores(space.drawn.rows).astype(np.float64)
-        return Fitted(arrays, {
-            "method": self.name, "converged": True, "warnings": [], **space_summary(self.options), "epsilon": 0.0,
-            "calibration_mean": float(space.drawn.masses @ costs), "calibration_scale": 1.0,
-            "source_rows": space.drawn.counts.distinct, "sample_rows": len(space.drawn.rows),
-            "target_rows": len(problem.target), "target_points": count, "seed": self.options.seed,
-        }, space.read)
+        summary = replace(uncalibrated, calibration_mean=float(space.drawn.masses @ costs))
+        return Fitted(arrays, summary, space.read)

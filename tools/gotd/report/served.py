@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from gotd.errors import DataError
-from gotd.methods.base import VectorRule
+from gotd.methods.got import GotSummary
+from gotd.methods.schema import SpaceFigures
 from gotd.methods.space import cost_from
+from gotd.methods.transform_rule import TransformFigures
 from gotd.ot.blocks import has_content
 from gotd.ot.cost import Cost
 from gotd.selection import TargetFile
@@ -64,18 +66,18 @@ def plan_of(target: TargetFile, rows: np.ndarray | None) -> Plan | None:
 
     Shapes: rows float (m, d), vectors of the target's texts with content.
     """
-    arrays, summary, cpu = target.arrays, target.summary, torch.device("cpu")
-    if {"points", "weights", "potentials"} <= arrays.keys() and summary["method"] in ("got", "nearest"):
-        cost = cost_from(arrays, summary["metric"], bool(summary["center"]), cpu)  # type: ignore[arg-type]
-        is_plan, epsilon = summary["method"] == "got", float(summary["epsilon"])  # type: ignore[arg-type]
+    arrays, figures, cpu = target.arrays, target.figures, torch.device("cpu")
+    if figures.method in ("got", "nearest") and isinstance(figures, TransformFigures):
+        cost = cost_from(arrays, figures.metric, figures.center, cpu)
+        is_plan, epsilon = figures.method == "got", figures.epsilon
         measure = "the transport plan's share" if is_plan and epsilon else "the least cost"
         return Plan(cost, torch.from_numpy(arrays["points"]), arrays["weights"] / arrays["weights"].sum(),
                     arrays["potentials"], epsilon, measure, is_plan)
     if rows is None:
         return None
-    if issubclass(target.rule, VectorRule) and summary.get("metric"):
-        cost = cost_from(arrays, summary["metric"], bool(summary["center"]), cpu)  # type: ignore[arg-type]
-        measure = f"the least distance ({summary['metric']}) in the rule's space"
+    if isinstance(figures, SpaceFigures):
+        cost = cost_from(arrays, figures.metric, figures.center, cpu)
+        measure = f"the least distance ({figures.metric}) in the rule's space"
     else:
         cost, measure = Cost("cosine"), "the largest cosine of the vectors"
     points = cost.points(torch.from_numpy(rows))
@@ -118,7 +120,7 @@ def texts_of_points(plan: Plan, rows: np.ndarray, target: TargetFile, name: str)
         found, place = squares.min(dim=0)
         nearest = torch.where(found < least, place + start, nearest)
         least = torch.minimum(found, least)
-    compressed = float(target.summary.get("target_error") or 0.0) > 0.0  # type: ignore[arg-type]
+    compressed = isinstance(target.figures, GotSummary) and (target.figures.target_error or 0.0) > 0.0
     length = float(plan.points.double().square().sum(dim=1).mean())
     if not compressed and float(least.median()) > _SAME_POINT * length:
         raise DataError(name, "other texts than the target was fitted to, by their vectors",

@@ -4,7 +4,6 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import orjson
@@ -13,13 +12,14 @@ from gotd.errors import DataError
 from gotd.streams.npy_header import MAGIC, length_bytes, parse
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import open_input
+from gotd.types import JSON
 
 _RUN = "run"
 _ZIP_MAGIC = b"PK\x03\x04"
 _REMEDY = "make it again with ds-target-stats"
 
 
-def write_target(sink: Sink, arrays: Mapping[str, np.ndarray], run: Mapping[str, Any]) -> None:
+def write_target(sink: Sink, arrays: Mapping[str, np.ndarray], run: Mapping[str, JSON]) -> None:
     """Arrays and the run record as stored (not deflated) members, the same bytes for the same content."""
     out = io.BytesIO()
     record = np.frombuffer(orjson.dumps(dict(run)), dtype="u1")
@@ -27,7 +27,7 @@ def write_target(sink: Sink, arrays: Mapping[str, np.ndarray], run: Mapping[str,
     sink.write(out.getvalue())
 
 
-def read_target(path: str) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
+def read_target(path: str) -> tuple[dict[str, np.ndarray], dict[str, JSON], str]:
     """Arrays, run record, and the digest of the file."""
     with open_input(path) as source:
         if source.peek(len(_ZIP_MAGIC)) != _ZIP_MAGIC:
