@@ -31,7 +31,7 @@ from gotd.training.recipes import Recipe
 from gotd.training.stopping import Stopping
 from gotd.training.tokenizers import Frame
 from gotd.training.tokens import TokenWriter
-from gotd.training.trainer import Machine, arguments, make_trainer
+from gotd.training.trainer import Examples, Machine, arguments, make_trainer
 
 _VOCABULARY, _LENGTH, _BATCH, _WARM = 4096, 256, 8, 5
 _FRAME = Frame((), (0,), (), (), 0)
@@ -103,7 +103,7 @@ def ours(blocks: Blocks, steps: int, dimension: int, folder: str) -> tuple[float
     made = arguments(Path(folder), recipe, Machine(save_steps=10**9), 0, steps, 0)
     made.save_strategy = "no"
     progress = Progress(print, _BATCH * _LENGTH, quiet=True)
-    trainer = make_trainer(model(dimension), blocks, None, collate, made, recipe, 1, progress, Stopping())
+    trainer = make_trainer(model(dimension), Examples(blocks, None, collate), made, recipe, 1, (progress, Stopping()))
     trainer.add_callback(clock)
     start = time.perf_counter()
     trainer.train()

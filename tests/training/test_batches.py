@@ -8,7 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, DataCollatorForLanguageModeling
 
 from gotd.errors import GotdError
-from gotd.training.evaluation import LabelMetrics, TokenLoss, TokenMetrics, summary
+from gotd.training.evaluation import LabelMetrics, TokenLoss, TokenMetrics, spreads
 from gotd.training.examples import IGNORED, NOTHING, BlockBatches, Example, Pick
 from gotd.training.masked_head import PredictedPositions
 from gotd.training.tokenizers import Frame, frame_of, train_tokenizer
@@ -146,5 +146,6 @@ def test_label_metrics_by_hand() -> None:
 
 
 def test_a_summary_has_mean_spread_and_each() -> None:
-    assert summary([{"loss": 1.0}])["loss"] == {"mean": 1.0, "spread": None, "each": [1.0]}
-    assert summary([{"loss": 1.0}, {"loss": 3.0}])["loss"]["spread"] == pytest.approx(2**0.5)
+    assert spreads([{"loss": 1.0}])["loss"] == (1.0, None, [1.0])
+    assert spreads([{"loss": 1.0}, {"loss": 3.0}])["loss"].spread == pytest.approx(2**0.5)
+    assert spreads([]) == {}

@@ -5,16 +5,26 @@ asks on the terminal whether it may, and never reaches for the network.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from gotd.errors import DataError
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
 #: In transformers' message where it would need the code.
 _ITS_OPTION = "trust_remote_code"
 _REMEDY = "choose a model whose architecture transformers itself has"
+
+
+class LoadingInfo(TypedDict):
+    """What transformers says of the loading: names of tensors, of those of another shape with both shapes."""
+
+    missing_keys: Sequence[str]
+    mismatched_keys: Sequence[tuple[str, Sequence[int], Sequence[int]]]
 
 
 class CodeRefusedError(DataError):
@@ -24,7 +34,7 @@ class CodeRefusedError(DataError):
         super().__init__(str(place), what, _REMEDY)
 
 
-def load_config(path: Path) -> Any:
+def load_config(path: Path) -> "PretrainedConfig":
     """Return the configuration in a folder, or in a JSON file of any name.
 
     Raises: CodeRefusedError; whatever transformers raises where there is none.
@@ -39,7 +49,7 @@ def load_config(path: Path) -> Any:
     return config
 
 
-def load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     """Return the tokenizer in a folder.
 
     Raises: CodeRefusedError; whatever transformers raises where there is none.
@@ -50,7 +60,8 @@ def load_tokenizer(folder: Path) -> Any:
         return AutoTokenizer.from_pretrained(folder, **_SAFE)
 
 
-def load_model(head: str, folder: Path, config: Any, **options: Any) -> tuple[Any, dict[str, Any]]:
+def load_model(head: str, folder: Path, config: "PretrainedConfig", **options: object
+               ) -> "tuple[PreTrainedModel, LoadingInfo]":
     """Return the model of a folder, and what transformers says of its loading (missing_keys, mismatched_keys, ...).
 
     head : the name of one of transformers' classes AutoModel...
@@ -64,7 +75,7 @@ def load_model(head: str, folder: Path, config: Any, **options: Any) -> tuple[An
     return model, info
 
 
-def new_model(head: str, config: Any, place: Path, **options: Any) -> Any:
+def new_model(head: str, config: "PretrainedConfig", place: Path, **options: object) -> "PreTrainedModel":
     """Return a model at random, drawn from torch's global generator.
 
     head : the name of one of transformers' classes AutoModel...; place : where the configuration is from
@@ -86,7 +97,7 @@ def _refusing(place: Path) -> Iterator[None]:
         raise
 
 
-def _implementations(config: Any) -> list[str]:
+def _implementations(config: "PretrainedConfig") -> list[str]:
     """Return the names of the layers' implementations that a configuration asks for, and those in it."""
     own = (getattr(config, name, None) for name in ("_attn_implementation", "_experts_implementation"))
     inner = (getattr(config, name, None) for name in getattr(config, "sub_configs", {}))

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from dataclasses import fields
+from functools import wraps
+from typing import Any, TypeAlias
 
 import click
 from click.core import ParameterSource
@@ -15,6 +17,9 @@ from gotd.errors import UsageError
 from gotd.runtime import thread_count as thread_count
 from gotd.streams.locations import STANDARD, some_names
 from gotd.streams.sources import expanded
+
+#: What click calls with the values of options by their names.
+Callback: TypeAlias = Callable[..., None]
 
 _STDOUT_NAMES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
@@ -80,7 +85,7 @@ def _one_device(_context: click.Context, _option: click.Parameter, name: str) ->
 class FiniteRange(click.FloatRange):
     """A range of numbers without infinity, and without nan, which no bound keeps out."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """As click does, which then fails with what the value should be."""
         found = super().convert(value, param, ctx)
         if not math.isfinite(found):
@@ -107,13 +112,31 @@ dry_run = click.option("--dry-run", is_flag=True,
                        help="Write nothing: print inputs, outputs, and time, bytes and memory measured on a sample.")
 
 
-def help_and_version(command: Callable[..., Any]) -> Callable[..., Any]:
+def gathered(kind: type) -> Callable[[Callback], Callback]:
+    """Let a command have its options as one dataclass, its last argument.
+
+    kind : the dataclass, whose fields are called as the options; what others there are stay arguments
+    """
+    names = [each.name for each in fields(kind)]
+
+    def decorate(command: Callback) -> Callback:
+        @wraps(command)
+        def with_dataclass(*arguments: object, **values: object) -> None:
+            chosen = kind(**{name: values.pop(name) for name in names})
+            command(*arguments, chosen, **values)
+
+        return with_dataclass
+
+    return decorate
+
+
+def help_and_version(command: Callback) -> Callback:
     """-h beside --help, and --version: one line, the command's name and the version."""
     version = click.version_option(__version__, message="%(prog)s %(version)s",
                                    help="Print the command's name and its version, and exit.")
     return version(click.help_option("-h", "--help")(command))
 
 
-def common(command: Callable[..., Any]) -> Callable[..., Any]:
+def common(command: Callback) -> Callback:
     """What every command has: -q, --help and --version."""
     return quiet(help_and_version(command))

@@ -3,8 +3,7 @@
 import os
 import signal
 import warnings
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import click
 
@@ -15,7 +14,6 @@ from gotd.cli._outputs import is_named_as_file
 from gotd.cli._process import prepare_process
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import STANDARD, is_url
-from gotd.streams.records import Skipping
 from gotd.streams.sources import rereadable
 from gotd.training.recipes import OBJECTIVES, RECIPES, Recipe, chosen_recipe
 
@@ -23,6 +21,53 @@ _SCHEDULES = ["linear", "cosine", "constant", "constant_with_warmup"]
 #: numpy's.
 _LAST_SEED = 2**32 - 1
 _EXTRA_REMEDY = "pip install 'gotd[train]'"
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of ds-train; what they mean is in its help. None where a recipe, or another option, decides."""
+
+    model: str | None
+    init: str | None
+    tokenizer: str | None
+    objective: str | None
+    recipe: str | None
+    output: str
+    eval_file: str | None
+    dev: str | None
+    dev_steps: int | None
+    patience: int | None
+    seed: int
+    seeds: int
+    epochs: float | None
+    steps: int | None
+    batch: int | None
+    length: int | None
+    learning_rate: float | None
+    schedule: str | None
+    warmup: float | None
+    weight_decay: float | None
+    mlm_probability: float | None
+    lora: int | None
+    precision: str
+    accumulate: int
+    checkpointing: bool
+    fsdp: bool
+    save_steps: int | None
+    device: str
+    label_key: str | None
+    text_key: str
+    skip_invalid: int
+    long_window: bool
+    threads: int | None
+
+    def chosen_recipe(self) -> tuple[str, Recipe]:
+        """Return the name of the recipe, and its values with those that are given in place of its own."""
+        names = ("epochs", "steps", "batch", "length", "learning_rate", "schedule", "warmup", "weight_decay",
+                 "mlm_probability")
+        given = {name: getattr(self, name) for name in names}
+        return chosen_recipe(self.recipe, self.objective, {name: value for name, value in given.items()
+                                                           if value is not None})
 
 
 @click.command("ds-train")
@@ -65,7 +110,8 @@ _EXTRA_REMEDY = "pip install 'gotd[train]'"
 @options.long
 @options.threads
 @options.common
-def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: bool, **given: Any) -> None:
+@options.gathered(TrainOptions)
+def command(files: tuple[str, ...], asked: TrainOptions, quiet: bool) -> None:
     """Train a model on records: a light pass on what was chosen, then the task itself.
 
     Reads JSON Lines, CSV, Parquet and more, packed or not. Writes a model's folder, run.json (what it was made from)
@@ -82,29 +128,25 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
     first = os.environ.get("RANK", "0") == "0"
     run = Run("ds-train", quiet or not first)
     signal.signal(signal.SIGUSR1, signal.getsignal(signal.SIGTERM))
-    model, init = one_of(model=_trainable(model), init=init)
-    name, recipe = _recipe(given)
-    inputs = {"data": list(files) or [STANDARD], "dev": given["dev"], "eval": given["eval_file"]}
+    asked = _without_idle_variables(asked)
+    name, recipe = asked.chosen_recipe()
+    _refuse_what_cannot_be(asked, recipe)
+    inputs = {"data": list(files) or [STANDARD], "dev": asked.dev, "eval": asked.eval_file}
     named = {key: [value] if isinstance(value, str) else value for key, value in inputs.items() if value}
-    if sum(value.count(STANDARD) for value in named.values()) > 1:
+    files_of_all = [file for value in named.values() for file in value]
+    if files_of_all.count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
-    if is_url(given["output"]):
-        raise UsageError(f"{given['output']}: a model is written to a folder on disk; copy it when it is done")
-    if is_named_as_file(given["output"]):
-        raise UsageError(f"-o {given['output']}: a model is written to a folder; name one, as OUT/")
-    if (model is None) == (init is None):
-        raise UsageError("give one of --model, to go on from weights, and --init, to start at random")
-    _prepare_libraries(options.thread_count(given["threads"]))
+    _prepare_libraries(options.thread_count(asked.threads))
     try:
+        from gotd.cli._training import request_of
         from gotd.training.run import run as train
     except ImportError as error:
         raise GotdError(f"{error}; {_EXTRA_REMEDY}") from error
-    files_of_all = [file for value in named.values() for file in value]
     # The first process alone reads records: a pipe that several share gives each of them a part.
     with rereadable(files_of_all if first else []) as kept:
         kept_as = dict(zip(files_of_all, kept, strict=False))
         again = {key: [kept_as.get(file, file) for file in value] for key, value in named.items()}
-        request = _request(model, init, name, recipe, again, given, run, quiet or not first)
+        request = request_of(asked, (name, recipe), again, run, quiet or not first)
         outcome = train(request)
     if outcome.stopped:
         run.say("stopped; the same command goes on from here")
@@ -114,77 +156,46 @@ def command(files: tuple[str, ...], model: str | None, init: str | None, quiet: 
     run.close()
 
 
+def _without_idle_variables(asked: TrainOptions) -> TrainOptions:
+    """Return the options without those of the environment that are another command's, or do nothing here."""
+    model, init = one_of(model=_trainable(asked.model), init=asked.init)
+    epochs, steps = one_of(epochs=asked.epochs, steps=asked.steps)
+    if epochs is not None and steps is not None:
+        raise UsageError("give --epochs or --steps, not both")
+    asked = replace(asked, model=model, init=init, epochs=epochs, steps=steps)
+    classifies = asked.chosen_recipe()[1].objective == "classify"
+    return replace(
+        asked,
+        label_key=unless_idle("label_key", asked.label_key, classifies),
+        dev_steps=unless_idle("dev_steps", asked.dev_steps, asked.dev is not None),
+        patience=unless_idle("patience", asked.patience, asked.dev is not None),
+        save_steps=unless_idle("save_steps", asked.save_steps, asked.dev is None),
+    )
+
+
 def _trainable(model: str | None) -> str | None:
     """The model to start from; none where the environment names ds-embed's own, or several."""
     return None if model and is_from_environment("model") and (model == "hash" or "\n" in model) else model
 
 
-def _recipe(given: dict[str, Any]) -> tuple[str, Recipe]:
-    names = ("epochs", "steps", "batch", "length", "learning_rate", "schedule", "warmup", "weight_decay",
-             "mlm_probability")
-    given["epochs"], given["steps"] = one_of(epochs=given["epochs"], steps=given["steps"])
-    if given["epochs"] is not None and given["steps"] is not None:
-        raise UsageError("give --epochs or --steps, not both")
-    changes = {name: given[name] for name in names if given[name] is not None}
-    name, recipe = chosen_recipe(given["recipe"], given["objective"], changes)
-    given |= {
-        "label_key": unless_idle("label_key", given["label_key"], recipe.objective == "classify"),
-        "dev_steps": unless_idle("dev_steps", given["dev_steps"], given["dev"] is not None),
-        "patience": unless_idle("patience", given["patience"], given["dev"] is not None),
-        "save_steps": unless_idle("save_steps", given["save_steps"], given["dev"] is None),
-    }
-    if given["label_key"] is not None and recipe.objective != "classify":
+def _refuse_what_cannot_be(asked: TrainOptions, recipe: Recipe) -> None:
+    """Error for options that cannot be together, or do nothing."""
+    if asked.label_key is not None and recipe.objective != "classify":
         raise UsageError(f"--label-key does nothing for --objective {recipe.objective}")
-    if given["dev"] is None and (given["dev_steps"] or given["patience"]):
+    if asked.dev is None and (asked.dev_steps or asked.patience):
         raise UsageError("--dev-steps and --patience do nothing without --dev")
-    if given["dev"] is not None and given["save_steps"]:
+    if asked.dev is not None and asked.save_steps:
         raise UsageError("with --dev a checkpoint is saved at each look at it: give --dev-steps, not --save-steps")
-    if given["seed"] + given["seeds"] - 1 > _LAST_SEED:
-        raise UsageError(f"--seed {given['seed']}: seeds go up to {_LAST_SEED}")
-    if given["fsdp"] and given["lora"]:
+    if asked.seed + asked.seeds - 1 > _LAST_SEED:
+        raise UsageError(f"--seed {asked.seed}: seeds go up to {_LAST_SEED}")
+    if asked.fsdp and asked.lora:
         raise UsageError("--fsdp cannot merge the adapters of --lora: use one of them")
-    return name, recipe
-
-
-def _request(model: str | None, init: str | None, name: str, recipe: Recipe, inputs: dict[str, list[str]],
-             given: dict[str, Any], run: Run, quiet: bool) -> Any:
-    from gotd.embedders.model_folder import digest, find_folder
-    from gotd.training.config import Request
-    from gotd.training.prepare import Source
-    from gotd.training.reading import Reading
-    from gotd.training.trainer import Machine
-
-    start = find_folder(model) if model is not None else Path(init or "")
-    tokenizer = None if given["tokenizer"] is None else find_folder(given["tokenizer"])
-    seeds = list(range(given["seed"], given["seed"] + given["seeds"]))
-    machine = Machine(given["device"], given["precision"], given["accumulate"], given["checkpointing"], given["fsdp"],
-                      given["save_steps"] or 500, given["dev_steps"] or 0, given["patience"] or 3)
-    reading = Reading(given["text_key"], given["label_key"] or "label", Skipping(given["skip_invalid"]),
-                      given["long_window"], run.advance)
-    identity = {
-        "model": digest(start) if start.is_dir() else _digest_of_config(start), "init": init is not None,
-        "tokenizer": None if tokenizer is None else digest(tokenizer), "recipe": recipe.as_dict(),
-        "lora": given["lora"] or 0, "precision": given["precision"], "seeds": seeds, "text_key": given["text_key"],
-        "label_key": reading.label_key, "dev_steps": machine.dev_steps, "patience": machine.patience,
-    }
-    return Request(Path(given["output"]), Source(start, init is not None, tokenizer), inputs, name, recipe,
-                   given["length"] is not None, machine, given["lora"] or 0, seeds, reading, identity, run.say,
-                   quiet)
-
-
-def _digest_of_config(path: Path) -> str:
-    """Of a configuration's file and of the tokenizer beside it, where there is one."""
-    import hashlib
-
-    from gotd.training.tokenizers import tokenizer_files
-
-    whole = hashlib.sha256()
-    try:
-        for file in (path, *tokenizer_files(path.parent)):
-            whole.update(f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-        return whole.hexdigest()
-    except OSError as error:
-        raise GotdError(f"{path}: {error.strerror}; --init is a config.json or the folder of one") from error
+    if is_url(asked.output):
+        raise UsageError(f"{asked.output}: a model is written to a folder on disk; copy it when it is done")
+    if is_named_as_file(asked.output):
+        raise UsageError(f"-o {asked.output}: a model is written to a folder; name one, as OUT/")
+    if (asked.model is None) == (asked.init is None):
+        raise UsageError("give one of --model, to go on from weights, and --init, to start at random")
 
 
 def _prepare_libraries(threads: int) -> None:

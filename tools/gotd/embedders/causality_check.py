@@ -1,10 +1,9 @@
 """What a network does with a few tokens: found by trying, for architectures' names do not tell."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gotd.errors import GotdError
 
@@ -13,7 +12,7 @@ from gotd.errors import GotdError
 _TOLERANCE = 2e-3
 
 
-def is_causal(folder: Path, module: Any, rows: int, pad: int) -> bool:
+def is_causal(folder: Path, module: nn.Module, rows: int, pad: int) -> bool:
     """Whether a token's hidden state knows nothing of the tokens after it, as in decoders.
 
     Some decoders were made into encoders, and BERT can be configured as a decoder.

@@ -2,7 +2,7 @@
 
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import nn
@@ -14,6 +14,7 @@ from gotd.errors import DataError, GotdError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 #: Where neither tokenizer nor network has a limit (relative positions).
 _DEFAULT_MAX_TOKENS = 512
@@ -87,7 +88,7 @@ def load_network(folder: Path) -> Network:
     )
 
 
-def _load(folder: Path) -> tuple[Any, Any, Any]:
+def _load(folder: Path) -> "tuple[PreTrainedTokenizerFast, PretrainedConfig, PreTrainedModel]":
     """Tokenizer, configuration and network with all of its weights."""
     from safetensors import SafetensorError
 
@@ -154,7 +155,7 @@ def _import_transformers(folder: Path) -> None:
     transformers.utils.logging.disable_progress_bar()
 
 
-def _vocabulary(folder: Path, module: Any, tokenizer: Any) -> int:
+def _vocabulary(folder: Path, module: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast") -> int:
     """Tokens that have a vector: every one must, else a later text would fail where this folder is to blame."""
     try:
         rows = int(module.get_input_embeddings().num_embeddings)
@@ -168,13 +169,13 @@ def _vocabulary(folder: Path, module: Any, tokenizer: Any) -> int:
     return rows
 
 
-def _padding_id(tokenizer: Any, config: Any) -> int:
+def _padding_id(tokenizer: "PreTrainedTokenizerFast", config: "PretrainedConfig") -> int:
     """Decoders often have none; what is masked may be any token."""
     known = (tokenizer.pad_token_id, getattr(config, "pad_token_id", None), 0)
     return next(int(token) for token in known if token is not None and token >= 0)
 
 
-def _most_tokens(module: nn.Module, config: Any) -> int | None:
+def _most_tokens(module: nn.Module, config: "PretrainedConfig") -> int | None:
     """How many positions the network has."""
     positions = getattr(config, "max_position_embeddings", None)
     if not isinstance(positions, int) or positions <= 0:
@@ -185,7 +186,7 @@ def _most_tokens(module: nn.Module, config: Any) -> int | None:
     return positions if padding is None else positions - padding - 1
 
 
-def _max_tokens(tokenizer: Any, most: int | None) -> int:
+def _max_tokens(tokenizer: "PreTrainedTokenizerFast", most: int | None) -> int:
     """The smaller of the tokenizer's and the network's limits."""
     limits = (int(tokenizer.model_max_length), most)
     return min((limit for limit in limits if limit and 0 < limit < _NO_LIMIT), default=_DEFAULT_MAX_TOKENS)

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from gotd.training.prepare import Prepared, Source
 from gotd.training.reading import Reading
 from gotd.training.recipes import Recipe
+from gotd.training.run_record import Identity
 from gotd.training.trainer import Machine
 
 
@@ -16,7 +16,7 @@ class Request:
     """What the command was asked for.
 
     inputs : "data", and "dev" and "eval" where given; all can be read again
-    identity : what the weights depend on besides the records
+    identity : what the weights depend on; the records, as they are read
     """
 
     output: Path
@@ -29,14 +29,14 @@ class Request:
     lora: int
     seeds: list[int]
     reading: Reading
-    identity: dict[str, Any]
+    identity: Identity
     tell: Callable[[str], None]
     quiet: bool
     notes: list[str] = field(default_factory=list)
 
     def steps_per_epoch(self, ready: Prepared) -> int:
         """Optimiser steps in which every example comes once."""
-        return -(-len(ready.examples("data") or ()) // self.recipe.batch)
+        return -(-len(ready.training_examples) // self.recipe.batch)
 
     def total_steps(self, ready: Prepared) -> int:
         """Optimiser steps of the whole run."""

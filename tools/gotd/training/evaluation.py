@@ -1,7 +1,7 @@
 """What a model is worth on held-out records, computed batch by batch, whatever the number of processes."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -9,6 +9,11 @@ from torch.nn.functional import cross_entropy
 
 from gotd.errors import GotdError
 from gotd.training.examples import IGNORED
+from gotd.training.run_record import Spread
+
+if TYPE_CHECKING:
+    from transformers import EvalPrediction
+    from transformers.utils import ModelOutput
 
 
 def shifted(labels: torch.Tensor) -> torch.Tensor:
@@ -26,7 +31,8 @@ class TokenLoss:
     def __init__(self, causal: bool) -> None:
         self._causal = causal
 
-    def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+    def __call__(self, outputs: "ModelOutput", labels: torch.Tensor,
+                 num_items_in_batch: torch.Tensor | int | None = None) -> torch.Tensor:
         """The name of the last argument is the Trainer's."""
         logits = outputs.logits
         labels = shifted(labels) if self._causal else labels
@@ -52,7 +58,7 @@ class TokenMetrics:
     def __init__(self) -> None:
         self._sums = np.zeros(2)
 
-    def __call__(self, found: Any, compute_result: bool) -> dict[str, float]:
+    def __call__(self, found: "EvalPrediction", compute_result: bool) -> dict[str, float]:
         """predictions : what `TokenLoss.by_row` made. The name of the last argument is the Trainer's."""
         self._sums += np.asarray(torch.as_tensor(found.predictions).cpu()).sum(0)
         if not compute_result:
@@ -71,7 +77,7 @@ class LabelMetrics:
         self._logits: list[torch.Tensor] = []
         self._labels: list[torch.Tensor] = []
 
-    def __call__(self, found: Any, compute_result: bool) -> dict[str, float]:
+    def __call__(self, found: "EvalPrediction", compute_result: bool) -> dict[str, float]:
         """predictions : float (batch, labels). The name of the last argument is the Trainer's."""
         from sklearn.metrics import accuracy_score, f1_score
 
@@ -87,11 +93,8 @@ class LabelMetrics:
                 "macro_f1": f1["macro"], "micro_f1": f1["micro"], "texts": len(labels)}
 
 
-def summary(runs: list[dict[str, float]]) -> dict[str, Any]:
-    """Of each metric: mean, spread (standard deviation, n - 1; null for one run) and each run's value."""
-    found: dict[str, Any] = {}
-    for name in runs[0] if runs else ():
-        each = [run[name] for run in runs]
-        spread = float(np.std(each, ddof=1)) if len(each) > 1 else None
-        found[name] = {"mean": float(np.mean(each)), "spread": spread, "each": each}
-    return found
+def spreads(runs: list[dict[str, float]]) -> dict[str, Spread]:
+    """Return the mean and the spread of each metric over the runs."""
+    values = {name: [run[name] for run in runs] for name in (runs[0] if runs else ())}
+    return {name: Spread(float(np.mean(each)), float(np.std(each, ddof=1)) if len(each) > 1 else None, each)
+            for name, each in values.items()}

@@ -1,7 +1,7 @@
 """What the Trainer reads: blocks of tokens or labelled texts, their order, and how they become a batch."""
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -9,6 +9,9 @@ from torch.utils.data import Dataset, Sampler
 
 from gotd.training.tokenizers import Frame
 from gotd.training.tokens import TokenStore
+
+if TYPE_CHECKING:
+    from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
 IGNORED = -100  # torch's own: a label that is not predicted
 #: Stands for no example at all: fills the last batches, so that every process takes the same number of steps.
@@ -30,6 +33,10 @@ class Example(NamedTuple):
     pick: Pick
     tokens: np.ndarray
     label: int = IGNORED
+
+
+#: Makes a batch of examples.
+Collator: TypeAlias = Callable[[list[Example]], dict[str, torch.Tensor]]
 
 
 class Blocks(Dataset[Example]):
@@ -96,7 +103,7 @@ class BlockBatches:
     masking : a DataCollatorForLanguageModeling whose masks these are, for mlm
     """
 
-    def __init__(self, length: int, frame: Frame, masking: Any, seed: int) -> None:
+    def __init__(self, length: int, frame: Frame, masking: "DataCollatorForLanguageModeling | None", seed: int) -> None:
         self._length, self._frame, self._masking, self._seed = length, frame, masking, seed
 
     def __call__(self, examples: list[Example]) -> dict[str, torch.Tensor]:
@@ -116,10 +123,11 @@ class BlockBatches:
             labels[:, 0] = IGNORED  # nothing comes before it
         else:
             special |= np.isin(ids, self._frame.after)
-            inputs, labels = self._masked(inputs, torch.from_numpy(special), [example.pick for example in examples])
+            picks = [example.pick for example in examples]
+            inputs, labels = self._masked(self._masking, inputs, torch.from_numpy(special), picks)
         return {"input_ids": inputs, "attention_mask": torch.from_numpy(seen), "labels": labels}
 
-    def _masked(self, inputs: torch.Tensor, special: torch.Tensor,
+    def _masked(self, masking: "DataCollatorForLanguageModeling", inputs: torch.Tensor, special: torch.Tensor,
                 picks: list[Pick]) -> tuple[torch.Tensor, torch.Tensor]:
         """Masks of each block that depend on seed, epoch and block alone, whatever stands beside it.
 
@@ -129,8 +137,8 @@ class BlockBatches:
         for row, pick in enumerate(picks):
             seed = 0 if pick.epoch == _EVALUATION else self._seed
             key = np.random.SeedSequence([seed, pick.epoch + 1, pick.place + 1]).generate_state(2)
-            self._masking.generator = torch.Generator().manual_seed(int(key[0]) << 32 | int(key[1]))
-            rows.append(self._masking.torch_mask_tokens(inputs[row : row + 1], special[row : row + 1])[:2])
+            masking.generator = torch.Generator().manual_seed(int(key[0]) << 32 | int(key[1]))
+            rows.append(masking.torch_mask_tokens(inputs[row : row + 1], special[row : row + 1])[:2])
         masked, labels = zip(*rows, strict=True)
         return torch.cat(masked), torch.cat(labels)
 
@@ -138,7 +146,7 @@ class BlockBatches:
 class TextBatches:
     """Texts to tensors as long as the longest of them, in eights up to `length`. labels : int64 (batch,)"""
 
-    def __init__(self, tokenizer: Any, length: int) -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerFast", length: int) -> None:
         self._tokenizer, self._length = tokenizer, length
 
     def __call__(self, examples: list[Example]) -> dict[str, torch.Tensor]:

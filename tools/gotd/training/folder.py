@@ -9,13 +9,13 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from gotd.errors import GotdError
+from gotd.training.run_record import DONE, METRICS, RECORD, Metrics, RunRecord, draft_of, sync, write_json
 from gotd.training.stopping import last_checkpoint
+from gotd.types import JSON
 
-RECORD = "run.json"
-METRICS = "metrics.json"
 #: In work/, when tokenizer and tokens are there.
 PREPARED = "prepared.json"
 _WORK = "work"
@@ -36,14 +36,14 @@ class OutputFolder:
         self.path, self.work = path, path / _WORK
         self._lock: IO[bytes] | None = None
 
-    def claim(self, identity: Mapping[str, Any]) -> bool | None:
+    def claim(self, identity: Mapping[str, JSON]) -> bool | None:
         """Lock the folder and make it this run's. Returns whether the run has begun; None where it is complete.
 
         Raises: GotdError where the folder holds something else, another run, or one that is going on.
         """
         record = self.record()
-        if record is not None and record["complete"]:  # nothing changes it any more
-            self._compare(record["identity"], identity)
+        if record is not None and record.complete:  # nothing changes it any more
+            self._compare(record.identity, identity)
             self._clear_up()
             return None
         if record is None:
@@ -54,8 +54,8 @@ class OutputFolder:
         if record is None:
             self._check_new()
         else:
-            self._compare(record["identity"], identity)
-            if record["complete"]:
+            self._compare(record.identity, identity)
+            if record.complete:
                 self._clear_up()
                 return None
         begun = record is not None and (self.work / PREPARED).is_file()
@@ -74,7 +74,8 @@ class OutputFolder:
         """GotdError where the folder holds what no ds-train leaves that was cut off before it began."""
         if self.path.exists() and not self.path.is_dir():
             raise GotdError(f"{self.path}: Not a directory; choose another folder")
-        others = [entry for entry in _entries(self.path) if entry.name not in (_WORK, _draft(self.path / RECORD).name)]
+        ours = (_WORK, draft_of(self.path / RECORD).name)
+        others = [entry for entry in _entries(self.path) if entry.name not in ours]
         foreign = others[0] if others else self._foreign()
         if foreign is not None:
             raise GotdError(f"{self.path}: holds files that are not of ds-train ({foreign}); choose another folder")
@@ -123,9 +124,9 @@ class OutputFolder:
         self._empty_work()
         shutil.rmtree(self.work, ignore_errors=True)
 
-    def begin(self, identity: Mapping[str, Any]) -> None:
+    def begin(self, identity: Mapping[str, JSON]) -> None:
         """From now on the folder is this run's."""
-        write_json(self.path / RECORD, {"complete": False, "identity": dict(identity)})
+        RunRecord(False, identity).write(self.path)
 
     @contextlib.contextmanager
     def cleared_on_failure(self, kind: type[BaseException]) -> Iterator[None]:
@@ -134,7 +135,7 @@ class OutputFolder:
             yield
         except kind:
             seeds = list(self.work.glob("seed-*"))
-            if not any(last_checkpoint(seed) or (seed / "done.json").is_file() for seed in seeds):
+            if not any(last_checkpoint(seed) or (seed / DONE).is_file() for seed in seeds):
                 # In this order: a record without work/ would be of a run that can never go on.
                 (self.path / RECORD).unlink(missing_ok=True)
                 self._remove_work()
@@ -142,20 +143,11 @@ class OutputFolder:
                     self.path.rmdir()
             raise
 
-    def record(self) -> dict[str, Any] | None:
+    def record(self) -> RunRecord | None:
         """The run record that is there."""
-        file = self.path / RECORD
-        if not file.is_file():
-            return None
-        try:
-            found = json.loads(file.read_text(encoding="utf-8"))
-            if {"complete", "identity"} <= found.keys():
-                return dict(found)
-        except (ValueError, AttributeError):
-            pass
-        raise GotdError(f"{file}: not a run record of ds-train; choose another folder")
+        return RunRecord.read(self.path)
 
-    def _compare(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    def _compare(self, before: Mapping[str, JSON], now: Mapping[str, JSON]) -> None:
         now = json.loads(json.dumps(now))
         differing = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
         data = [key for key in differing if key in ("data", "dev", "eval")]
@@ -173,15 +165,15 @@ class OutputFolder:
             return
         into.mkdir(parents=True, exist_ok=True)
         for file in sorted(model.iterdir(), key=lambda file: file.name == _LAST):
-            _sync(file)
+            sync(file)
             file.chmod(_mode())  # safetensors writes for its owner alone
             file.replace(into / file.name)
         model.rmdir()
 
-    def finish(self, record: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+    def finish(self, record: RunRecord, metrics: Metrics) -> None:
         """The run is complete: what it was, what came of it; what it worked with goes away."""
-        write_json(self.path / METRICS, metrics)
-        write_json(self.path / RECORD, record)
+        write_json(self.path / METRICS, metrics.as_json())
+        record.write(self.path)
         self._remove_work()
 
     def close(self) -> None:
@@ -205,7 +197,7 @@ def writing(folder: Path) -> Iterator[None]:
         raise GotdError(f"{folder}: {str(error).strip()}; free space there: the same command goes on") from error
 
 
-def _short(value: Any) -> str:
+def _short(value: JSON) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}={inner}" for key, inner in value.items())[:200]
     return str(value)
@@ -215,33 +207,8 @@ def _entries(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _draft(file: Path) -> Path:
-    return file.with_name(f".{file.name}.draft")
-
-
 def _mode() -> int:
     """What a new file may be read by."""
     mask = os.umask(0o022)
     os.umask(mask)
     return 0o666 & ~mask
-
-
-def _sync(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """A JSON file that appears whole."""
-    draft = _draft(file)
-    try:
-        # JSON has the same escape for what is not UTF-8 in an argument or a file's name.
-        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8",
-                         errors="backslashreplace")
-        _sync(draft)
-        draft.replace(file)
-    except OSError as error:
-        raise GotdError(f"{file}: {error.strerror}") from error

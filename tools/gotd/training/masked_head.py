@@ -4,11 +4,17 @@ A head multiplies each position by the whole vocabulary, which for a small model
 and only what is masked (15 %) is predicted. What the loss is made of is the same.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
 from gotd.training.examples import IGNORED
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+    from transformers.utils import ModelOutput
+
+    Outputs: TypeAlias = tuple[torch.Tensor, ...] | ModelOutput
 
 
 class PredictedPositions:
@@ -17,14 +23,14 @@ class PredictedPositions:
     labels : int64 (batch, length) of the batch that comes next; None passes everything on
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: "PreTrainedModel") -> None:
         self.labels: torch.Tensor | None = None
         whole = model.get_base_model() if hasattr(model, "get_base_model") else model  # without adapters' wrapping
         body = whole.base_model
         if body is not whole:  # else the model has no part that its head comes after
             body.register_forward_hook(self._pass_on)
 
-    def _pass_on(self, _body: Any, _inputs: Any, output: Any) -> Any:
+    def _pass_on(self, _body: torch.nn.Module, _inputs: object, output: "Outputs") -> "Outputs":
         """Hidden states (batch, length, width) -> (1, predicted, width); as they are where a body shortened them."""
         hidden = output[0]
         if self.labels is None or hidden.shape[:2] != self.labels.shape:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gotd import pretrained
 from gotd.errors import GotdError
-from gotd.pretrained import CodeRefusedError
+from gotd.pretrained import CodeRefusedError, LoadingInfo
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 _HEADS = {"mlm": "AutoModelForMaskedLM", "clm": "AutoModelForCausalLM",
           "classify": "AutoModelForSequenceClassification"}
@@ -17,7 +20,7 @@ _SHORTEST = 4
 _KINDS = {"mlm": "a masked language model", "clm": "a causal language model", "classify": "a classifier"}
 
 
-def load_config(path: Path) -> Any:
+def load_config(path: Path) -> "PretrainedConfig":
     """The configuration in a folder or a JSON file."""
     file = path / "config.json" if path.is_dir() else path
     try:
@@ -27,7 +30,7 @@ def load_config(path: Path) -> Any:
         raise GotdError(f"{file}: no model configuration ({reason}); it is the config.json of a model") from error
 
 
-def check_objective(config: Any, objective: str, name: str) -> None:
+def check_objective(config: "PretrainedConfig", objective: str, name: str) -> None:
     """GotdError where the architecture cannot have the objective."""
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING
@@ -42,7 +45,7 @@ def check_objective(config: Any, objective: str, name: str) -> None:
         raise GotdError(f"{name}: {config.model_type} is not {_KINDS[objective]}; choose another --objective or model")
 
 
-def longest_input(config: Any, tokenizer: Any, fresh: bool) -> int:
+def longest_input(config: "PretrainedConfig", tokenizer: "PreTrainedTokenizerFast", fresh: bool) -> int:
     """Positions the model has for tokens; a fresh one takes its padding token from the tokenizer."""
     positions = getattr(config, "max_position_embeddings", None) or 1 << 30
     if config.model_type in _POSITIONS_AFTER_PADDING:
@@ -55,15 +58,15 @@ def longest_input(config: Any, tokenizer: Any, fresh: bool) -> int:
     return int(min(positions, tokenizer.model_max_length))
 
 
-def labels_of_head(config: Any) -> list[str]:
+def labels_of_head(config: "PretrainedConfig") -> list[str]:
     """The labels of a classifier, in its order; none of another model."""
     if not any(name.endswith("ForSequenceClassification") for name in config.architectures or ()):
         return []
     return [str(config.id2label[number]) for number in sorted(config.id2label)]
 
 
-def make_model(source: Path, fresh: bool, objective: str, tokenizer: Any, labels: list[str],
-               tell: Callable[[str], None]) -> Any:
+def make_model(source: Path, fresh: bool, objective: str, tokenizer: "PreTrainedTokenizerFast", labels: list[str],
+               tell: Callable[[str], None]) -> "PreTrainedModel":
     """The model of a folder (or, fresh, of a configuration) with the objective's head, in float32.
 
     Draws what is not in the folder, a head or everything, from torch's global generator.
@@ -102,10 +105,10 @@ def make_model(source: Path, fresh: bool, objective: str, tokenizer: Any, labels
     return model
 
 
-def _say_what_is_new(source: Path, info: Any, before: list[str], labels: list[str],
+def _say_what_is_new(source: Path, info: LoadingInfo, before: list[str], labels: list[str],
                      tell: Callable[[str], None]) -> None:
     """before : the labels of a head that is in the folder"""
-    resized = {name for name, *_ in info["mismatched_keys"]}
+    resized = {key[0] for key in info["mismatched_keys"]}
     for found, where in ((set(info["missing_keys"]) - resized, f"not in {source}"),
                          (resized, f"in {source} for {len(before)} labels, not {len(labels)},")):
         names = sorted(found)
@@ -116,7 +119,7 @@ def _say_what_is_new(source: Path, info: Any, before: list[str], labels: list[st
         tell(f"{source}: the head of labels {', '.join(before)} is gone on from as {', '.join(labels)}")
 
 
-def with_adapters(model: Any, rank: int, objective: str) -> Any:
+def with_adapters(model: "PreTrainedModel", rank: int, objective: str) -> "PreTrainedModel":
     """The model with LoRA of a rank on all its linear layers but the head (arXiv 2106.09685; alpha twice the rank)."""
     try:
         from peft import LoraConfig, TaskType, get_peft_model

@@ -5,20 +5,24 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gotd.errors import GotdError
 from gotd.training.config import Request
-from gotd.training.examples import BlockBatches, TextBatches
-from gotd.training.folder import write_json, writing
+from gotd.training.examples import BlockBatches, Collator, TextBatches
+from gotd.training.folder import writing
 from gotd.training.models import make_model, with_adapters
 from gotd.training.prepare import Prepared
 from gotd.training.progress import Progress
+from gotd.training.run_record import DONE, SeedResult, write_json
 from gotd.training.stopping import Stopping, is_last, last_checkpoint
-from gotd.training.trainer import arguments, hold_at, make_trainer
+from gotd.training.trainer import Examples, OrderedTrainer, arguments, hold_at, make_trainer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
-def _collator(request: Request, ready: Prepared, seed: int) -> Any:
+def _collator(request: Request, ready: Prepared, seed: int) -> Collator:
     if ready.frame is None:
         return TextBatches(ready.tokenizer, ready.length)
     masking = None
@@ -32,7 +36,7 @@ def _collator(request: Request, ready: Prepared, seed: int) -> Any:
 class _Built(NamedTuple):
     """A Trainer with a model of its own, and what listens to it."""
 
-    trainer: Any
+    trainer: OrderedTrainer
     progress: Progress
     stopping: Stopping
 
@@ -50,11 +54,11 @@ def _built(place: Path, seed: int, request: Request, ready: Prepared) -> _Built:
     dev = ready.examples("dev")
     dev_steps = (machine.dev_steps or request.steps_per_epoch(ready)) if dev is not None else 0
     made = arguments(place, recipe, machine, seed, request.total_steps(ready), dev_steps)
-    data = ready.examples("data")
-    tokens_per_step = recipe.batch * ready.stores["data"].meta.tokens / len(data or ())
+    data = ready.training_examples
+    tokens_per_step = recipe.batch * ready.stores["data"].meta.tokens / len(data)
     progress, stopping = Progress(request.tell, tokens_per_step, request.quiet), Stopping()
-    trainer = make_trainer(model, data, dev, _collator(request, ready, seed), made, recipe,
-                           machine.patience, progress, stopping)
+    read = Examples(data, dev, _collator(request, ready, seed))
+    trainer = make_trainer(model, read, made, recipe, machine.patience, (progress, stopping))
     return _Built(trainer, progress, stopping)
 
 
@@ -62,7 +66,7 @@ def train_one(place: Path, seed: int, request: Request, ready: Prepared) -> bool
     """Train, evaluate and save one model under `place`; True where a signal stopped it."""
     from transformers import set_seed
 
-    if (place / "done.json").is_file():
+    if (place / DONE).is_file():
         return False
     place.mkdir(parents=True, exist_ok=True)
     # With a Trainer of its own: accelerate takes a model that was evaluated for one it has made ready to train, and
@@ -82,25 +86,26 @@ def train_one(place: Path, seed: int, request: Request, ready: Prepared) -> bool
     if stopping.agreed:
         return True
     after = _evaluated(place / "after.json", lambda: trainer, request, ready)
-    done = {"seed": seed, **_figures(trainer, progress), "before": before, "after": after}
+    result = _result(seed, trainer, progress, before, after)
     with writing(place):
         _save(trainer, place / "model", request.lora, ready.tokenizer)
     if trainer.is_world_process_zero():
-        write_json(place / "done.json", done)
+        result.write(place / DONE)
     trainer.accelerator.wait_for_everyone()
     return False
 
 
-def _figures(trainer: Any, progress: Progress) -> dict[str, Any]:
+def _result(seed: int, trainer: OrderedTrainer, progress: Progress, before: dict[str, float] | None,
+            after: dict[str, float] | None) -> SeedResult:
     """What one run was, in numbers."""
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     sizes = [(weights.numel(), weights.requires_grad) for weights in trainer.model.parameters()]
-    return {"steps": trainer.state.global_step, "last_training_loss": losses[-1] if losses else None,
-            "tokens_per_second": round(progress.tokens_per_second()), "parameters": sum(size for size, _ in sizes),
-            "trained_parameters": sum(size for size, trained in sizes if trained)}
+    return SeedResult(seed, trainer.state.global_step, losses[-1] if losses else None,
+                      round(progress.tokens_per_second()), sum(size for size, _ in sizes),
+                      sum(size for size, trained in sizes if trained), before, after)
 
 
-def _evaluated(file: Path, trainer_of: Callable[[], Any], request: Request,
+def _evaluated(file: Path, trainer_of: Callable[[], OrderedTrainer], request: Request,
                ready: Prepared) -> dict[str, float] | None:
     """Metrics on --eval, kept in `file` so that a restart need not compute them again."""
     data = ready.examples("eval")
@@ -121,7 +126,7 @@ def _evaluated(file: Path, trainer_of: Callable[[], Any], request: Request,
     return metrics
 
 
-def _save(trainer: Any, into: Path, lora: int, tokenizer: Any) -> None:
+def _save(trainer: OrderedTrainer, into: Path, lora: int, tokenizer: "PreTrainedTokenizerFast") -> None:
     """The model as a folder that anything can load; adapters are merged into it."""
     if lora:
         if trainer.is_world_process_zero():

@@ -3,18 +3,19 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.json_fields import value_at
 from gotd.streams.records import Skipping
 from gotd.streams.sources import shown
 from gotd.training.examples import Blocks, Texts
-from gotd.training.folder import PREPARED, write_json
+from gotd.training.folder import PREPARED
 from gotd.training.leaks import Leaks
 from gotd.training.models import check_objective, labels_of_head, load_config, longest_input
 from gotd.training.reading import Reading, labels_of, records_of, uncounted, write_blocks, write_texts
 from gotd.training.recipes import Recipe
+from gotd.training.run_record import write_json
 from gotd.training.tokenizers import (
     Frame,
     ensure_padding,
@@ -25,6 +26,9 @@ from gotd.training.tokenizers import (
 )
 from gotd.training.tokens import TokenStore
 from gotd.types import JSON
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Prepared(NamedTuple):
     shared : how many training texts share a run of words with "dev" and with "eval"
     """
 
-    tokenizer: Any
+    tokenizer: "PreTrainedTokenizerFast"
     labels: list[str]
     length: int
     frame: Frame | None
@@ -55,8 +59,14 @@ class Prepared(NamedTuple):
     def examples(self, name: str) -> Blocks | Texts | None:
         """The data set of a name: data, dev or eval; None where it was not given."""
         store = self.stores.get(name)
-        if store is None:
-            return None
+        return None if store is None else self._examples(store)
+
+    @property
+    def training_examples(self) -> Blocks | Texts:
+        """The data set that is trained on."""
+        return self._examples(self.stores["data"])
+
+    def _examples(self, store: TokenStore) -> Blocks | Texts:
         return Texts(store) if self.frame is None else Blocks(store, self.length, self.frame)
 
 
@@ -120,7 +130,8 @@ def _again(reading: Reading) -> Reading:
     return replace(reading, skipping=Skipping(reading.skipping.allowed), advance=uncounted, seals=[])
 
 
-def _tokenizer(source: Source, config: Any, data: list[str], recipe: Recipe, reading: Reading) -> Any:
+def _tokenizer(source: Source, config: "PretrainedConfig", data: list[str], recipe: Recipe, reading: Reading
+               ) -> "PreTrainedTokenizerFast":
     """The one named, the one beside the model or its configuration, or, for a fresh model, one trained on the data."""
     beside = source.path if source.path.is_dir() else source.path.parent
     if source.tokenizer is not None or not source.fresh or has_tokenizer(beside):

@@ -4,12 +4,15 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, NoReturn
 
 import torch
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerState, TrainingArguments
 
 from gotd.errors import GotdError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _SECONDS_BETWEEN_LINES = 60.0
 
@@ -23,12 +26,12 @@ class Progress(TrainerCallback):  # type: ignore[misc] # transformers has no typ
 
     def __init__(self, tell: Callable[[str], None], tokens_per_step: float, quiet: bool) -> None:
         self._tell, self._tokens_per_step = tell, tokens_per_step
-        self._bar: Any = None
+        self._bar: tqdm[NoReturn] | None = None
         self._on_terminal = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._start = self._told = 0.0
         self._first_step = self._last_step = 0
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 - the Trainer's names
+    def on_train_begin(self, _args: TrainingArguments, state: TrainerState, *_: object, **__: object) -> None:
         """Steps done before a restart take no part in the rate."""
         self._start = self._told = time.monotonic()
         self._first_step = self._last_step = state.global_step
@@ -38,15 +41,16 @@ class Progress(TrainerCallback):  # type: ignore[misc] # transformers has no typ
             self._bar = tqdm(desc="ds-train", unit=" steps", total=state.max_steps, initial=state.global_step,
                              leave=False, dynamic_ncols=True)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+    def on_step_end(self, _args: TrainingArguments, state: TrainerState, *_: object, **__: object) -> None:
         """Moves the bar."""
         self._last_step = state.global_step
         if self._bar is not None:
             self._bar.update(state.global_step - self._bar.n)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:  # noqa: ARG002
+    def on_log(self, _args: TrainingArguments, state: TrainerState, *_: object, logs: dict[str, float],
+               **__: object) -> None:
         """Says loss, rate and time left."""
-        loss = (logs or {}).get("loss")
+        loss = logs.get("loss")
         if loss is None:
             return
         if not math.isfinite(loss):
@@ -62,13 +66,14 @@ class Progress(TrainerCallback):  # type: ignore[misc] # transformers has no typ
             self._tell(f"step {state.global_step:,} of {state.max_steps:,}, loss {loss:.4f}, {rate:,.0f} tokens/s, "
                        f"{left / 60:,.0f} min left")
 
-    def on_save(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:  # noqa: ARG002
+    def on_save(self, _args: TrainingArguments, state: TrainerState, *_: object, model: torch.nn.Module,
+                **__: object) -> None:
         """Ends a run that its last step has ruined, which no loss tells; products of large weights overflow too."""
         if not all(bool(torch.linalg.vector_norm(weights).isfinite()) for weights in model.parameters()):
             raise GotdError(f"step {state.global_step}: the weights have grown out of bounds; lower --learning-rate, "
                             "or use --precision float32")
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+    def on_train_end(self, *_: object, **__: object) -> None:
         """Takes the bar away."""
         if self._bar is not None:
             self._bar.close()

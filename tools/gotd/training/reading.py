@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gotd.errors import DataError
 from gotd.streams.digests import Digest
@@ -14,6 +14,9 @@ from gotd.streams.seal import MadeBy
 from gotd.streams.sources import open_input, shown
 from gotd.training.tokenizers import Frame
 from gotd.training.tokens import TokenStore, TokenWriter
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 #: Texts given to the tokenizer at once.
 _WINDOW = 1024
@@ -68,7 +71,8 @@ def digest_of(names: list[str], reading: Reading) -> str:
     return digest.hexdigest()
 
 
-def write_blocks(names: list[str], folder: Path, tokenizer: Any, frame: Frame, reading: Reading) -> TokenStore:
+def write_blocks(names: list[str], folder: Path, tokenizer: "PreTrainedTokenizerFast", frame: Frame,
+                 reading: Reading) -> TokenStore:
     """Every document with what separates it from the next. Texts without a token are counted and left out."""
     digest, empty = Digest(), 0
     with TokenWriter(folder, len(tokenizer), labelled=False) as writer:
@@ -82,7 +86,7 @@ def write_blocks(names: list[str], folder: Path, tokenizer: Any, frame: Frame, r
         return writer.finish(digest.hexdigest(), empty, 0)
 
 
-def write_texts(names: list[str], folder: Path, tokenizer: Any, length: int, labels: list[str],
+def write_texts(names: list[str], folder: Path, tokenizer: "PreTrainedTokenizerFast", length: int, labels: list[str],
                 reading: Reading) -> TokenStore:
     """Every text on its own, cut at `length` tokens, with its label's place in `labels`."""
     digest, empty, truncated = Digest(), 0, 0

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gotd.errors import UsageError
+from gotd.types import JSON
 
 OBJECTIVES = ("mlm", "clm", "classify")
 
@@ -32,7 +33,7 @@ class Recipe:
     clip: float = 1.0
     mlm_probability: float = 0.15
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, JSON]:
         """For printing and for the record; only what is used."""
         unused = {"steps" if self.steps is None else "epochs"}
         if self.objective != "mlm":

@@ -1,23 +1,26 @@
 """A whole run: prepare, then for each seed train, evaluate before and after, save; then the record."""
 
 import contextlib
-import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gotd import __version__
 from gotd.errors import GotdError
 from gotd.streams.records import Skipping
 from gotd.training.config import Request
-from gotd.training.evaluation import summary
+from gotd.training.evaluation import spreads
 from gotd.training.folder import OutputFolder
 from gotd.training.leaks import warnings
 from gotd.training.one_model import train_one
 from gotd.training.prepare import Prepared, prepare, prepared
 from gotd.training.reading import Reading, digest_of, uncounted
+from gotd.training.run_record import DONE, Metrics, RunRecord, SeedResult
 from gotd.training.trainer import process_state, sequences_at_once
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
 
 _PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 
@@ -36,13 +39,13 @@ def run(request: Request) -> Outcome:
         return _run(folder, request, process_state(request.machine))
 
 
-def _run(folder: OutputFolder, request: Request, state: Any) -> Outcome:
+def _run(folder: OutputFolder, request: Request, state: "PartialState") -> Outcome:
     sequences_at_once(request.recipe, request.machine)
     if state.is_main_process and not _begin(folder, request):
         request.tell(f"{request.output}: complete already")
     state.wait_for_everyone()
     record = folder.record()
-    if record is None or record["complete"]:
+    if record is None or record.complete:
         return Outcome(complete=True)
     ready = prepared(folder.work, request.recipe.objective)
     if state.is_main_process:
@@ -62,7 +65,8 @@ def _begin(folder: OutputFolder, request: Request) -> bool:
     plain = Reading(request.reading.text_key, request.reading.label_key, Skipping(request.reading.skipping.allowed),
                     request.reading.long_window, uncounted)
     digests = {name: digest_of(files, plain) for name, files in request.inputs.items()}
-    identity = request.identity | digests
+    known = replace(request.identity, data=digests["data"], dev=digests.get("dev"), eval=digests.get("eval"))
+    identity = known.as_json()
     begun = folder.claim(identity)
     if begun is None:
         return False
@@ -90,21 +94,23 @@ def _say_what(request: Request, ready: Prepared) -> None:
 def _end(folder: OutputFolder, request: Request, ready: Prepared) -> None:
     """Models into their places, metrics.json, run.json."""
     places = {seed: folder.work / f"seed-{seed}" for seed in request.seeds}
-    runs = [json.loads((place / "done.json").read_text(encoding="utf-8")) for place in places.values()]
+    runs = [SeedResult.read(place / DONE) for place in places.values()]
     for seed, place in places.items():
         folder.move_in(place / "model", folder.path / f"seed-{seed}" if len(places) > 1 else folder.path)
-    evaluated = {when: summary([run[when] for run in runs]) for when in ("before", "after")} if runs[0]["after"] else {}
-    metrics = {"objective": request.recipe.objective, "seeds": request.seeds, "eval": evaluated, "runs": runs}
-    record = {
-        "complete": True,
-        "identity": (folder.record() or {})["identity"],
-        "recipe": {"name": request.recipe_name, **request.recipe.as_dict(), "length": ready.length},
-        "machine": asdict(request.machine) | {"processes": process_state(request.machine).num_processes},
-        "data": {name: asdict(store.meta) for name, store in ready.stores.items()}
+    evaluated = {"before": spreads([run.before or {} for run in runs]),
+                 "after": spreads([run.after or {} for run in runs])} if runs[0].after else {}
+    metrics = Metrics(request.recipe.objective, request.seeds, evaluated, runs)
+    begun = folder.record()
+    record = RunRecord(
+        complete=True,
+        identity=begun.identity if begun else {},
+        recipe={"name": request.recipe_name, **request.recipe.as_dict(), "length": ready.length},
+        machine=asdict(request.machine) | {"processes": process_state(request.machine).num_processes},
+        data={name: asdict(store.meta) for name, store in ready.stores.items()}
         | {"seals": ready.seals, "shared_with": ready.shared},
-        "labels": ready.labels,
-        "versions": {"python": platform.python_version(), "gotd": __version__}
+        labels=ready.labels,
+        versions={"python": platform.python_version(), "gotd": __version__}
         | {name: version(name) for name in _PACKAGES},
-        "metrics": metrics,
-    }
+        metrics=metrics.as_json(),
+    )
     folder.finish(record, metrics)

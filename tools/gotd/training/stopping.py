@@ -5,10 +5,13 @@ import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 #: In a checkpoint that was written to its end: a run killed while it saved leaves one without.
@@ -20,7 +23,7 @@ class Stopping(TrainerCallback):  # type: ignore[misc] # transformers has no typ
 
     def __init__(self) -> None:
         self.asked = self.agreed = False
-        self.accelerator: Any = None
+        self.accelerator: Accelerator
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -32,10 +35,10 @@ class Stopping(TrainerCallback):  # type: ignore[misc] # transformers has no typ
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _ask(self, *_: Any) -> None:
+    def _ask(self, *_: object) -> None:
         self.asked = True
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         """Where there are several processes a signal may have reached only some: they ask each other."""
         self.agreed = self.asked
         if args.world_size > 1:
@@ -45,7 +48,7 @@ class Stopping(TrainerCallback):  # type: ignore[misc] # transformers has no typ
         if self.agreed and state.global_step < state.max_steps:
             control.should_save = control.should_training_stop = True
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 - the Trainer's names
+    def on_save(self, args: TrainingArguments, state: TrainerState, *_: object, **__: object) -> None:
         """Mark the checkpoint when every process has written its part."""
         self.accelerator.wait_for_everyone()
         if state.is_world_process_zero:

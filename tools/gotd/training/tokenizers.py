@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gotd import pretrained
 from gotd.errors import GotdError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 #: Of a tokenizer's folder: all that texts are cut by.
 _FILES = ("added_tokens.json", "merges.txt", "special_tokens_map.json", "tokenizer.json", "tokenizer.model",
@@ -29,7 +32,7 @@ class Frame(NamedTuple):
     pad: int
 
 
-def load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     """The tokenizer in a folder; fast ones only."""
     try:
         tokenizer = pretrained.load_tokenizer(folder)
@@ -51,7 +54,7 @@ def tokenizer_files(folder: Path) -> list[Path]:
     return [folder / name for name in _FILES if (folder / name).is_file()]
 
 
-def ensure_padding(tokenizer: Any) -> None:
+def ensure_padding(tokenizer: "PreTrainedTokenizerFast") -> None:
     """A token that fills up texts: its own, or the one that ends a text."""
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token_id is None:
@@ -60,7 +63,7 @@ def ensure_padding(tokenizer: Any) -> None:
         tokenizer.pad_token = tokenizer.eos_token
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary: int, masked: bool, length: int) -> Any:
+def train_tokenizer(texts: Iterable[str], vocabulary: int, masked: bool, length: int) -> "PreTrainedTokenizerFast":
     """A byte-level BPE of at most `vocabulary` tokens, with <mask> and its kin for a masked model."""
     from tokenizers import ByteLevelBPETokenizer
     from tokenizers.processors import RobertaProcessing
@@ -78,7 +81,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, masked: bool, length:
     return PreTrainedTokenizerFast(tokenizer_object=core, model_max_length=length, **specials)
 
 
-def frame_of(tokenizer: Any, objective: str) -> Frame:
+def frame_of(tokenizer: "PreTrainedTokenizerFast", objective: str) -> Frame:
     """How documents and blocks are framed for an objective.
 
     mlm : [CLS] document [SEP] document ... [SEP], as RoBERTa's FULL-SENTENCES (arXiv 1907.11692, 4.2)

@@ -2,19 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch.utils.data import Dataset, Sampler
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerState, TrainingArguments
 
 from gotd.errors import UsageError
 from gotd.training.evaluation import LabelMetrics, TokenLoss, TokenMetrics
-from gotd.training.examples import Example, Order, Pick
+from gotd.training.examples import Blocks, Collator, Example, Order, Pick, Texts
 from gotd.training.masked_head import PredictedPositions
 from gotd.training.progress import Progress
 from gotd.training.recipes import Recipe
 from gotd.training.stopping import Stopping
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
+    from transformers import PreTrainedModel
 
 #: Seconds that other processes wait for the first one to write the tokens.
 WAIT_SECONDS = 6 * 3600
@@ -53,13 +57,14 @@ class OrderedTrainer(Trainer):  # type: ignore[misc] # transformers has no types
     order: Order | None = None
     predicted: PredictedPositions | None = None
 
-    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **how: Any) -> Any:
+    def compute_loss(self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], *args: object,
+                     **options: object) -> torch.Tensor:
         """As the Trainer does, in training and in evaluation."""
         if self.predicted is not None:
             self.predicted.labels = inputs["labels"]
-        return super().compute_loss(model, inputs, *args, **how)
+        return super().compute_loss(model, inputs, *args, **options)  # type: ignore[no-any-return]
 
-    def _get_train_sampler(self, train_dataset: Dataset[Example] | None = None) -> Sampler[Pick] | None:  # noqa: ARG002
+    def _get_train_sampler(self, _data: Dataset[Example] | None = None) -> Sampler[Pick] | None:
         return self.order
 
 
@@ -78,7 +83,7 @@ class _Epochs(TrainerCallback):  # type: ignore[misc]
     def __init__(self, order: Order, steps_per_epoch: int) -> None:
         self._order, self._steps = order, steps_per_epoch
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002 - the Trainer's names
+    def on_epoch_begin(self, _args: TrainingArguments, state: TrainerState, *_: object, **__: object) -> None:
         self._order.epoch = state.global_step // self._steps
 
 
@@ -111,7 +116,7 @@ def arguments(folder: Path, recipe: Recipe, machine: Machine, seed: int, steps: 
     return made
 
 
-def _recomputing(wanted: bool) -> dict[str, Any]:
+def _recomputing(wanted: bool) -> dict[str, object]:
     """Nothing where it is not wanted: transformers 5.24 renamed the option and warns of the name before."""
     if not wanted:
         return {}
@@ -130,7 +135,7 @@ def sequences_at_once(recipe: Recipe, machine: Machine) -> int:
     return recipe.batch // parts
 
 
-def process_state(machine: Machine) -> Any:
+def process_state(machine: Machine) -> "PartialState":
     """Accelerate's view of this process among the others; they meet at the first call."""
     from datetime import timedelta
 
@@ -139,25 +144,35 @@ def process_state(machine: Machine) -> Any:
     return PartialState(cpu=machine.on_cpu, timeout=timedelta(seconds=WAIT_SECONDS))
 
 
-def make_trainer(model: Any, data: Dataset[Example] | None, dev: Dataset[Example] | None, collate: Any,
-                 made: TrainingArguments, recipe: Recipe, patience: int, progress: Progress,
-                 stopping: Stopping) -> OrderedTrainer:
+@dataclass(frozen=True)
+class Examples:
+    """What a Trainer reads. dev : what it stops by, where that is given; collate : makes batches"""
+
+    data: Blocks | Texts
+    dev: Blocks | Texts | None
+    collate: Collator
+
+
+def make_trainer(model: "PreTrainedModel", read: Examples, made: TrainingArguments, recipe: Recipe, patience: int,
+                 listeners: tuple[Progress, Stopping]) -> OrderedTrainer:
     """A Trainer that is ready to train, and to evaluate."""
     from transformers import EarlyStoppingCallback
     from transformers.trainer_callback import PrinterCallback
 
-    examples = len(data)  # type: ignore[arg-type] # both of ours have a length
+    progress, stopping = listeners
+    examples = len(read.data)
     steps_per_epoch = -(-examples // recipe.batch)
     loss = TokenLoss(recipe.objective == "clm")
     order = Order(examples, together=recipe.batch, seed=made.seed)
     labelled = recipe.objective == "classify"
     trainer = OrderedTrainer(
-        model=model, args=made, data_collator=collate, train_dataset=data, eval_dataset=dev, compute_loss_func=loss,
+        model=model, args=made, data_collator=read.collate, train_dataset=read.data, eval_dataset=read.dev,
+        compute_loss_func=loss,
         compute_metrics=LabelMetrics() if labelled else TokenMetrics(),
         preprocess_logits_for_metrics=None if labelled else loss.by_row,
         # Progress before Stopping: a checkpoint of weights that are no numbers is not to be gone on from.
         callbacks=[progress, stopping, _Epochs(order, steps_per_epoch),
-                   *([EarlyStoppingCallback(patience)] if dev is not None else [])],
+                   *([EarlyStoppingCallback(patience)] if read.dev is not None else [])],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.order = order
