@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gotd.errors import DataError
-from gotd.streams.digests import Digest
+from gotd.streams.digests import TextDigest, content_of
 from gotd.streams.json_fields import text_of, value_at
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
 from gotd.streams.seal import MadeBy
@@ -51,48 +51,67 @@ class Reading:
         return texts
 
 
-def records_of(names: list[str], reading: Reading, digest: Digest | None = None) -> Iterator[list[Record]]:
+class Content:
+    """Running digest of what training reads of records: texts, and labels where they count; nothing else they hold."""
+
+    def __init__(self, reading: Reading, labelled: bool) -> None:
+        self._texts, self._labels = TextDigest(reading.text_key), TextDigest(None)
+        self._label_key = reading.label_key if labelled else None
+
+    def add(self, records: list[Record]) -> None:
+        """Take the next records."""
+        self._texts.add(records)
+        if self._label_key is not None:
+            self._labels.add_texts([str(record.fields.get(self._label_key)) for record in records])
+
+    def hexdigest(self) -> str:
+        """Return the digest of all records so far."""
+        texts, labels = (each.run.digest or "" for each in (self._texts, self._labels))
+        return texts if self._label_key is None else content_of(texts, labels.encode())
+
+
+def records_of(names: list[str], reading: Reading, content: Content | None = None) -> Iterator[list[Record]]:
     """The good records of all inputs in order."""
     for name in names:
         with open_input(name) as source:
             reader = RecordReader(source, reading.long_window)
             for batch in read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key)):
-                if digest:
-                    digest.add_lines([record.line for record in batch])
+                if content is not None:
+                    content.add(batch)
                 yield batch
             reading.seals += [seal.made_by for seal in reader.verifier.seals]
 
 
-def digest_of(names: list[str], reading: Reading) -> str:
-    """The digest alone, as `write_blocks` and `write_texts` store it."""
-    digest = Digest()
-    for batch in records_of(names, reading, digest):
+def digest_of(names: list[str], reading: Reading, labelled: bool) -> str:
+    """The digest alone, as `write_blocks` and, for labelled records, `write_texts` store it."""
+    content = Content(reading, labelled)
+    for batch in records_of(names, reading, content):
         reading.advance(len(batch))
-    return digest.hexdigest()
+    return content.hexdigest()
 
 
 def write_blocks(names: list[str], folder: Path, tokenizer: "PreTrainedTokenizerFast", frame: Frame,
                  reading: Reading) -> TokenStore:
     """Every document with what separates it from the next. Texts without a token are counted and left out."""
-    digest, empty = Digest(), 0
+    content, empty = Content(reading, labelled=False), 0
     with TokenWriter(folder, len(tokenizer), labelled=False) as writer:
-        for window in windows(records_of(names, reading, digest), _WINDOW):
+        for window in windows(records_of(names, reading, content), _WINDOW):
             texts = reading.texts(window)
             found = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
             whole = [[*frame.before, *tokens, *frame.after] for tokens in found if tokens]
             empty += len(found) - len(whole)
             writer.add(whole)
             reading.advance(len(window))
-        return writer.finish(digest.hexdigest(), empty, 0)
+        return writer.finish(content.hexdigest(), empty, 0)
 
 
 def write_texts(names: list[str], folder: Path, tokenizer: "PreTrainedTokenizerFast", length: int, labels: list[str],
                 reading: Reading) -> TokenStore:
     """Every text on its own, cut at `length` tokens, with its label's place in `labels`."""
-    digest, empty, truncated = Digest(), 0, 0
+    content, empty, truncated = Content(reading, labelled=True), 0, 0
     places = {label: place for place, label in enumerate(labels)}
     with TokenWriter(folder, len(tokenizer), labelled=True) as writer:
-        for window in windows(records_of(names, reading, digest), _WINDOW):
+        for window in windows(records_of(names, reading, content), _WINDOW):
             texts = reading.texts(window)
             found = tokenizer(texts, truncation=True, max_length=length, return_attention_mask=False, verbose=False)
             truncated += sum(bool(encoding.overflowing) for encoding in found.encodings)
@@ -101,7 +120,7 @@ def write_texts(names: list[str], folder: Path, tokenizer: "PreTrainedTokenizerF
             writer.add([tokens or filler for tokens in found["input_ids"]],
                        [_place(record, places, reading.label_key) for record in window])
             reading.advance(len(window))
-        return writer.finish(digest.hexdigest(), empty, truncated)
+        return writer.finish(content.hexdigest(), empty, truncated)
 
 
 def _place(record: Record, places: Mapping[str, int], key: str) -> int:

@@ -64,7 +64,8 @@ def _begin(folder: OutputFolder, request: Request) -> bool:
     """Claim the folder and prepare where that is not done; False where nothing is left to do."""
     plain = Reading(request.reading.text_key, request.reading.label_key, Skipping(request.reading.skipping.allowed),
                     request.reading.long_window, uncounted)
-    digests = {name: digest_of(files, plain) for name, files in request.inputs.items()}
+    labelled = request.recipe.objective == "classify"
+    digests = {name: digest_of(files, plain, labelled) for name, files in request.inputs.items()}
     known = replace(request.identity, data=digests["data"], dev=digests.get("dev"), eval=digests.get("eval"))
     identity = known.as_json()
     begun = folder.claim(identity)

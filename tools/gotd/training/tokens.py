@@ -5,7 +5,7 @@ A folder with
     tokens.bin   uint16 or uint32, the tokens of all documents one after the other
     ends.bin     int64 (documents,), where each document ends
     labels.bin   int32 (documents,), of classify only
-    meta.json    counts, types and the digest of the records; written last, so that a folder without it is unfinished
+    meta.json    counts, types and a digest of the records; written last, so that a folder without it is unfinished
 """
 
 import json
@@ -27,7 +27,7 @@ _META = "meta.json"
 class Meta:
     """What the files of the folder hold.
 
-    records : SHA-256 of the records the tokens were made from (`Digest.add_lines`)
+    records : SHA-256 of what they were made from, texts and, where they count, labels (`reading.Content`)
     """
 
     dtype: str
