@@ -15,6 +15,7 @@ from gotd.candidates import Beside, Carried, Reading
 from gotd.choosing import COPIES, EXCLUDED, NEAR_COPIES, WITHOUT_CONTENT, Choice, Rules, choose, scored
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.pairing import Pair
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import RecordWriter, Skipping
 from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
@@ -110,7 +111,7 @@ def write(folder: Path, rows: list[Row], shards: int) -> tuple[list[str], list[P
 
 
 def reading() -> Reading:
-    return Reading("text", None, Skipping(), False, lambda _: None)
+    return Reading(RecordText(), None, Skipping(), False, lambda _: None)
 
 
 def numbers(choice: Choice) -> list[int]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chunk_reference import Options, chunked, pieces_of
 from gotd.chunked_records import document_of, lines_of
 from gotd.chunking import Chunker, Settings, split
-from gotd.streams.json_fields import text_of
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import RecordReader, Skipping, read_records
 from gotd.streams.sources import ByteSource
 
@@ -44,9 +44,9 @@ def by_the_command(records: list[bytes], options: Options) -> tuple[list[bytes],
     """Lines and texts as ds-chunk writes them of a file."""
     chunker = Chunker(Settings(options.chars, options.min_chars, options.join))
     reader = RecordReader(ByteSource(io.BytesIO(b"\n".join(records) + b"\n"), "pool.jsonl", None))
-    batches = read_records(reader, Skipping(), lambda fields: text_of(fields, options.text_key))
+    batches = read_records(reader, Skipping(), RecordText(options.text_key).of)
     made = [chunk for batch in batches for record in batch
-            for chunk in chunker.add(document_of(record, options.text_key))]
+            for chunk in chunker.add(document_of(record, RecordText(options.text_key)))]
     return lines_of([*made, *chunker.flush()], options.text_key)
 
 

@@ -146,6 +146,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
     made.environment["DS_STEPS"] = "2"
     made.ok("ds-train --init config.json --objective clm target.jsonl -o base/ && cp target.jsonl held-out.jsonl")
     made.ok("cp target.jsonl test.jsonl")
+    made.write("faq.csv", b"question,answer\nWhat is it?,A test.\n")
     return made
 
 

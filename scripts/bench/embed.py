@@ -47,11 +47,11 @@ if sys.argv[3] == "weights":
 """
 READING = """
 import sys
-from gotd.streams.json_fields import text_of
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import RecordReader, Skipping, read_records
 from gotd.streams.sources import open_input
 with open_input(sys.argv[1]) as source:
-    for batch in read_records(RecordReader(source), Skipping(), lambda fields: text_of(fields, "text")):
+    for batch in read_records(RecordReader(source), Skipping(), RecordText().of):
         pass
 """
 

@@ -5,12 +5,13 @@ import json
 from itertools import combinations
 
 from gotd.streams.digests import RecordRun, TextDigest
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record
 
 
 def run(values: list[object], key: str | None = "text", extra: object = None) -> RecordRun:
     """What a seal says of records with these texts."""
-    digest = TextDigest(key)
+    digest = TextDigest(None if key is None else RecordText(key))
     for value in values:
         fields = {"text": value} | ({"more": extra} if extra is not None else {})
         digest.add([Record(json.dumps(fields).encode(), fields, "")])
@@ -35,7 +36,7 @@ def test_other_fields_do_not_count_and_everything_else_does() -> None:
 
 def test_in_any_portions() -> None:
     records = [Record(b"{}", {"text": str(number)}, "") for number in range(10)]
-    whole, parts = TextDigest("text"), TextDigest("text")
+    whole, parts = TextDigest(RecordText()), TextDigest(RecordText())
     whole.add(records)
     for start in range(0, 10, 3):
         parts.add(records[start : start + 3])

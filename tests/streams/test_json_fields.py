@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gotd.streams.json_fields import object_line, parse_object, raw_fields, text_of, with_field, without_field
+from gotd.streams.json_fields import object_line, parse_object, raw_fields, with_field, without_field
+from gotd.streams.record_text import RecordText
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -82,4 +83,4 @@ def test_what_is_no_object_is_told_why(line: bytes, said: str) -> None:
 
 def test_numbers_of_any_length_and_nan_are_no_obstacle() -> None:
     parsed = parse_object(b'{"text": "t", "a": 123456789012345678901234567890, "b": NaN, "c": -Infinity, "d": 1e999}')
-    assert text_of(parsed, "text") == "t"
+    assert RecordText().of(parsed) == "t"

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from gotd.errors import DataError
-from gotd.streams.json_fields import text_of
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record, RecordReader, Skipping, read_records
 from gotd.streams.sources import ByteSource
 
@@ -17,7 +17,7 @@ BOM = b"\xef\xbb\xbf"
 
 def read(data: bytes, name: str = "x.jsonl", size: int | None = None) -> list[Record]:
     reader = RecordReader(ByteSource(io.BytesIO(data), name, size))
-    return [record for batch in read_records(reader, Skipping(), lambda fields: text_of(fields, "text"))
+    return [record for batch in read_records(reader, Skipping(), RecordText().of)
             for record in batch]
 
 

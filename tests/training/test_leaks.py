@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gotd.cli.train import command
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Skipping
 from gotd.training.leaks import Leaks
 from gotd.training.reading import Reading, uncounted
@@ -31,7 +32,7 @@ def test_each_training_text_that_shares_a_run_counts_once(tmp_path: Path) -> Non
         other[7:7] = words[start : start + 11 + number % 5]
         pool[number * 3] = " ".join(other).upper()
     (tmp_path / "held.jsonl").write_bytes(records(held))
-    reading = Reading("text", "label", Skipping(), False, uncounted)
+    reading = Reading(RecordText(), "label", Skipping(), False, uncounted)
     leaks = Leaks({"eval": [str(tmp_path / "held.jsonl")], "dev": [str(tmp_path / "held.jsonl")]}, reading)
     leaks.watch(pool[:50])
     leaks.watch(pool[50:])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch.utils.data import BatchSampler
 
 from gotd.errors import GotdError
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Skipping
 from gotd.training.examples import NOTHING, Blocks, Order, Pick, Texts
 from gotd.training.reading import Reading, labels_of, uncounted
@@ -72,7 +73,7 @@ def test_labels_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     labels = ["10", "2", "-1", "--1", "\u00b2", "b"]
     lines = (json.dumps({"text": "a", "label": label}) for label in labels)
     (tmp_path / "labelled.jsonl").write_text("\n".join(lines))
-    reading = Reading("text", "label", Skipping(), False, uncounted)
+    reading = Reading(RecordText(), "label", Skipping(), False, uncounted)
     assert labels_of([str(tmp_path / "labelled.jsonl")], reading) == ["-1", "2", "10", "--1", "b", "\u00b2"]
 
 

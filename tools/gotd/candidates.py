@@ -11,8 +11,9 @@ from gotd.streams.arrays import ArrayReader
 from gotd.streams.carried import SCORE, require_scored, score_of
 from gotd.streams.digests import RecordRun
 from gotd.streams.end_seal import end_seal
-from gotd.streams.json_fields import parse_object, text_of, value_at
+from gotd.streams.json_fields import parse_object
 from gotd.streams.pairing import Pair, Proof
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record, RecordReader, Skipping, read_records
 from gotd.streams.seal import Seal
 from gotd.streams.sources import is_read_once, open_input
@@ -30,7 +31,7 @@ class Reading(NamedTuple):
     advance : told of every row that was ranked, once
     """
 
-    text_key: str
+    text: RecordText
     score_key: str | None
     skipping: Skipping
     long_window: bool
@@ -81,7 +82,7 @@ class Carried:
                 reader = RecordReader(source, reading.long_window)
                 for batch in read_records(reader, reading.skipping, self._check):
                     yield [Candidate(score_of(record.fields, key), row, record.line,
-                                     value_at(record.fields, reading.text_key))
+                                     reading.text.of(record.fields))
                            for row, record in enumerate(batch, self.rows)]
                     self.rows += len(batch)
                     if self._readings == 1:
@@ -92,12 +93,12 @@ class Carried:
 
     def text(self, line: bytes) -> str:
         """The text of a record that was read."""
-        return text_of(parse_object(line), self._reading.text_key)
+        return self._reading.text.of(parse_object(line))
 
     def _check(self, fields: dict[str, Any]) -> None:
         """ValueError where a record cannot be ranked."""
         score_of(fields, self._reading.score_key or SCORE)
-        text_of(fields, self._reading.text_key)
+        self._reading.text.of(fields)
 
 
 class _Scores(NamedTuple):
@@ -193,20 +194,21 @@ class Beside:
 
     def _good_records(self, reader: RecordReader, proven: bool) -> Iterator[list[Record]]:
         """All lines where digests prove them, whatever their fields are called, else those that have a text."""
-        skipping, key = self._reading.skipping, self._reading.text_key
+        skipping = self._reading.skipping
         if proven and not skipping.allowed:
             return read_records(reader, skipping)
-        return read_records(reader, skipping, lambda fields: text_of(fields, key))
+        return read_records(reader, skipping, self._reading.text.of)
 
     def text(self, line: bytes) -> str:
         """The text of a record that was read."""
-        return text_of(parse_object(line), self._reading.text_key)
+        return self._reading.text.of(parse_object(line))
 
     def _text_of(self, record: Record) -> str:
         try:
-            return text_of(record.fields, self._reading.text_key)
+            return self._reading.text.of(record.fields)
         except ValueError as error:
-            raise DataError(record.place, str(error), "give the --text-key that was embedded") from error
+            remedy = "give the --text-key or --text-template that was embedded"
+            raise DataError(record.place, str(error), remedy) from error
 
 
 def _is_sealed_as(pair: Pair, runs: Sequence[RecordRun]) -> bool:

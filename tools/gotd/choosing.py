@@ -14,7 +14,8 @@ from gotd.candidates import Candidate
 from gotd.content import copy_key, fewest_chars, has_content
 from gotd.ranking import BELOW_ALL, LeftOut, Ranked, WithinLimit
 from gotd.streams.carried import SCORE, with_scores
-from gotd.streams.json_fields import parse_object, value_at
+from gotd.streams.json_fields import parse_object
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record
 
 WITHOUT_CONTENT, EXCLUDED, COPIES, NEAR_COPIES = "without content", "excluded", "copies", "near copies"
@@ -175,6 +176,6 @@ def scored(records: Sequence[Ranked]) -> tuple[list[Ranked], int]:
     return [item._replace(line=line) for item, line in zip(records, lines, strict=True)], replaced
 
 
-def count_copies(records: Sequence[Ranked], text_key: str) -> int:
+def count_copies(records: Sequence[Ranked], text: RecordText) -> int:
     """Return how many of the records are copies of one before them."""
-    return len(records) - len({copy_key(value_at(parse_object(record.line), text_key)) for record in records})
+    return len(records) - len({copy_key(text.of(parse_object(record.line))) for record in records})

@@ -3,19 +3,23 @@
 from collections.abc import Sequence
 
 from gotd.chunking import Chunk, Document, Fields
-from gotd.streams.json_fields import quoted, raw_fields, texts_object, value_at, with_field, with_value, without_path
+from gotd.streams.json_fields import quoted, raw_fields, texts_object, with_field, with_value, without_path
 from gotd.streams.locations import escaped
 from gotd.streams.raw_fields import fields_beside
+from gotd.streams.record_text import TEXT_FIELD, RecordText
 from gotd.streams.records import Record
 
 
-def document_of(record: Record, text_key: str) -> Document:
-    """Return a record's text and other fields; without an id it is called by its place."""
+def document_of(record: Record, text: RecordText) -> Document:
+    """Return a record's text and other fields, less those that the text is made from; without an id it is called by
+    its place. A whole line has text that is made in a field of its own."""
     line, name = record.line, record.fields.get("id")
-    if text_key in record.fields:
-        fields = fields_beside(line, text_key)
+    made, in_place = text.of(record.fields), text.is_in_place(record.fields)
+    if in_place and text.key in record.fields:
+        fields = fields_beside(line, text.key)
     else:
-        fields = [(key, _without_text(key, value, text_key)) for key, value in raw_fields(line)]
+        taken = text.paths if in_place else [*text.paths, TEXT_FIELD]
+        fields = [(key, _without_text(key, value, text.paths)) for key, value in raw_fields(line) if key not in taken]
     if not isinstance(name, str):
         if name is None:
             name = escaped(record.place.rsplit("/", 1)[-1])
@@ -23,13 +27,19 @@ def document_of(record: Record, text_key: str) -> Document:
             name = next(value for key, value in reversed(fields) if key == "id").decode()
         splice = with_value if "id" in record.fields else with_field
         line = splice(line, "id", quoted(name))
+    if not in_place:
+        splice = with_value if TEXT_FIELD in record.fields else with_field
+        line = splice(line, TEXT_FIELD, quoted(made))
     others = tuple([field for field in fields if field[0] != "id"])
-    return Document(name, value_at(record.fields, text_key), others, line)
+    return Document(name, made, others, line)
 
 
-def _without_text(key: str, value: bytes, path: str) -> bytes:
-    """Return a field's value less the text, where that lies under it."""
-    return without_path(value, path.removeprefix(f"{key}.")) if path.startswith(f"{key}.") else value
+def _without_text(key: str, value: bytes, paths: Sequence[str]) -> bytes:
+    """Return a field's value less what the text is made from, where that lies under it."""
+    for path in paths:
+        if path.startswith(f"{key}."):
+            value = without_path(value, path.removeprefix(f"{key}."))
+    return value
 
 
 def lines_of(chunks: Sequence[Chunk], text_key: str) -> tuple[list[bytes], list[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gotd.api.embedding import embed
-from gotd.api.inputs import Documents, TextSource, read_documents
+from gotd.api.inputs import Documents, TextSource, read_documents, record_text
 from gotd.api.target import Target, fit
 from gotd.candidates import Candidate
 from gotd.choosing import Rules, choose
@@ -44,11 +44,13 @@ class Choice:
 def topk(records: TextSource, scores: Sequence[float] | np.ndarray, k: int | None = None, *,
          fraction: float | None = None, budget_chars: int | None = None, keep_copies: bool = False,
          distinct: float | None = None, exclude: TextSource | None = None, exclude_words: int = RUN_WORDS,
-         text_key: str = "text") -> Choice:
+         text_key: str | None = None, text_template: str | None = None,
+         message_template: str | None = None) -> Choice:
     """Return the best records, as ds-topk does; ties go to the earlier one.
 
     Args:
         records: as of gotd.embed. scores: one for each.
+        text_key, text_template, message_template: as of gotd.embed.
         k, fraction, budget_chars: one of them: so many records, this share of them, or the best whose texts have
             together at most so many characters.
         keep_copies: choose also what says the same as a better record, but for case and white space.
@@ -59,16 +61,16 @@ def topk(records: TextSource, scores: Sequence[float] | np.ndarray, k: int | Non
         UsageError: not one of k, fraction and budget_chars.
         DataError: scores that are not one for each record, or not finite.
     """
-    found = read_documents(records, text_key, "records")
-    others = None if exclude is None else read_documents(exclude, text_key, "exclude").texts
+    text = record_text(text_key, text_template, message_template)
+    found = read_documents(records, text, "records")
+    others = None if exclude is None else read_documents(exclude, text, "exclude").texts
     return _best(found, scores, _limit(k, fraction, budget_chars, len(found.texts)),
-                 Rules(0, budget_chars is not None, keep_copies,
-                       None if others is None else Sharing(others, exclude_words),
-                       None if distinct is None else NearCopies(distinct)))
+                 _rules(budget_chars is not None, keep_copies, others, exclude_words, distinct))
 
 
 def select(pool: TextSource, target: TextSource, k: int, *, model: str | Sequence[str] = "hash", method: str = "got",
-           text_key: str = "text", exclude: TextSource | None = None, keep_copies: bool = False,
+           text_key: str | None = None, text_template: str | None = None,
+           message_template: str | None = None, exclude: TextSource | None = None, keep_copies: bool = False,
            distinct: float | None = None, threads: int | None = None, device: str = "auto",
            **options: object) -> Choice:
     """Return the k records of a pool that best prepare a model for a target: embed, fit, score and choose.
@@ -77,10 +79,12 @@ def select(pool: TextSource, target: TextSource, k: int, *, model: str | Sequenc
 
     Args:
         pool, target: texts or records, as of gotd.embed.
+        text_key, text_template, message_template: how records become texts, as of ds-embed.
         model, method, options: as of gotd.embed and gotd.fit.
         exclude, keep_copies, distinct: as of gotd.topk.
     """
-    found, aim = read_documents(pool, text_key, "pool"), read_documents(target, text_key, "target")
+    text = record_text(text_key, text_template, message_template)
+    found, aim = read_documents(pool, text, "pool"), read_documents(target, text, "target")
     if method in rule_names() and issubclass(rule_type(method), TextRule):
         fitted = fit(aim.texts, found.texts, method=method, threads=threads, **options)  # type: ignore[arg-type]
         scores = fitted.score(found.texts, threads=threads)
@@ -88,10 +92,14 @@ def select(pool: TextSource, target: TextSource, k: int, *, model: str | Sequenc
         vectors, of_target = (embed(each.texts, model, threads=threads, device=device) for each in (found, aim))
         fitted = fit(of_target, vectors, method=method, threads=threads, device=device, **options)  # type: ignore[arg-type]
         scores = fitted.score(vectors, threads=threads, device=device)
-    items = [item if isinstance(item, dict) else {text_key: text}
-             for item, text in zip(found.items, found.texts, strict=True)]
-    choice = topk(items, scores, k, keep_copies=keep_copies, distinct=distinct, exclude=exclude, text_key=text_key)
+    others = None if exclude is None else read_documents(exclude, text, "exclude").texts
+    choice = _best(found, scores, _limit(k, None, None, 0), _rules(False, keep_copies, others, RUN_WORDS, distinct))
     return replace(choice, records=[found.items[place] for place in choice.indices.tolist()], target=fitted)
+
+
+def _rules(by_chars: bool, keep_copies: bool, others: list[str] | None, words: int, distinct: float | None) -> Rules:
+    return Rules(0, by_chars, keep_copies, None if others is None else Sharing(others, words),
+                 None if distinct is None else NearCopies(distinct))
 
 
 def _limit(k: int | None, fraction: float | None, budget_chars: int | None, rows: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gotd.api.inputs import Embeddings, TextSource, read_documents
+from gotd.api.inputs import Embeddings, TextSource, read_documents, record_text
 from gotd.embedders.loading import load
 from gotd.embedders.protocol import Counts
 from gotd.errors import UsageError
@@ -16,7 +16,8 @@ from gotd.streams.finite import rounded
 _DTYPES: dict[str, np.dtype[np.floating[Any]]] = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
 
 
-def embed(texts: TextSource, model: str | Sequence[str] = "hash", *, text_key: str = "text", dtype: str = "float16",
+def embed(texts: TextSource, model: str | Sequence[str] = "hash", *, text_key: str | None = None,
+          text_template: str | None = None, message_template: str | None = None, dtype: str = "float16",
           threads: int | None = None, device: str = "auto", dimension: int | None = None, max_tokens: int | None = None,
           pooling: str | None = None, precision: str = "auto", batch_tokens: int | None = None) -> Embeddings:
     """Return the vectors of texts, as ds-embed makes them.
@@ -25,6 +26,7 @@ def embed(texts: TextSource, model: str | Sequence[str] = "hash", *, text_key: s
         texts: strings, records, a data set or its column, or files of records.
         model: hash, a folder (model2vec's, transformers', sentence-transformers'), or a name on a hub; several give
             unit vectors side by side.
+        text_key, text_template, message_template: how records become texts, as of ds-embed; default the field "text".
         dtype: of the vectors, float16 or float32.
         dimension: of hash. The rest is of transformers, as of ds-embed.
 
@@ -34,7 +36,7 @@ def embed(texts: TextSource, model: str | Sequence[str] = "hash", *, text_key: s
     """
     if dtype not in _DTYPES:
         raise UsageError(f"dtype {dtype!r}: wanted float16 or float32")
-    found = read_documents(texts, text_key, "texts").texts
+    found = read_documents(texts, record_text(text_key, text_template, message_template), "texts").texts
     models = [model] if isinstance(model, str) else list(model)
     with load(models, device=device, threads=thread_count(threads), max_tokens=max_tokens, dimension=dimension,
               batch_tokens=batch_tokens, precision=precision, pooling=pooling, half=dtype == "float16") as embedder:

@@ -10,8 +10,9 @@ import numpy as np
 
 from gotd.errors import DataError, UsageError
 from gotd.streams.finite import wrong_row
-from gotd.streams.json_fields import RecordError, text_of, value_at
+from gotd.streams.json_fields import RecordError
 from gotd.streams.record_files import ReadOptions, RecordFiles
+from gotd.streams.record_text import MESSAGE_TEMPLATE, TEXT_FIELD, RecordText
 from gotd.streams.records import Skipping
 from gotd.streams.sources import expanded
 from gotd.streams.vector_files import Embedders, VectorFiles
@@ -59,19 +60,26 @@ class Documents(NamedTuple):
     items: list[Any]
 
 
-def read_documents(source: TextSource, text_key: str, what: str) -> Documents:
+def record_text(text_key: str | None, text_template: str | None, message_template: str | None) -> RecordText:
+    """Return how texts are made of records. Raises: UsageError for a template that is none, or beside a key."""
+    if text_key is not None and text_template is not None:
+        raise UsageError("text_key and text_template: give one")
+    return RecordText(text_key or TEXT_FIELD, text_template, message_template or MESSAGE_TEMPLATE)
+
+
+def read_documents(source: TextSource, text: RecordText, what: str) -> Documents:
     """Return the texts of a source. what : what it is, for messages
 
     Raises: DataError where an item is no text, and no record with one.
     """
     if isinstance(source, str | os.PathLike):
-        return _of_files([source], text_key)
+        return _of_files([source], text)
     if isinstance(source, Mapping):
         raise UsageError(f"{what}: one mapping, where many records are wanted; give a list of them")
     items = list(_items(source))
     if items and all(isinstance(item, os.PathLike) for item in items):
-        return _of_files(items, text_key)
-    return Documents([_text(item, text_key, f"{what}[{place}]") for place, item in enumerate(items)], items)
+        return _of_files(items, text)
+    return Documents([_text(item, text, f"{what}[{place}]") for place, item in enumerate(items)], items)
 
 
 def _items(source: Iterable[Any]) -> Iterable[Any]:
@@ -80,18 +88,19 @@ def _items(source: Iterable[Any]) -> Iterable[Any]:
     return cast("Iterable[Any]", to_dict("records")) if hasattr(source, "columns") and callable(to_dict) else source
 
 
-def _of_files(names: Sequence[str | os.PathLike[str]], text_key: str) -> Documents:
-    files = RecordFiles(expanded([os.fspath(name) for name in names]), ReadOptions(text_key, Skipping()))
+def _of_files(names: Sequence[str | os.PathLike[str]], text: RecordText) -> Documents:
+    files = RecordFiles(expanded([os.fspath(name) for name in names]), ReadOptions(text, Skipping()))
     records = [record.fields for batch in files.batches() for record in batch]
-    return Documents([value_at(fields, text_key) for fields in records], records)
+    return Documents([text.of(fields) for fields in records], records)
 
 
-def _text(item: Any, text_key: str, place: str) -> str:
-    fields = {text_key: item} if isinstance(item, str) else item
+def _text(item: Any, text: RecordText, place: str) -> str:
+    fields = {TEXT_FIELD: item} if isinstance(item, str) else item
     if not isinstance(fields, Mapping):
         raise DataError(place, f"{type(item).__name__}, and no text or record", "give strings, or mappings with a text")
     try:
-        return text_of(dict(fields), text_key, "name the field with text_key=")
+        made = RecordText() if isinstance(item, str) else text
+        return made.of(dict(fields), "name the field with text_key=, or mend text_template=")
     except RecordError as error:
         raise DataError(place, str(error), error.remedy) from error
 

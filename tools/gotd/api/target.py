@@ -10,7 +10,7 @@ import numpy as np
 
 from gotd import selection
 from gotd.api.embedding import embed
-from gotd.api.inputs import TextSource, Vectors, VectorSource, open_vectors, read_documents
+from gotd.api.inputs import TextSource, Vectors, VectorSource, open_vectors, read_documents, record_text
 from gotd.errors import UsageError
 from gotd.methods import rule_names, rule_type
 from gotd.methods.base import Fitted, TextProblem, TextRule, VectorProblem
@@ -19,6 +19,7 @@ from gotd.methods.ngrams import word_counts
 from gotd.methods.target_rows import check_masses, rows_with_content
 from gotd.ot.source import Part
 from gotd.runtime import Runtime
+from gotd.streams.record_text import RecordText
 from gotd.streams.sinks import open_output
 from gotd.streams.vector_files import require_same_embedder
 from gotd.types import JSON, EmbedderIdentity
@@ -56,8 +57,8 @@ class Target:
         said = self.counts.get("warnings", self.summary["warnings"])
         return [str(each) for each in said] if isinstance(said, Sequence) else []
 
-    def score(self, source: Source, *, text_key: str = "text", threads: int | None = None,
-              device: str = "auto") -> np.ndarray:
+    def score(self, source: Source, *, text_key: str | None = None, text_template: str | None = None,
+              message_template: str | None = None, threads: int | None = None, device: str = "auto") -> np.ndarray:
         """Return the score of every vector, or text where the rule reads texts: float32 (n,), higher is better.
 
         As ds-score; a row without content has the lowest float32.
@@ -66,7 +67,7 @@ class Target:
         rule = rule_type(self.method)
         with Runtime(threads, device) as runtime:
             if issubclass(rule, TextRule):
-                texts = read_documents(source, text_key, "texts").texts  # type: ignore[arg-type]
+                texts = read_documents(source, record_text(text_key, text_template, message_template), "texts").texts  # type: ignore[arg-type]
                 return np.asarray(rule.scorer(self.arrays, self.summary, runtime.threads).scores(texts))
             scorer = rule.scorer(self.arrays, self.summary, runtime.workers, runtime.device)
             vectors = open_vectors(source, "vectors", scorer.dimension)  # type: ignore[arg-type]
@@ -91,7 +92,8 @@ class Target:
 
 def fit(target: Source, pool: Source | None = None, *, method: str = "got", model: str | Sequence[str] | None = None,
         source: Source | None = None, weights: Sequence[float] | np.ndarray | None = None,
-        target_mass: str | Sequence[float] | np.ndarray = "text", text_key: str = "text", threads: int | None = None,
+        target_mass: str | Sequence[float] | np.ndarray = "text", text_key: str | None = None,
+        text_template: str | None = None, message_template: str | None = None, threads: int | None = None,
         device: str = "auto", **options: object) -> Target:
     """Fit a rule to a target and a pool, as ds-target-stats does: the same inputs give the same bytes.
 
@@ -103,6 +105,7 @@ def fit(target: Source, pool: Source | None = None, *, method: str = "got", mode
         source: the model's own training text, where the gradient is taken; the pool where it is not given.
         weights: one for each row of the source, or of the pool.
         target_mass: mass of each target text: "text" (all alike), "words", "sqrt-words" (with a model), or numbers.
+        text_key, text_template, message_template: how records become texts, as of ds-embed.
         options: of the rule, by the names that ds-target-stats has for them: epsilon=0.1, whiten=False, seed=1 ...
 
     Raises:
@@ -113,14 +116,15 @@ def fit(target: Source, pool: Source | None = None, *, method: str = "got", mode
         raise UsageError(f"there is no rule {method!r}; there are {', '.join(rule_names())}")
     if pool is None and source is None:
         raise UsageError("nothing to fit to: give a pool, or a source")
+    text = record_text(text_key, text_template, message_template)
     if issubclass(rule_type(method), TextRule):
         if model is not None or weights is not None or not (isinstance(target_mass, str) and target_mass == "text"):
             raise UsageError(f"rule {method!r} reads texts: leave out model, weights and target_mass")
-        return _fit_texts(method, target, pool if source is None else source, text_key, threads, options)
+        return _fit_texts(method, target, pool if source is None else source, text, threads, options)
     if model is not None:
-        target = read_documents(target, text_key, "target").texts  # type: ignore[arg-type]
+        target = read_documents(target, text, "target").texts  # type: ignore[arg-type]
     with Runtime(threads, device) as runtime:
-        return _fit_vectors(method, target, pool, source, _Inputs(model, weights, target_mass, text_key), options,
+        return _fit_vectors(method, target, pool, source, _Inputs(model, weights, target_mass, text), options,
                             runtime)
 
 
@@ -131,12 +135,13 @@ class _Inputs:
     model: str | Sequence[str] | None
     weights: Sequence[float] | np.ndarray | None
     target_mass: str | Sequence[float] | np.ndarray
-    text_key: str
+    text: RecordText
 
     def vectors(self, source: Source, name: str, runtime: Runtime, width: int | None = None) -> Vectors:
         """Return the vectors of a source."""
         if self.model is not None:
-            source = embed(source, self.model, text_key=self.text_key, threads=runtime.threads)  # type: ignore[arg-type]
+            texts = read_documents(source, self.text, name).texts  # type: ignore[arg-type]
+            source = embed(texts, self.model, threads=runtime.threads)
         return open_vectors(source, name, width)  # type: ignore[arg-type]
 
     def masses(self, target: Source, rows: int) -> np.ndarray:
@@ -153,11 +158,11 @@ class _Inputs:
         return np.asarray(_BY_WORDS[mass](word_counts(target)))  # type: ignore[arg-type] # with a model it is texts
 
 
-def _fit_texts(method: str, target: Source, pool: Any, text_key: str, threads: int | None,
+def _fit_texts(method: str, target: Source, pool: Any, text: RecordText, threads: int | None,
                options: dict[str, object]) -> Target:
-    texts = [read_documents(each, text_key, what).texts  # type: ignore[arg-type]
+    texts = [read_documents(each, text, what).texts  # type: ignore[arg-type]
              for each, what in ((target, "target"), (pool, "pool"))]
-    problem = TextProblem([texts[0]], [texts[1]], Runtime(threads).threads, text_key)
+    problem = TextProblem([texts[0]], [texts[1]], Runtime(threads).threads, text.spec)
     return _target(method, selection.fit(method, problem, options), None)
 
 

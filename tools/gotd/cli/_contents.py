@@ -5,8 +5,8 @@ from collections import deque
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.end_seal import end_seal
-from gotd.streams.json_fields import text_of
 from gotd.streams.npy_header import MAGIC
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import RecordReader, Skipping, read_records
 from gotd.streams.sources import open_input
 
@@ -16,15 +16,15 @@ def run_content(run: RecordRun) -> str:
     return f"{run.rows} texts {run.digest}"
 
 
-def texts_content(name: str, text_key: str, skip_invalid: int, long_window: bool) -> str:
+def texts_content(name: str, text: RecordText, skip_invalid: int, long_window: bool) -> str:
     """The content of a file of records of which the texts alone count, by its seal, or else read."""
     found = end_seal(name)
-    if found and len(found.seal.records) == 1 and found.seal.records[0].text_key == text_key:
+    if found and len(found.seal.records) == 1 and found.seal.records[0].text_key == text.spec:
         return run_content(found.seal.records[0])
-    digest = TextDigest(text_key)
+    digest = TextDigest(text)
     with open_input(name) as source:
         reader = RecordReader(source, long_window)
-        for batch in read_records(reader, Skipping(skip_invalid), lambda fields: text_of(fields, text_key)):
+        for batch in read_records(reader, Skipping(skip_invalid), text.of):
             digest.add(batch)
     return run_content(digest.run)
 

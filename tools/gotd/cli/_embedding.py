@@ -13,7 +13,7 @@ from gotd.errors import DataError, GotdError, RowError
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.carried import EMBEDDING, with_embeddings
 from gotd.streams.digests import TextDigest
-from gotd.streams.json_fields import text_of, value_at
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
 from gotd.streams.sinks import Sink, open_output
 from gotd.streams.sources import open_input
@@ -25,7 +25,7 @@ _WINDOW_BYTES = 1 << 23
 class Reading(NamedTuple):
     """How records are read. skipping : over all inputs"""
 
-    text_key: str
+    text: RecordText
     skipping: Skipping
     long_window: bool
 
@@ -53,7 +53,7 @@ def embed_all(found: Iterator[tuple[Job, Provenance | None]], embedder: Embedder
     there: list[Job] = []
     counts = Counts()
     parts = _parts(found, reading, embedder.window, there, dtype is not None, run)
-    stream = _in_flight(parts, embedder, reading.text_key)
+    stream = _in_flight(parts, embedder, reading.text)
     for first in stream:
         with open_output(first[0].output.provenance.job.output) as sink:
             counts += _write(sink, first, stream, embedder, dtype, run)
@@ -65,7 +65,7 @@ def embed_into(sink: Sink, provenance: Provenance, embedder: Embedder, reading: 
     """Makes one output, or of it what the run wants, wherever it goes."""
     found = iter([(provenance.job, provenance)])
     parts = _parts(found, reading, embedder.window, [], dtype is not None, run)
-    stream = _in_flight(parts, embedder, reading.text_key)
+    stream = _in_flight(parts, embedder, reading.text)
     return _write(sink, next(stream), stream, embedder, dtype, run)
 
 
@@ -109,7 +109,7 @@ def _parts(found: Iterator[tuple[Job, Provenance | None]], reading: Reading, row
         if provenance is None:
             there.append(job)
             continue
-        output = Output(provenance, TextDigest(reading.text_key))
+        output = Output(provenance, TextDigest(reading.text))
         records = windows(_records(output, reading, texts_alone), rows, _WINDOW_BYTES)
         for window in run.until_enough(records):
             yield Part(output, window)
@@ -122,15 +122,15 @@ def _records(output: Output, reading: Reading, texts_alone: bool) -> Iterator[li
     for name in names:
         with open_input(name) as source:
             reader = RecordReader(source, reading.long_window)
-            own = output.digest if len(names) == 1 else TextDigest(reading.text_key)
-            for batch in read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key)):
+            own = output.digest if len(names) == 1 else TextDigest(reading.text)
+            for batch in read_records(reader, reading.skipping, reading.text.of):
                 for digest in {output.digest, own} if texts_alone else ():
                     digest.add(batch)
                 yield batch
             output.provenance.contents.append(run_content(own.run) if texts_alone else reader.verifier.content)
 
 
-def _in_flight(parts: Iterator[Part], embedder: Embedder, text_key: str) -> Iterator[tuple[Part, Embedded]]:
+def _in_flight(parts: Iterator[Part], embedder: Embedder, text: RecordText) -> Iterator[tuple[Part, Embedded]]:
     """The parts in order with their vectors, while later ones are read and embedded.
 
     Where reading fails, what was read before comes first: outputs that are complete by then are finished.
@@ -145,7 +145,7 @@ def _in_flight(parts: Iterator[Part], embedder: Embedder, text_key: str) -> Iter
             break
         if part is None:
             break
-        waiting.append((part, embedder.begin([value_at(record.fields, text_key) for record in part.records])))
+        waiting.append((part, embedder.begin([text.of(record.fields) for record in part.records])))
         while len(waiting) > WINDOWS_AHEAD:
             yield _finished(*waiting.popleft())
     while waiting:

@@ -105,7 +105,7 @@ def fit_texts(rule: TextRule, target: str, names: Sequence[str], reading: ReadOp
     from gotd.methods.input_warnings import counted, input_warnings
 
     texts, source = RecordFiles([target], reading).texts(), RecordFiles(names, reading).texts()
-    fitted = rule.fit(TextProblem(texts, source, threads, reading.text_key))
+    fitted = rule.fit(TextProblem(texts, source, threads, reading.text.spec))
     run.note(reading.skipping.skipped, "bad records skipped")
     if fitted.read is None:
         return Fit(rule, fitted, {})

@@ -1,8 +1,8 @@
 """Options that several commands share, each written once, and what they stand for."""
 
 import math
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from functools import wraps
 from typing import Any, TypeAlias
 
@@ -10,12 +10,13 @@ import click
 from click.core import ParameterSource
 
 from gotd import __version__
-from gotd.cli._environment import is_from_environment
+from gotd.cli._environment import is_from_environment, one_of
 from gotd.cli._printing import print_message
 from gotd.cli._sharing import shard_of
 from gotd.errors import UsageError
 from gotd.runtime import thread_count as thread_count
 from gotd.streams.locations import STANDARD, some_names
+from gotd.streams.record_text import MESSAGE_TEMPLATE, TEXT_FIELD, RecordText, unescaped
 from gotd.streams.sources import expanded
 
 #: What click calls with the values of options by their names.
@@ -68,6 +69,11 @@ def readable_each(context: click.Context, option: click.Parameter, keys: tuple[s
     return keys
 
 
+def _template(_context: click.Context, _option: click.Parameter, template: str | None) -> str | None:
+    """The template with its escapes as what they stand for."""
+    return None if template is None else unescaped(readable(_context, _option, template) or "")
+
+
 def on_command_line(context: click.Context, name: str) -> bool:
     """Whether an option was given to this very command.
 
@@ -95,8 +101,6 @@ class FiniteRange(click.FloatRange):
 
 inputs = click.argument("files", nargs=-1, metavar="[FILE]...", callback=listed)
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no closing line.")
-text_key = click.option("--text-key", default="text", show_default=True, callback=readable,
-                        help="Field that holds the text; data.text: text in data.")
 skip_invalid = click.option("--skip-invalid", type=click.IntRange(0), default=0, metavar="N", show_default=True,
                             help="Pass over up to N bad records, counted.")
 long = click.option("--long", "long_window", is_flag=True, help="Allow zstd windows up to 2 GiB (memory too).")
@@ -128,6 +132,57 @@ def gathered(kind: type) -> Callable[[Callback], Callback]:
         return with_dataclass
 
     return decorate
+
+
+_text_options = (
+    click.option("--text-key", default=None, show_default=TEXT_FIELD, metavar="NAME", callback=readable,
+                 help="Field that holds the text, or a list of messages; data.text: text in data."),
+    click.option("--text-template", default=None, metavar="TEXT", callback=_template,
+                 help="Make the text of several fields: '{title}\\n\\n{data.body}'; {title?} where it may be missing."),
+    click.option("--message-template", default=None, metavar="TEXT", callback=_template,
+                 help="What a message becomes; default '{role}: {content}\\n\\n'."),
+)
+_target_text_options = (
+    click.option("--target-text-key", default=None, metavar="NAME", callback=readable,
+                 help="Of the target's records; default as the others'."),
+    click.option("--target-text-template", default=None, metavar="TEXT", callback=_template,
+                 help="Of the target's records; default as the others'."),
+)
+
+
+def text(command: Callback) -> Callback:
+    """Add the options of how a record's text is made: the command gets `text`, a RecordText."""
+
+    @wraps(command)
+    def with_text(*arguments: object, text_key: str | None, text_template: str | None, message_template: str | None,
+                  **others: Any) -> None:
+        made = RecordText(message_template=message_template or MESSAGE_TEMPLATE)
+        others["text"] = _made(made, text_key=text_key, text_template=text_template)
+        if "target_text_key" in others:
+            names = ("target_text_key", "target_text_template")
+            others["target_text"] = _made(others["text"], **{name: others.pop(name) for name in names})
+        command(*arguments, **others)
+
+    return _with(_text_options, with_text)
+
+
+def _made(default: RecordText, **values: str | None) -> RecordText:
+    """Return what a key and a template ask for. values : by the names of their options"""
+    (key, template), names = one_of(**values), ["--" + name.replace("_", "-") for name in values]
+    if key is not None and template is not None:
+        raise UsageError(f"{' and '.join(names)}: give one")
+    return replace(default, key=key or TEXT_FIELD, template=template) if key or template is not None else default
+
+
+def target_text(command: Callback) -> Callback:
+    """Add the same options of the target's records, where `text` is above: the command gets `target_text`, too."""
+    return _with(_target_text_options, command)
+
+
+def _with(options: Sequence[Callable[[Callback], Callback]], command: Callback) -> Callback:
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def help_and_version(command: Callback) -> Callback:

@@ -12,9 +12,9 @@ from gotd.probing.comparing import Comparison, Input, Settings, compare
 from gotd.probing.report import as_json, as_table
 from gotd.probing.units import numbered
 from gotd.streams.digests import RecordRun, TextDigest
-from gotd.streams.json_fields import value_at
 from gotd.streams.locations import some_names
 from gotd.streams.record_files import ReadOptions, RecordFiles
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record, Skipping
 from gotd.streams.vector_files import Embedders, VectorFiles
 
@@ -24,8 +24,8 @@ _REMEDY = "name the field with --text-key, or for the target alone with --target
 class TextFiles:
     """Records of several files as texts. rows, runs : how many, and as seals of any format name them, once read."""
 
-    def __init__(self, names: Sequence[str], text_key: str, how: dict[str, Any], run: Run) -> None:
-        self.names, self._text_key, self._how, self._run = list(names), text_key, how, run
+    def __init__(self, names: Sequence[str], text: RecordText, how: dict[str, Any], run: Run) -> None:
+        self.names, self._text, self._how, self._run = list(names), text, how, run
         self.rows, self.runs, self.skipped = -1, list[RecordRun](), 0
 
     @property
@@ -35,7 +35,7 @@ class TextFiles:
 
     def text(self, record: Record) -> str:
         """A record's text."""
-        return str(value_at(record.fields, self._text_key))
+        return self._text.of(record.fields)
 
     def batches(self) -> Iterator[list[str]]:
         """The texts."""
@@ -45,8 +45,8 @@ class TextFiles:
     def records(self, group_key: str = "") -> Iterator[list[Record]]:
         """The records, which have a field `group_key`; those that are read again are not counted again."""
         skipping, first = Skipping(self._how["skip_invalid"]), self.rows < 0
-        digests = [TextDigest(self._text_key), TextDigest(None)]
-        options = ReadOptions(self._text_key, skipping, self._how["long_window"])
+        digests = [TextDigest(self._text), TextDigest(None)]
+        options = ReadOptions(self._text, skipping, self._how["long_window"])
         for batch in RecordFiles(self.names, options, _REMEDY, group_key).batches(digests):
             self._run.advance(len(batch) if first else 0)
             yield batch
@@ -55,11 +55,11 @@ class TextFiles:
 
 def probe(names: Sequence[str], how: dict[str, Any], threads: int, run: Run) -> str | dict[str, Any]:
     """The whole command: the table that it prints, or what it prints as JSON."""
-    key = how["text_key"]
-    target = TextFiles([how["target"]], how["target_text_key"] or key, how, run)
-    source = TextFiles(how["source"], key, how, run)
-    pool = TextFiles(how["pool"], key, how, run) if how["pool"] else None
-    choices = [TextFiles([name], key, how, run) for name in names]
+    text = how["text"]
+    target = TextFiles([how["target"]], how["target_text"], how, run)
+    source = TextFiles(how["source"], text, how, run)
+    pool = TextFiles(how["pool"], text, how, run) if how["pool"] else None
+    choices = [TextFiles([name], text, how, run) for name in names]
     settings = Settings(how["share"], how["budget"], how["order"], how["draws"], how["resamples"], how["seed"])
     texts, records, groups = _sampled(target, how["max_target"], how["seed"], how["group"] or "")
     found = compare(how["target"], texts, [each.input for each in choices], source.input, pool.input if pool else None,

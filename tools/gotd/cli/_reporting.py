@@ -26,15 +26,15 @@ from gotd.streams.vector_files import Embedders, VectorFiles, require_same_embed
 
 def report(pool_names: Sequence[str], how: dict[str, Any], run: Run, stack: ExitStack) -> Report:
     """The whole command but for the writing."""
-    key, skipping = how["text_key"], Skipping(how["skip_invalid"])
-    reading = ReadOptions(key, skipping, how["long_window"])
+    skipping = Skipping(how["skip_invalid"])
+    reading = ReadOptions(how["text"], skipping, how["long_window"])
     choice = read_choice(how["choice"], reading)
     run.advance(len(choice.texts))
     pool = Pool(pool_names, how["scores"], reading, run.advance) if pool_names or how["scores"] else None
     target = load(how["target"]) if how["target"] else None
     aim, target_texts = None, None
     if target is not None:
-        texts = _Texts(how["target_texts"], reading._replace(text_key=how["target_text_key"] or key))
+        texts = _Texts(how["target_texts"], reading._replace(text=how["target_text"]))
         target_texts = texts.texts
         require_target(choice, pool or Pool([], None, reading, run.advance),
                        Aim(how["target"], target, "", None, None, None, {}))
@@ -44,7 +44,7 @@ def report(pool_names: Sequence[str], how: dict[str, Any], run: Run, stack: Exit
              "vectors of the target": [how["target_vectors"]] if how["target_vectors"] else [],
              "vectors of the choice": [how["vectors"]] if how["vectors"] else []}
     found = make(choice, pool, aim, provenance(files, how["target"], target),
-                 Shown(how["fields"], how["show"], how["seed"], key), target_texts)
+                 Shown(how["fields"], how["show"], how["seed"], reading.text), target_texts)
     run.note(skipping.skipped, "bad records skipped")
     return found
 
@@ -56,7 +56,7 @@ class _Texts:
         self.name, self.runs = some_names(names), list[RecordRun]()
         self.texts: list[str] | None = None
         if names:
-            digests = [TextDigest(reading.text_key), TextDigest(None)]
+            digests = [TextDigest(reading.text), TextDigest(None)]
             self.texts = [text for batch in RecordFiles(names, reading).texts(digests) for text in batch]
             self.runs = [digest.run for digest in digests]
 

@@ -11,8 +11,8 @@ from gotd.cli._scored import write_scored
 from gotd.methods.base import TextRule
 from gotd.selection import TargetFile
 from gotd.streams.digests import RecordRun, TextDigest
-from gotd.streams.json_fields import value_at
 from gotd.streams.record_files import ReadOptions, record_batches
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record, RecordReader, Skipping
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
@@ -24,12 +24,12 @@ Windows = Iterator[list[Record]]
 
 
 class TextTarget:
-    """What a target file made from texts says: which field they stand in, and how they are scored."""
+    """What a target file made from texts says: how the text of a record is made, and how it is scored."""
 
     def __init__(self, rule: type[TextRule], target: TargetFile, threads: int, skipping: Skipping,
                  long_window: bool) -> None:
-        self.text_key = rule.summary_type.read(target.summary).text_key
-        self.reading = ReadOptions(self.text_key, skipping, long_window)
+        self.text = RecordText.of_spec(rule.summary_type.read(target.summary).text_key)
+        self.reading = ReadOptions(self.text, skipping, long_window)
         self.scorer = rule.scorer(target.arrays, target.summary, threads)
 
 
@@ -45,14 +45,14 @@ def score_texts(sources: Iterable[ByteSource], sink: Sink, arrays_wanted: bool, 
         runs.append(digest.run)
         provenance.contents.append(run_content(digest.run) if arrays_wanted else reader.verifier.content)
 
-    remedy = f"the target was fitted with --text-key {ours.text_key}: fit it to records of the same names"
+    remedy = f"the target was fitted with {ours.text.option}: fit it to records of the same names"
     found = _scored(record_batches(sources, ours.reading, remedy, ended=ended), ours)
     return write_scored(run.until_enough(found), runs, sink, arrays_wanted, provenance, run)
 
 
 def _scored(found: Windows, ours: TextTarget) -> "Iterator[tuple[list[Record], np.ndarray]]":
     def work(window: list[Record]) -> "np.ndarray":
-        return ours.scorer.scores([value_at(record.fields, ours.text_key) for record in window])
+        return ours.scorer.scores([ours.text.of(record.fields) for record in window])
 
     return _ahead(found, work)
 

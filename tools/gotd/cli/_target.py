@@ -69,7 +69,7 @@ def _words(files: VectorFiles, texts: str, reading: ReadOptions) -> "np.ndarray"
 
     from gotd.methods.ngrams import word_counts
 
-    digests = [TextDigest(reading.text_key), TextDigest(None)]
+    digests = [TextDigest(reading.text), TextDigest(None)]
     counts = [word_counts(batch) for batch in RecordFiles([texts], reading).texts(digests)]
     files.require_records([digest.run for digest in digests], texts)
     return np.concatenate([np.empty(0), *counts])

@@ -25,12 +25,12 @@ def request_of(asked: TrainOptions, recipe: tuple[str, Recipe], inputs: dict[str
     fresh, lora, seeds = asked.init is not None, asked.lora or 0, list(range(asked.seed, asked.seed + asked.seeds))
     machine = Machine(asked.device, asked.precision, asked.accumulate, asked.checkpointing, asked.fsdp,
                       asked.save_steps or 500, asked.dev_steps or 0, asked.patience or 3)
-    reading = Reading(asked.text_key, asked.label_key or "label", Skipping(asked.skip_invalid), asked.long_window,
+    reading = Reading(asked.text, asked.label_key or "label", Skipping(asked.skip_invalid), asked.long_window,
                       run.advance)
     identity = Identity(
         model=digest(start) if start.is_dir() else _digest_of_config(start), init=fresh,
         tokenizer=None if tokenizer is None else digest(tokenizer), recipe=recipe[1].as_dict(), lora=lora,
-        precision=asked.precision, seeds=seeds, text_key=asked.text_key, label_key=reading.label_key,
+        precision=asked.precision, seeds=seeds, text_key=asked.text.spec, label_key=reading.label_key,
         dev_steps=machine.dev_steps, patience=machine.patience)
     return Request(Path(asked.output), Source(start, fresh, tokenizer), inputs, *recipe, asked.length is not None,
                    machine, lora, seeds, reading, identity, run.say, quiet)

@@ -1,5 +1,7 @@
 """ds-chunk: records of about one length."""
 
+import sys
+
 import click
 
 from gotd.chunked_records import document_of, lines_of
@@ -11,11 +13,13 @@ from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import is_directory
 from gotd.errors import UsageError
-from gotd.streams.json_fields import text_of
+from gotd.streams.record_files import ReadOptions
+from gotd.streams.record_text import TEXT_FIELD, RecordText
 from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records
 from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
+from gotd.types import JSON
 
 #: One more whenever the same records and options give other chunks.
 REVISION = 1
@@ -26,66 +30,105 @@ _FIELDS_NAMED = 5
 @click.command("ds-chunk")
 @options.inputs
 @click.option("--chars", type=click.IntRange(16), default=1000, show_default=True, help="Longest piece, characters.")
+@click.option("--whole", is_flag=True, help="Neither cut nor join: documents as they are, each with an id.")
 @click.option("--min-chars", type=click.IntRange(0), default=0, metavar="N",
               help="Leave out records that are shorter than that, when they have been joined.")
 @click.option("--join", default="same", show_default=True, metavar="same|never|FIELD|all",
               help="Neighbours to join: those whose other fields are all the same, none, of one FIELD's value, or any.")
 @options.output
 @options.shard
-@options.text_key
+@options.text
 @options.skip_invalid
 @options.long
 @options.common
-def command(files: tuple[str, ...], chars: int, min_chars: int, join: str, output: str, shard: str | None,
-            text_key: str, skip_invalid: int, long_window: bool, quiet: bool) -> None:
+@click.pass_context
+def command(context: click.Context, files: tuple[str, ...], chars: int, whole: bool, min_chars: int, join: str,
+            output: str, shard: str | None, text: RecordText, skip_invalid: int, long_window: bool,
+            quiet: bool) -> None:
     """Cut long texts and join short ones into records of about --chars characters, never more.
 
     Reads and writes records in order; joins only neighbours of one file. A whole document passes byte for byte, but
     that its "id" is a string: a number in quotes, and FILE:LINE, without the folder, where there is none. A piece keeps
     its document's fields, joined ones keep the fields that agree, and "parts" names the documents. Pieces without a
-    letter or digit are left out. Holds one document. Finished outputs are recognised by their seal and not made again.
+    letter or digit are left out. Text that is made (--text-template, messages) stands in "text", and pieces have not
+    the fields it was made from. Holds one document. Finished outputs are recognised by their seal and not made again.
 
     \b
     Examples:
       ds-chunk pool/*.jsonl.zst -o chunks/
+      ds-chunk --text-template '{question}\\n\\n{answer}' faq.csv -o faq.jsonl.zst
       zcat reviews.jsonl.gz | ds-chunk --chars 500 -o reviews.jsonl.zst
     """
     run = Run("ds-chunk", quiet)
-    if text_key in ("id", "parts"):
-        raise UsageError(f'--text-key {text_key}: chunks have an "{text_key}" of their own; rename that field first')
+    _refuse_what_cannot_be(context, text)
     shard = unless_idle("shard", shard, is_directory(output))
-    if join in ("id", text_key):
-        raise UsageError(f'--join {join}: every record has its own; name a field that neighbours have in common')
     found = jobs(files, output, ".jsonl.zst", shard)
     if has_nothing_to_do(found, files, shard, run):
         return
-    skipping = Skipping(skip_invalid)
-    chunker = Chunker(Settings(chars, min_chars, join))
+    chunker = Chunker(Settings(sys.maxsize, min_chars, "never") if whole else Settings(chars, min_chars, join))
+    files_of = _Files(chunker, ReadOptions(text, Skipping(skip_invalid), long_window), run)
     written = done_before = 0
-    maker = MadeBy("ds-chunk", REVISION, {"chars": chars, "min_chars": min_chars, "join": join, "text_key": text_key})
+    how: dict[str, JSON] = {"whole": True} if whole else {"chars": chars}
+    how |= {"min_chars": min_chars} if whole else {"min_chars": min_chars, "join": join}
+    maker = MadeBy("ds-chunk", REVISION, {**how, "text_key": text.spec})
     for job, provenance in run_jobs(found, maker, lambda _, name: whole_content(name, long_window), names_matter=True):
         if provenance is None:
             done_before += 1
             continue
         with open_output(job.output) as sink:
-            writer = RecordWriter(sink, maker, text_key)
+            writer = RecordWriter(sink, maker, text)
             for name in job.inputs:
-                with open_input(name) as source:
-                    reader = RecordReader(source, long_window)
-                    for batch in read_records(reader, skipping, lambda fields: text_of(fields, text_key)):
-                        complete = [chunk for record in batch for chunk in chunker.add(document_of(record, text_key))]
-                        writer.write(*lines_of(complete, text_key))
-                        run.advance(len(batch))
-                    provenance.contents.append(reader.verifier.content)
-                writer.write(*lines_of(chunker.flush(), text_key))
+                provenance.contents.append(files_of.chunk(name, writer))
+            writer.text = RecordText(files_of.field)
             writer.made_by = provenance.complete
             writer.finish()
             written += writer.rows
     run.note(done_before, "outputs were already complete")
     run.notes.append(f"{written:,} chunks")
     _note_counts(chunker, run)
-    run.note(skipping.skipped, "bad records skipped")
+    run.note(files_of.replaced, f'records had another "{TEXT_FIELD}" already, replaced')
+    run.note(files_of.options.skipping.skipped, "bad records skipped")
     run.close()
+
+
+class _Files:
+    """Files of records, chunked one after the other.
+
+    field : where the text of chunks stands: text that is made, of several fields or of messages, has one of its own
+    replaced : records that had another text there
+    """
+
+    def __init__(self, chunker: Chunker, options: ReadOptions, run: Run) -> None:
+        self.options, self.replaced = options, 0
+        self.field = options.text.key if options.text.template is None else TEXT_FIELD
+        self._chunker, self._run = chunker, run
+
+    def chunk(self, name: str, writer: RecordWriter) -> str:
+        """Write the chunks of a file; return its content."""
+        text, chunker = self.options.text, self._chunker
+        with open_input(name) as source:
+            reader = RecordReader(source, self.options.long_window)
+            for batch in read_records(reader, self.options.skipping, text.of):
+                if not text.is_in_place(batch[0].fields):
+                    self.field = TEXT_FIELD
+                    self.replaced += sum(TEXT_FIELD in each.fields for each in batch if TEXT_FIELD not in text.paths)
+                complete = [chunk for record in batch for chunk in chunker.add(document_of(record, text))]
+                writer.write(*lines_of(complete, self.field))
+                self._run.advance(len(batch))
+        writer.write(*lines_of(chunker.flush(), self.field))
+        return reader.verifier.content
+
+
+def _refuse_what_cannot_be(context: click.Context, text: RecordText) -> None:
+    """Error for options that cannot be together, or do nothing."""
+    join, whole = context.params["join"], context.params["whole"]
+    if text.template is None and text.key in ("id", "parts"):
+        raise UsageError(f'--text-key {text.key}: chunks have an "{text.key}" of their own; rename that field first')
+    if join in ("id", *text.paths):
+        raise UsageError(f'--join {join}: every record has its own; name a field that neighbours have in common')
+    for name in ("chars", "join"):
+        if whole and options.on_command_line(context, name):
+            raise UsageError(f"--{name} does nothing with --whole; leave one of them out")
 
 
 def _note_counts(chunker: Chunker, run: Run) -> None:

@@ -15,6 +15,7 @@ from gotd.cli._process import prepare_process
 from gotd.embedders.loading import load
 from gotd.embedders.protocol import Counts
 from gotd.errors import UsageError
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Skipping
 from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import Sink
@@ -45,7 +46,7 @@ _DTYPES = {"float16": "<f2", "float32": "<f4"}
 @click.option("--dtype", type=click.Choice(["float16", "float32"]), default="float16", show_default=True,
               help="Of vectors in files; float16 unless a model's numbers are beyond it.")
 @options.shard
-@options.text_key
+@options.text
 @options.skip_invalid
 @options.long
 @options.threads
@@ -54,7 +55,7 @@ _DTYPES = {"float16": "<f2", "float32": "<f4"}
 @click.pass_context
 def command(context: click.Context, files: tuple[str, ...], output: str, models: tuple[str, ...], dimension: int | None,
             max_tokens: int | None, batch_tokens: int | None, pooling: str | None, precision: str, device: str,
-            dtype: str, shard: str | None, text_key: str, skip_invalid: int, long_window: bool, threads: int | None,
+            dtype: str, shard: str | None, text: RecordText, skip_invalid: int, long_window: bool, threads: int | None,
             dry_run: bool, quiet: bool) -> None:
     """Turn records into vectors.
 
@@ -80,20 +81,20 @@ def command(context: click.Context, files: tuple[str, ...], output: str, models:
         raise UsageError(f"--dtype {dtype}: records carry float16; write vectors to files (-o FILE.npy or -o DIR/)")
     cpus = prepare_process(options.thread_count(threads), keeps_memory=set(models) == {"hash"})
     written = _DTYPES[dtype] if is_vectors else None
-    reading = Reading(text_key, Skipping(skip_invalid), long_window)
+    reading = Reading(text, Skipping(skip_invalid), long_window)
     # From the environment they are for other models and for the other commands of a chain, too.
     shared = [name for name in _OF_SOME_MODELS if not options.on_command_line(context, name)]
     with load(models, device=device, threads=cpus, max_tokens=max_tokens, dimension=dimension,
               batch_tokens=batch_tokens, precision=precision, pooling=pooling, half=written != "<f4",
               passed_over=shared) as embedder:
-        maker = MadeBy("ds-embed", REVISION, {"text_key": text_key} | ({"dtype": dtype} if is_vectors else {}),
+        maker = MadeBy("ds-embed", REVISION, {"text_key": text.spec} | ({"dtype": dtype} if is_vectors else {}),
                         embedder=embedder.identity)
 
         def work(provenance: Provenance, sink: Sink, run: Run) -> None:
             embed_into(sink, provenance, embedder, reading, written, run)
 
         def content_of(_job: Job, name: str) -> str:
-            return (texts_content(name, text_key, skip_invalid, long_window) if is_vectors
+            return (texts_content(name, text, skip_invalid, long_window) if is_vectors
                     else whole_content(name, long_window))
 
         if dry_run:

@@ -36,15 +36,14 @@ from gotd.streams.sources import rereadable
 @click.option("--max-target", type=click.IntRange(1), default=20000, show_default=True, metavar="N",
               help="Held-out texts that judge; of more, a random part.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of random choices and resamples.")
-@click.option("--target-text-key", default=None, metavar="KEY", callback=options.readable,
-              help="Field of the target's text; default --text-key.")
 @click.option("--target-vectors", default=None, metavar="FILE.npy", help="Of the target: print distances too.")
 @click.option("--source-vectors", multiple=True, metavar="FILE.npy", callback=options.listed,
               help="Of the source, in its order.")
 @click.option("--vectors", multiple=True, metavar="FILE.npy", callback=options.listed,
               help="Of each choice, in the order of the choices.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@options.text_key
+@options.target_text
+@options.text
 @options.skip_invalid
 @options.long
 @options.threads

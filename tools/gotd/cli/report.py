@@ -37,9 +37,8 @@ ENDINGS, MULTIQC = (".html", ".json"), "_mqc.json"
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random texts.")
 @click.option("-o", "--output", required=True, metavar="FILE.html|FILE.json",
               help="Where to write; *_mqc.json for MultiQC, `-` for JSON on standard output.")
-@click.option("--target-text-key", default=None, metavar="KEY", callback=options.readable,
-              help="Field of the target's text; default --text-key.")
-@options.text_key
+@options.target_text
+@options.text
 @options.skip_invalid
 @options.long
 @options.threads

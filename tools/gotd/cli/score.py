@@ -26,6 +26,7 @@ from gotd.streams.carried import embeddings, require_embedding
 from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.end_seal import end_seal
 from gotd.streams.npy_header import MAGIC
+from gotd.streams.record_text import RecordText, is_spec
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
 from gotd.streams.seal import MadeBy, Verifier
 from gotd.streams.sinks import Sink, open_output
@@ -92,7 +93,7 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
 
     def content_of(job: Job, name: str) -> str:
         if texts and is_array(job.output):
-            return texts_content(name, texts.text_key, skip_invalid, long_window)
+            return texts_content(name, texts.text, skip_invalid, long_window)
         return whole_content(name, long_window)
 
     if dry_run:
@@ -217,7 +218,7 @@ def _scored(readers: Iterable[RecordReader], ours: _Target, skipping: Skipping, 
         rows, digest = 0, None
         for window in run.until_enough(windows(read_records(reader, skipping, require_embedding), _WINDOW)):
             ours.check(reader.verifier)
-            digest = digest or TextDigest(_text_key(reader))
+            digest = digest or TextDigest(_text_of(reader))
             digest.add(window)
             scores = ours.scores(embeddings(window, ours.dimension), reader.name, rows)
             rows += len(window)
@@ -227,13 +228,13 @@ def _scored(readers: Iterable[RecordReader], ours: _Target, skipping: Skipping, 
         provenance.contents.append(reader.verifier.content)
 
 
-def _text_key(reader: RecordReader) -> str:
-    """The field that ds-embed read, as the stream or the file says, where one says."""
+def _text_of(reader: RecordReader) -> RecordText:
+    """How the text that ds-embed read is made, as the stream or the file says, where one says."""
     said = [message for message in (reader.verifier.announced, *reader.verifier.seals) if message]
     file = None if said else end_seal(reader.name)
     said += [file.seal] if file else []
     key = said[0].made_by.options.get("text_key") if said else None
-    return key if isinstance(key, str) else "text"
+    return RecordText.of_spec(str(key)) if is_spec(key) else RecordText()
 
 
 main = entry_point(command)

@@ -19,6 +19,7 @@ from gotd.methods.base import DEVICE, TARGET_MASSES, TextRule
 from gotd.methods.options import TransportOptions
 from gotd.selection import made_of, require_usable, resolve, save
 from gotd.streams.locations import STANDARD
+from gotd.streams.record_text import RecordText
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import rereadable
 
@@ -49,7 +50,7 @@ _ALWAYS = frozenset({"pool", "target", "threads", "quiet", "help", "version", "s
 @click.option("--target-texts", default=None, metavar="FILE",
               help="The records that --target was embedded from, whose words --target-mass counts.")
 @of_rules
-@options.text_key
+@options.text
 @options.skip_invalid
 @options.long
 @options.threads
@@ -58,7 +59,7 @@ _ALWAYS = frozenset({"pool", "target", "threads", "quiet", "help", "version", "s
 @click.pass_context
 def command(context: click.Context, /, pool: tuple[str, ...], target: str, output: str | None, screen: bool,
             method: str, source: tuple[str, ...], mix: tuple[str, ...], weights: tuple[str, ...], target_mass: str,
-            target_texts: str | None, text_key: str, skip_invalid: int, long_window: bool, threads: int | None,
+            target_texts: str | None, text: RecordText, skip_invalid: int, long_window: bool, threads: int | None,
             device: str, quiet: bool, **_of_rules: object) -> None:
     """Fit a rule to a target, by default its optimal-transport potentials; print a JSON summary.
 
@@ -86,7 +87,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     run = Run("ds-target-stats", quiet)
     given = _options_given(context, screen, method)
     require_ending(_output(output, screen), TARGET)
-    masses = TargetMasses(target_mass, target_texts, ReadOptions(text_key, Skipping(skip_invalid), long_window))
+    masses = TargetMasses(target_mass, target_texts, ReadOptions(text, Skipping(skip_invalid), long_window))
     names, ranked = list(source or pool) or [STANDARD], list(pool) if source else []
     inputs = Inputs(target, names, ranked, mix, list(weights), masses)
     if inputs.files.count(STANDARD) > 1:

@@ -21,6 +21,7 @@ from gotd.streams.digests import TextDigest
 from gotd.streams.locations import STANDARD
 from gotd.streams.pairing import Pair, pairs
 from gotd.streams.record_files import ReadOptions, RecordFiles
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import RecordWriter, Skipping
 from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
@@ -53,7 +54,7 @@ _SAID = {EXCLUDED: "that share words with the excluded texts"}
 @click.option("--order", type=click.Choice(["score", "input"]), default="score", show_default=True,
               help="Best first, or as they came.")
 @options.output
-@options.text_key
+@options.text
 @options.skip_invalid
 @options.long
 @options.common
@@ -61,7 +62,7 @@ _SAID = {EXCLUDED: "that share words with the excluded texts"}
 def command(context: click.Context, files: tuple[str, ...], count: int | None, fraction: float | None,
             budget_chars: int | None, scores: str | None, score_key: str | None, keep_copies: bool,
             distinct: float | None, exclude: tuple[str, ...], exclude_words: int, order: str, output: str,
-            text_key: str, skip_invalid: int, long_window: bool, quiet: bool) -> None:
+            text: RecordText, skip_invalid: int, long_window: bool, quiet: bool) -> None:
     """Choose the best records, best first; ties go to the earlier record.
 
     Reads records that carry "gotd_score", as ds-score seals them, or records and the --scores of the same records, held
@@ -90,7 +91,7 @@ def command(context: click.Context, files: tuple[str, ...], count: int | None, f
     require_apart([output], [*names, *exclude, *(pair.scores for pair in found)])
     how = {"k": count, "fraction": fraction, "budget_chars": budget_chars, "order": order, "distinct": distinct,
            "keep_copies": bool(all_copies), "score_key": None if scores is not None else score_key}
-    reading = Reading(text_key, score_key, Skipping(skip_invalid), long_window, run.advance)
+    reading = Reading(text, score_key, Skipping(skip_invalid), long_window, run.advance)
     excluded = _Excluded(exclude, exclude_words, reading) if exclude else None
     with _opened(names, found, fraction is not None or distinct is not None, reading) as pool:
         limit = count or budget_chars or _share(fraction or 0.0, pool.count())
@@ -112,7 +113,7 @@ def command(context: click.Context, files: tuple[str, ...], count: int | None, f
     run.note(reading.skipping.skipped + (excluded.skipped if excluded else 0), "bad records skipped")
     run.note(replaced, f'records had a "{SCORE}" already, replaced')
     run.notes.append(f"{len(records):,} chosen")
-    run.note(count_copies(records, text_key) if all_copies else 0, "copies among them")
+    run.note(count_copies(records, text) if all_copies else 0, "copies among them")
     for reason, number in choice.left_out.items():
         run.note(number, f"{_SAID.get(reason, reason)} left out")
     run.close()
@@ -135,8 +136,8 @@ class _Excluded:
     """
 
     def __init__(self, names: Sequence[str], words: int, reading: Reading) -> None:
-        skipping, digest = Skipping(reading.skipping.allowed), TextDigest(reading.text_key)
-        files = RecordFiles(names, ReadOptions(reading.text_key, skipping, reading.long_window))
+        skipping, digest = Skipping(reading.skipping.allowed), TextDigest(reading.text)
+        files = RecordFiles(names, ReadOptions(reading.text, skipping, reading.long_window))
         self.shares = Sharing([text for batch in files.texts([digest]) for text in batch], words)
         if not self.shares.runs:
             raise GotdError(f"{', '.join(names)}: no text with a word in it; --exclude is for texts of a test")

@@ -14,6 +14,7 @@ from gotd.cli._outputs import is_named_as_file
 from gotd.cli._process import prepare_process
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import STANDARD, is_url
+from gotd.streams.record_text import RecordText
 from gotd.streams.sources import rereadable
 from gotd.training.recipes import OBJECTIVES, RECIPES, Recipe, chosen_recipe
 
@@ -56,7 +57,7 @@ class TrainOptions:
     save_steps: int | None
     device: str
     label_key: str | None
-    text_key: str
+    text: RecordText
     skip_invalid: int
     long_window: bool
     threads: int | None
@@ -105,7 +106,7 @@ class TrainOptions:
 @click.option("--save-steps", type=click.IntRange(1), default=None, help="Between checkpoints; default 500.")
 @click.option("--device", type=click.Choice(["auto", "cpu"]), default="auto", show_default=True, help="GPUs, or none.")
 @click.option("--label-key", default=None, help="Field that holds the label; default label.")
-@options.text_key
+@options.text
 @options.skip_invalid
 @options.long
 @options.threads

@@ -27,7 +27,8 @@ LOWEST = -(2.0 - 2.0**-23) * 2.0**127
 
 #: Options of the command that say what a rule is fitted to.
 SOURCE, TARGET_MASSES = frozenset({"source", "mix", "weights"}), frozenset({"target_mass", "target_texts"})
-DEVICE, RECORDS = frozenset({"device"}), frozenset({"text_key", "skip_invalid", "long_window"})
+DEVICE = frozenset({"device"})
+RECORDS = frozenset({"text_key", "text_template", "message_template", "skip_invalid", "long_window"})
 
 
 class SourceCounts(NamedTuple):
@@ -103,7 +104,7 @@ class VectorProblem:
 
 @dataclass(frozen=True)
 class TextProblem:
-    """What a rule that reads texts is fitted to: texts in batches. text_key : the field that held them"""
+    """What a rule that reads texts is fitted to: texts in batches. text_key : how they were made, `RecordText.spec`"""
 
     target: Iterable[Sequence[str]]
     source: Iterable[Sequence[str]]

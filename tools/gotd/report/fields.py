@@ -10,6 +10,7 @@ from gotd.errors import DataError
 from gotd.methods.base import LOWEST
 from gotd.report.sketch import Sketch
 from gotd.streams.carried import EMBEDDING, SCORE
+from gotd.streams.record_text import RecordText
 
 #: A field that has more different values than this, or longer ones, tells records apart rather than kinds of them.
 MOST_VALUES, MOST_CHARACTERS = 256, 80
@@ -54,9 +55,9 @@ class FieldCounts:
     left_out : fields that were not counted, and why
     """
 
-    def __init__(self, text_key: str, asked: Sequence[str] = ()) -> None:
+    def __init__(self, text: RecordText, asked: Sequence[str] = ()) -> None:
         self.rows, self.left_out = 0, dict[str, str]()
-        self._passed_over, self._asked = _PASSED_OVER | {text_key}, list(asked)
+        self._passed_over, self._asked = _PASSED_OVER | set(text.paths), list(asked)
         self.counts: dict[str, dict[str, int]] = {name: {} for name in asked}
         self._sketches: dict[tuple[str, str], Sketch] = {}
 

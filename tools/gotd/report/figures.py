@@ -14,6 +14,7 @@ from gotd.report.hygiene import Hygiene
 from gotd.report.provenance import Provenance
 from gotd.report.reading import Batch, Choice
 from gotd.report.sketch import Sketch
+from gotd.streams.record_text import RecordText
 
 #: Bars of a histogram.
 _BARS = 60
@@ -128,8 +129,8 @@ class Report:
 class PoolFigures:
     """Takes the pool in, batch by batch."""
 
-    def __init__(self, text_key: str, fields: Sequence[str]) -> None:
-        self.fields = FieldCounts(text_key, fields)
+    def __init__(self, text: RecordText, fields: Sequence[str]) -> None:
+        self.fields = FieldCounts(text, fields)
         self.scores, self.lengths, self.log_lengths = Sketch(), Sketch(), Sketch()
         self.without_content = self.above_zero = 0
 

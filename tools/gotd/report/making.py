@@ -26,6 +26,7 @@ from gotd.report.provenance import Provenance
 from gotd.report.reading import Choice, Membership, Pool
 from gotd.report.served import TextsOfPoints, plan_of, texts_of_points
 from gotd.selection import TargetFile
+from gotd.streams.record_text import RecordText
 
 #: Target texts for each document, and of the least served.
 REASONS, LEAST_SERVED = 3, 10
@@ -56,7 +57,7 @@ class Shown:
     fields: Sequence[str]
     each: int
     seed: int
-    text_key: str
+    text: RecordText
 
 
 def require_target(choice: Choice, pool: Pool, aim: Aim | None) -> None:
@@ -78,7 +79,7 @@ def make(choice: Choice, pool: Pool | None, aim: Aim | None, of_files: Provenanc
         require_target(choice, pool, aim)
     has_texts = of_pool is not None and of_pool.fields.rows > 0
     asked = of_pool.fields.names if of_pool and has_texts else shown.fields
-    counts = FieldCounts(shown.text_key, asked)
+    counts = FieldCounts(shown.text, asked)
     if not has_texts or asked:
         counts.add(choice.records)
     else:
@@ -108,7 +109,7 @@ def _share(part: int, whole: int | None) -> float | None:
 
 def _read(pool: Pool, choice: Choice, shown: Shown) -> PoolFigures:
     """Read the pool, and hold the choice against it."""
-    figures, membership = PoolFigures(shown.text_key, shown.fields), Membership(choice, pool)
+    figures, membership = PoolFigures(shown.text, shown.fields), Membership(choice, pool)
     for batch in pool.batches():
         membership.add(batch)
         figures.add(batch)

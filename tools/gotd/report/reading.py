@@ -15,7 +15,7 @@ from gotd.streams.arrays import ArrayReader
 from gotd.streams.carried import SCORE, score_of
 from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.end_seal import end_seal
-from gotd.streams.json_fields import parse_object, value_at
+from gotd.streams.json_fields import parse_object
 from gotd.streams.locations import is_url
 from gotd.streams.pairing import pairs
 from gotd.streams.record_files import ReadOptions, RecordFiles
@@ -72,7 +72,7 @@ class Choice:
 
 def read_choice(name: str, options: ReadOptions) -> Choice:
     """Return a choice. Raises: GotdError where there is no record, or some have a score and some have none."""
-    digests = [TextDigest(options.text_key), TextDigest(None)]
+    digests = [TextDigest(options.text), TextDigest(None)]
     found = [record for batch in RecordFiles([name], options).batches(digests) for record in batch]
     if not found:
         raise GotdError(f"{name}: no records; give what ds-topk has chosen")
@@ -90,7 +90,7 @@ def read_choice(name: str, options: ReadOptions) -> Choice:
         except ValueError as error:
             raise DataError(name, str(error), "choose again with ds-topk") from error
     return Choice(name, [record.fields for record in found],
-                  [value_at(record.fields, options.text_key) for record in found],
+                  [options.text.of(record.fields) for record in found],
                   scores, key, seal, [digest.run for digest in digests])
 
 
@@ -140,7 +140,7 @@ class Pool:
                 self._advance(len(batch))
                 self.rows += len(batch)
                 yield Batch([each.fields for each in batch],
-                            [value_at(each.fields, self._options.text_key) for each in batch], None)
+                            [self._options.text.of(each.fields) for each in batch], None)
 
     @cached_property
     def is_scored(self) -> bool:
@@ -153,8 +153,8 @@ class Pool:
         return False
 
     def _scored(self) -> Iterator[Batch]:
-        text_key, skipping, long_window = self._options
-        reading = Reading(text_key, None, skipping, long_window, self._advance)
+        text, skipping, long_window = self._options
+        reading = Reading(text, None, skipping, long_window, self._advance)
         found = Beside(pairs(self._scores, self.names), reading) if self._scores else Carried(self.names, reading)
         for batch in found.batches():
             if batch:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from gotd.streams.json_fields import value_at
+from gotd.streams.record_text import RecordText
 
 if TYPE_CHECKING:
     from gotd.streams.records import Record
@@ -20,8 +20,8 @@ def content_of(digest: str, *others: bytes) -> str:
 class RecordRun(NamedTuple):
     """Consecutive records that rows were made from.
 
-    digest : as `TextDigest` makes it of the texts under `text_key`, or `Digest.add_lines` of the lines where that is
-        None (format 1); None where unknown
+    text_key : how their texts are made, a `RecordText.spec`; None in format 1
+    digest : as `TextDigest` makes it of those texts, or `Digest.add_lines` of the lines (format 1); None where unknown
     """
 
     rows: int
@@ -55,24 +55,24 @@ class Digest:
 class TextDigest:
     """Running SHA-256 of texts in order, counted: each one's UTF-8 after its length in bytes.
 
-    A record that has no text under the key is known by its line, after the line's length below zero.
+    A record that has no text is known by its line, after the line's length below zero.
 
-    text_key : None takes in whole lines, each with a newline, as seals of format 1 name records
+    text : how they are made; None takes in whole lines, each with a newline, as seals of format 1 name records
     """
 
-    def __init__(self, text_key: str | None) -> None:
+    def __init__(self, text: RecordText | None) -> None:
         self.rows = 0
-        self._text_key = text_key
+        self._text = text
         self._hash = hashlib.sha256()
 
     def add(self, records: "Sequence[Record]") -> None:
         """The next records."""
         parts: list[bytes] = []
         for record in records:
-            if self._text_key is None:
+            if self._text is None:
                 parts += [record.line, b"\n"]
                 continue
-            text = value_at(record.fields, self._text_key)
+            text = self._text.find(record.fields)
             if isinstance(text, str):
                 content = text.encode("utf-8", "surrogatepass")
                 parts += [_signed(len(content)), content]
@@ -82,7 +82,7 @@ class TextDigest:
         self.rows += len(records)
 
     def add_texts(self, texts: Sequence[str]) -> None:
-        """The next records, all of which have a text under the key."""
+        """The next records, all of which have a text."""
         contents = [text.encode("utf-8", "surrogatepass") for text in texts]
         self._hash.update(b"".join([part for content in contents for part in (_signed(len(content)), content)]))
         self.rows += len(texts)
@@ -90,7 +90,7 @@ class TextDigest:
     @property
     def run(self) -> RecordRun:
         """All records so far, as a seal names them."""
-        return RecordRun(self.rows, self._hash.hexdigest(), self._text_key)
+        return RecordRun(self.rows, self._hash.hexdigest(), self._text.spec if self._text else None)
 
 
 def _signed(length: int) -> bytes:

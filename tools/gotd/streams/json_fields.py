@@ -13,7 +13,6 @@ import orjson
 
 #: Fields named in a message, and characters of a name.
 _MOST_FIELDS, _MOST_CHARACTERS = 20, 40
-NAME_THE_FIELD = "name the field that holds the text with --text-key"
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -36,7 +35,7 @@ def parse_object(line: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as strict:
         parsed = _parse_leniently(line, strict)
     if not isinstance(parsed, dict):
-        raise ValueError(f"a JSON {_json_type(parsed)}, not an object")
+        raise ValueError(f"a JSON {json_type(parsed)}, not an object")
     return parsed
 
 
@@ -51,7 +50,8 @@ def _parse_leniently(line: bytes, strict: orjson.JSONDecodeError) -> Any:
         raise ValueError(f"not JSON: {strict.msg} at character {strict.pos + 1}") from strict
 
 
-def _json_type(value: object) -> str:
+def json_type(value: object) -> str:
+    """Return what JSON calls a value of this kind."""
     return _TYPE_NAMES.get(type(value), "number")
 
 
@@ -70,28 +70,14 @@ def value_at(record: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def text_of(record: dict[str, Any], key: str, remedy: str = NAME_THE_FIELD) -> str:
-    """The record's text. Raises: RecordError, a ValueError, where there is none that could be embedded.
-
-    remedy : what to do where there is no such field
-    """
-    text = value_at(record, key)
-    if text is None:
-        raise RecordError(f'no "{key}" field' + (", it is null" if key in record else _but(record)), remedy)
-    if not isinstance(text, str):
-        raise ValueError(f'"{key}" is a JSON {_json_type(text)}, not a string')
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(f'"{key}" holds half a surrogate pair, which is no Unicode text') from error
-    return text
-
-
-def _but(record: dict[str, Any]) -> str:
-    """The names of the fields that there are, for a message."""
-    names = [f'"{name[:_MOST_CHARACTERS]}"' for name in list(record)[:_MOST_FIELDS]]
-    more = len(record) - len(names)
+def named_fields(record: Mapping[str, Any], path: str = "") -> str:
+    """Return the names of the fields that there are, for a message: of a path those where it ends too early."""
+    inside, prefix = record, ""
+    while "." in path and isinstance(inside.get(path.partition(".")[0]), Mapping):
+        name, _, path = path.partition(".")
+        inside, prefix = inside[name], f"{prefix}{name}."
+    names = [f'"{prefix}{name[:_MOST_CHARACTERS]}"' for name in list(inside)[:_MOST_FIELDS]]
+    more = len(inside) - len(names)
     return ", but " + (", ".join(names) or "none at all") + (f" and {more} more" if more else "")
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.locations import COMPRESSED, RECORD_ENDINGS, STANDARD, is_url, some_names
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record
 from gotd.streams.sources import shown
 
@@ -79,7 +80,8 @@ class Proof:
         self.records = 0
 
     def _of_next_run(self) -> TextDigest:
-        return TextDigest(self._runs[0].text_key if self._runs else None)
+        spec = self._runs[0].text_key if self._runs else None
+        return TextDigest(None if spec is None else RecordText.of_spec(spec))
 
     def add(self, records: list[Record]) -> None:
         """The next records."""

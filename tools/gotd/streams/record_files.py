@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from gotd.streams.digests import TextDigest
-from gotd.streams.json_fields import NAME_THE_FIELD, text_of, value_at
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
 from gotd.streams.sources import ByteSource, open_input
 
@@ -15,11 +15,11 @@ BATCH_RECORDS = 4096
 class ReadOptions(NamedTuple):
     """How records are read.
 
-    text_key : the field that holds the text; skipping : how many bad records may be passed over, of all files together
+    text : how their text is made; skipping : how many bad records may be passed over, of all files together
     long_window : allow zstd windows up to 2 GiB
     """
 
-    text_key: str
+    text: RecordText
     skipping: Skipping
     long_window: bool = False
 
@@ -31,7 +31,7 @@ class RecordFiles:
     group_key : a field that every record must have besides, a string or a whole number
     """
 
-    def __init__(self, names: Sequence[str], options: ReadOptions, remedy: str = NAME_THE_FIELD,
+    def __init__(self, names: Sequence[str], options: ReadOptions, remedy: str = "",
                  group_key: str = "") -> None:
         self.names, self.options, self.remedy, self.group_key = list(names), options, remedy, group_key
 
@@ -47,10 +47,10 @@ class RecordFiles:
     def texts(self, digests: Sequence[TextDigest] = ()) -> Iterator[list[str]]:
         """Yield the texts alone."""
         for batch in self.batches(digests):
-            yield [value_at(record.fields, self.options.text_key) for record in batch]
+            yield [self.options.text.of(record.fields) for record in batch]
 
 
-def record_batches(sources: Iterable[ByteSource], options: ReadOptions, remedy: str = NAME_THE_FIELD,
+def record_batches(sources: Iterable[ByteSource], options: ReadOptions, remedy: str = "",
                    group_key: str = "", ended: Callable[[RecordReader, TextDigest], None] | None = None
                    ) -> Iterator[list[Record]]:
     """Yield records that have a text, of all sources in order. ended : told of each source when it has been read
@@ -59,13 +59,13 @@ def record_batches(sources: Iterable[ByteSource], options: ReadOptions, remedy: 
     """
 
     def check(fields: dict[str, Any]) -> None:
-        text_of(fields, options.text_key, remedy)
+        options.text.of(fields, remedy)
         if group_key and not isinstance(fields.get(group_key), str | int):
             raise ValueError(f'no "{group_key}" field that is a string or a whole number, as --group needs it')
 
     def records() -> Iterator[list[Record]]:
         for source in sources:
-            reader, digest = RecordReader(source, options.long_window), TextDigest(options.text_key)
+            reader, digest = RecordReader(source, options.long_window), TextDigest(options.text)
             for batch in read_records(reader, options.skipping, check):
                 if ended:
                     digest.add(batch)

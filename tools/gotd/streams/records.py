@@ -16,6 +16,7 @@ from gotd.streams.json_fields import RecordError, parse_object
 from gotd.streams.lines import MAX_RECORD_BYTES as MAX_RECORD_BYTES
 from gotd.streams.lines import stripped
 from gotd.streams.locations import PLAIN_RECORDS, is_plain_records
+from gotd.streams.record_text import RecordText
 from gotd.streams.seal import PREFIX, Announcement, MadeBy, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
@@ -169,15 +170,15 @@ class RecordWriter:
     """Records into a sink: zstd with a seal, or gzip or plain text, which have no place for one, by the sink's name.
 
     made_by : what the seal says of the tool; see `seal.made_by`; may be replaced by more at any time before `finish`
-    text_key : the field whose texts the seal names, too; None names none
+    text : how the texts are made that the seal names, too; None names none; may be replaced where they are given
     notes : what the seal tells beside; may be added to any time before `finish`
     """
 
-    def __init__(self, sink: Sink, made_by: MadeBy, text_key: str | None = None) -> None:
+    def __init__(self, sink: Sink, made_by: MadeBy, text: RecordText | None = None) -> None:
         self._sink = sink
         self.notes: dict[str, Any] = {"version": __version__}
         self.made_by = made_by
-        self._texts = None if text_key is None else TextDigest(text_key)
+        self.text, self._texts = text, TextDigest(text) if text else None
         self._held = bytearray()
         self._bytes = 0
         self._digest = Digest()
@@ -192,7 +193,7 @@ class RecordWriter:
         return self._digest.rows
 
     def write(self, lines: list[bytes], texts: Sequence[str] | None = None) -> None:
-        """Add lines (without newlines). texts : of all of them, under the text key, where they are known"""
+        """Add lines (without newlines). texts : of all of them, where they are known"""
         if not lines:
             return
         block = self._digest.add_lines(lines)
@@ -211,7 +212,7 @@ class RecordWriter:
         if self._encoder is not None:
             self._send(self._encoder.flush())
         if self._sealed:
-            runs = (self._texts.run,) if self._texts else ()
+            runs = (self._texts.run._replace(text_key=self.text.spec),) if self._texts and self.text else ()
             seal = Seal("records", self.rows, self._digest.hexdigest(), runs, self.made_by, self.notes,
                         self._bytes + MARKER_HEADER_BYTES)
             self._send(marker_frame(encode(seal)))

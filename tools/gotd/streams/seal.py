@@ -7,9 +7,9 @@ A seal is one line of JSON. Inside zstd it travels in a skippable frame, after a
     kind     "records", "vectors" or "scores"
     rows     how many rows the stream holds
     digest   SHA-256 of the rows themselves
-    records  whose rows these are, row i of record i, as runs [rows, SHA-256, text key]: the digest is of the texts
-             under that key (`digests.py`), and null where nothing says what the run was made from. Of records
-             themselves at most one run, of their own texts
+    records  whose rows these are, row i of record i, as runs [rows, SHA-256, text]: the digest is of the texts that
+             are made so (`RecordText.spec`, `digests.py`), and null where nothing says what the run was made from. Of
+             records themselves at most one run, of their own texts
     position bytes of its stream before this line: where several streams stand in one file, one after the other, the
              last seal is elsewhere, and speaks for the last stream only
     made_by  tool, its revision, options, whatever identifies its models, and a digest of its inputs
@@ -32,6 +32,7 @@ import orjson
 
 from gotd.errors import DataError, GotdError
 from gotd.streams.digests import Digest, RecordRun, content_of
+from gotd.streams.record_text import is_spec
 from gotd.types import JSON, EmbedderIdentity
 
 FORMAT = 2
@@ -155,7 +156,7 @@ def _message(body: Mapping[str, JSON], place: str) -> Seal | Announcement:
     if "opens" in body:
         return Announcement(kind, made_by)
     runs = tuple(RecordRun(_count(rows), *rest) for rows, *rest in _typed(body, "records", list))
-    if not all(isinstance(run.digest, str | None) and isinstance(run.text_key, str | None) for run in runs):
+    if not all(isinstance(run.digest, str | None) and is_spec(run.text_key or "") for run in runs):
         raise TypeError("records")
     position = None if body.get("position") is None else _count(body["position"])
     return Seal(kind, _count(body["rows"]), _typed(body, "digest", str), runs, made_by,

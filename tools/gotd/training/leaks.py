@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from gotd.overlap import RUN_WORDS, Sharing
-from gotd.streams.json_fields import value_at
 from gotd.training.reading import Reading, records_of
 
 
@@ -16,7 +15,7 @@ class Leaks:
 
     def __init__(self, held_out: Mapping[str, list[str]], reading: Reading) -> None:
         self.shared = dict.fromkeys(held_out, 0)
-        self._sharing = {name: Sharing([value_at(record.fields, reading.text_key)
+        self._sharing = {name: Sharing([reading.text.of(record.fields)
                                         for batch in records_of(files, reading) for record in batch])
                          for name, files in held_out.items()}
 

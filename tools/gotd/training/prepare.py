@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gotd.errors import DataError, GotdError, UsageError
-from gotd.streams.json_fields import value_at
 from gotd.streams.records import Skipping
 from gotd.streams.sources import shown
 from gotd.training.examples import Blocks, Texts
@@ -138,7 +137,7 @@ def _tokenizer(source: Source, config: "PretrainedConfig", data: list[str], reci
         return load_tokenizer(source.tokenizer or beside)
     if recipe.objective == "classify":
         raise GotdError(f"{source.path}: no tokenizer beside it; give --tokenizer FOLDER")
-    texts = (value_at(record.fields, reading.text_key)
+    texts = (reading.text.of(record.fields)
              for batch in records_of(data, _again(reading)) for record in batch)
     longest = getattr(config, "max_position_embeddings", None) or recipe.length
     return train_tokenizer(texts, config.vocab_size, recipe.objective == "mlm", longest)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gotd.errors import DataError
 from gotd.streams.digests import TextDigest, content_of
-from gotd.streams.json_fields import text_of, value_at
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
 from gotd.streams.seal import MadeBy
 from gotd.streams.sources import open_input, shown
@@ -35,7 +35,7 @@ class Reading:
     watch : gets the texts, some hundreds at a time, as they become tokens
     """
 
-    text_key: str
+    text: RecordText
     label_key: str
     skipping: Skipping
     long_window: bool
@@ -45,7 +45,7 @@ class Reading:
 
     def texts(self, window: list[Record]) -> list[str]:
         """Return the texts of some records."""
-        texts = [value_at(record.fields, self.text_key) for record in window]
+        texts = [self.text.of(record.fields) for record in window]
         if self.watch is not None:
             self.watch(texts)
         return texts
@@ -55,7 +55,7 @@ class Content:
     """Running digest of what training reads of records: texts, and labels where they count; nothing else they hold."""
 
     def __init__(self, reading: Reading, labelled: bool) -> None:
-        self._texts, self._labels = TextDigest(reading.text_key), TextDigest(None)
+        self._texts, self._labels = TextDigest(reading.text), TextDigest(None)
         self._label_key = reading.label_key if labelled else None
 
     def add(self, records: list[Record]) -> None:
@@ -75,7 +75,7 @@ def records_of(names: list[str], reading: Reading, content: Content | None = Non
     for name in names:
         with open_input(name) as source:
             reader = RecordReader(source, reading.long_window)
-            for batch in read_records(reader, reading.skipping, lambda fields: text_of(fields, reading.text_key)):
+            for batch in read_records(reader, reading.skipping, reading.text.of):
                 if content is not None:
                     content.add(batch)
                 yield batch

@@ -62,7 +62,7 @@ def _run(folder: OutputFolder, request: Request, state: "PartialState") -> Outco
 
 def _begin(folder: OutputFolder, request: Request) -> bool:
     """Claim the folder and prepare where that is not done; False where nothing is left to do."""
-    plain = Reading(request.reading.text_key, request.reading.label_key, Skipping(request.reading.skipping.allowed),
+    plain = Reading(request.reading.text, request.reading.label_key, Skipping(request.reading.skipping.allowed),
                     request.reading.long_window, uncounted)
     labelled = request.recipe.objective == "classify"
     digests = {name: digest_of(files, plain, labelled) for name, files in request.inputs.items()}
