@@ -8,7 +8,7 @@ from gotd.errors import DataError, GotdError, UsageError
 from gotd.methods import rule_names, rule_type
 from gotd.methods.base import Arrays, Fitted, TextProblem, TextRule, VectorProblem, VectorRule
 from gotd.methods.options import Options, flag
-from gotd.methods.schema import Summary
+from gotd.methods.schema import Summary, TextSummary
 from gotd.types import JSON, EmbedderIdentity
 
 if TYPE_CHECKING:
@@ -122,12 +122,15 @@ class TargetFile:
 
 def load(path: str) -> TargetFile:
     """Return what a target file holds. Raises: DataError where that is not what its rule needs."""
+    from gotd.streams.record_text import RecordText
     from gotd.streams.targets import read_target
 
     arrays, summary, digest = read_target(path)
     try:
         rule = rule_type(str(summary["method"]))
         figures = rule.check(arrays, summary)
+        if isinstance(figures, TextSummary):
+            RecordText.of_spec(figures.text_key)
     except (GotdError, ValueError) as error:
         raise DataError(path, str(error), "make it again with ds-target-stats") from error
     return TargetFile(rule, arrays, summary, figures, digest)

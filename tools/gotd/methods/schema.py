@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self, Type
 
 from gotd import types
 from gotd.methods.options import Metric
-from gotd.streams.record_text import is_spec
 from gotd.types import JSON, EmbedderIdentity
 
 if TYPE_CHECKING:
@@ -86,7 +85,6 @@ Whole: TypeAlias = Annotated[int, _is_whole]
 Count: TypeAlias = Annotated[int, lambda value: _is_whole(value) and value >= 0]
 Flag: TypeAlias = Annotated[bool, lambda value: isinstance(value, bool)]
 Name: TypeAlias = Annotated[str, lambda value: isinstance(value, str) and value != ""]
-TextSpec: TypeAlias = Annotated[str, lambda value: value != "" and is_spec(value)]
 MetricName: TypeAlias = Annotated[Metric, lambda value: value in ("sqeuclidean", "cosine")]
 #: Any number, infinity too, or none.
 Measured: TypeAlias = Annotated[float | None, lambda value: value is None or isinstance(value, int | float)]
@@ -143,7 +141,7 @@ class SpaceFigures(Protocol):
 class TextSummary(Summary):
     """What a rule of texts says. text_key : how the text of records is made, a `RecordText.spec`"""
 
-    text_key: TextSpec
+    text_key: Name
 
 
 #: A row less the centre is squared in float32, which ends at 3e38.
