@@ -10,7 +10,7 @@ import pytest
 from gotd.errors import GotdError
 from gotd.overlap import Overlap
 from gotd.probing import counting
-from gotd.probing.comparing import Comparison, Input, Settings, compare
+from gotd.probing.comparing import Comparison, HeldOut, Input, Settings, compare
 from gotd.probing.counting import Histogram, Reader, count, draw
 from gotd.probing.target import Target
 
@@ -32,7 +32,7 @@ def run(given: Callable[..., Input]) -> Callable[..., Comparison]:
     def of(choices: dict[str, list[str]], source: list[str] = SOURCE, pool: list[str] | None = None,
            held_out: list[str] = HELD_OUT, batch: int = 100, threads: int = 2, **settings: float) -> Comparison:
         named = [given(name, each, batch) for name, each in choices.items()]
-        return compare("held-out", held_out, named, given("source", source, batch),
+        return compare(HeldOut("held-out", held_out), named, given("source", source, batch),
                        None if pool is None else given("pool", pool, batch),
                        Settings(**{"resamples": 200, **settings}), threads)  # type: ignore[arg-type]
 
@@ -130,8 +130,8 @@ def test_documents_of_one_bin_come_in_the_order_of_the_pool(given: Callable[...,
 
 def test_target_text_in_a_choice_is_left_out(run: Callable[..., Comparison]) -> None:
     found = run({"good": [*GOOD, *HELD_OUT[:40]], "poor": POOR})
-    assert found.facts["target_left_out"] == 40
-    assert found.facts["target_documents"] == 80
+    assert found.facts.target_left_out == 40
+    assert found.facts.target_documents == 80
     alone = run({"good": [*GOOD, *HELD_OUT[:40]], "poor": POOR}, held_out=HELD_OUT[40:])
     assert values(found) == values(alone)
     with pytest.raises(GotdError, match=r"every text stands in a choice \(all\)"):
@@ -145,7 +145,7 @@ def test_target_text_in_the_random_choice_is_left_out(run: Callable[..., Compari
     inside = [text in drawn for text in HELD_OUT]
     assert 0 < sum(inside) < 40
     assert found.judged.tolist() == [not each for each in inside]
-    assert found.facts["target_left_out"] == sum(inside)
+    assert found.facts.target_left_out == sum(inside)
     with pytest.raises(GotdError, match=r"every text stands in a choice \(random\)"):
         run({"good": GOOD[:8]}, pool=pool, held_out=[text for text in HELD_OUT if text in drawn])
 
@@ -155,18 +155,18 @@ def test_target_text_that_is_half_in_one_choice_and_half_in_another_judges(run: 
     words = long.split()
     halves = [" ".join(half) for half in (words[: len(words) // 2], words[len(words) // 2 :])]
     found = run({"good": [*GOOD, halves[0]], "poor": [*POOR, halves[1]]}, held_out=[*HELD_OUT, long])
-    assert found.facts["target_left_out"] == 0
+    assert found.facts.target_left_out == 0
 
 
 def test_what_is_past_the_budget_leaves_nothing_out(run: Callable[..., Comparison]) -> None:
     found = run({"good": [*GOOD, *HELD_OUT[:40]]}, budget=900)
-    assert found.facts["target_left_out"] == 0
+    assert found.facts.target_left_out == 0
     assert values(found) == values(run({"good": GOOD}, budget=900))
 
 
 def test_target_text_in_the_source_is_said(run: Callable[..., Comparison]) -> None:
     found = run({"good": GOOD}, source=[*SOURCE, *HELD_OUT[:3]], pool=SOURCE)
-    assert found.facts["source_standing"] == 3
+    assert found.facts.source_standing == 3
     assert "3 of the texts" in found.warnings[0]
     assert not run({"good": GOOD}).warnings
 
@@ -194,7 +194,7 @@ def test_an_empty_target(run: Callable[..., Comparison], held_out: list[str]) ->
 
 def test_texts_of_one_unit_are_resampled_together(run: Callable[..., Comparison]) -> None:
     once, thrice = run({"good": GOOD}), run({"good": GOOD}, held_out=[text for text in HELD_OUT for _ in range(3)])
-    assert thrice.facts["target_units"] == once.facts["target_units"] == 120
+    assert thrice.facts.target_units == once.facts.target_units == 120
     for one, three in zip(once.rows, thrice.rows, strict=True):
         assert three.by_word.nats == pytest.approx(one.by_word.nats)
         assert three.by_text.nats == pytest.approx(one.by_text.nats)
@@ -202,7 +202,7 @@ def test_texts_of_one_unit_are_resampled_together(run: Callable[..., Comparison]
 
 def test_copies_say_nothing_new(run: Callable[..., Comparison]) -> None:
     found = run({"good": GOOD}, held_out=HELD_OUT[:20] * 6)
-    assert found.facts["target_units"] == 20
+    assert found.facts.target_units == 20
     assert "only 20 units of 120 texts judge" in found.warnings[0]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from gotd.api.choice import Choice
 from gotd.api.inputs import TextSource, read_documents, record_text
-from gotd.probing.comparing import Comparison, Input, Settings, compare
+from gotd.probing.comparing import Comparison, HeldOut, Input, Settings, compare
 from gotd.runtime import thread_count
 
 
@@ -39,7 +39,7 @@ def probe(choices: Mapping[str, TextSource | Choice], target: TextSource, source
 
         return Input(name, batches)
 
-    return compare("target", read_documents(target, text, "target").texts,
+    return compare(HeldOut("target", read_documents(target, text, "target").texts),
                    [given(choice, name) for name, choice in choices.items()], given(source, "source"),
                    None if pool is None else given(pool, "pool"),
                    Settings(share, budget, order, draws, resamples, seed), thread_count(threads))

@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from gotd.cli._frame import Run
+from gotd.cli.probe import ProbeOptions
 from gotd.methods.sampling import RowSample
-from gotd.probing.comparing import Comparison, Input, Settings, compare
+from gotd.probing.comparing import Comparison, HeldOut, Input, Settings, compare
 from gotd.probing.report import as_json, as_table
 from gotd.probing.units import numbered
 from gotd.streams.digests import RecordRun, TextDigest
@@ -17,6 +18,7 @@ from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record, Skipping
 from gotd.streams.vector_files import Embedders, VectorFiles
+from gotd.types import JSON
 
 _REMEDY = "name the field with --text-key, or for the target alone with --target-text-key"
 
@@ -24,8 +26,8 @@ _REMEDY = "name the field with --text-key, or for the target alone with --target
 class TextFiles:
     """Records of several files as texts. rows, runs : how many, and as seals of any format name them, once read."""
 
-    def __init__(self, names: Sequence[str], text: RecordText, how: dict[str, Any], run: Run) -> None:
-        self.names, self._text, self._how, self._run = list(names), text, how, run
+    def __init__(self, names: Sequence[str], text: RecordText, asked: ProbeOptions, run: Run) -> None:
+        self.names, self._text, self._asked, self._run = list(names), text, asked, run
         self.rows, self.runs, self.skipped = -1, list[RecordRun](), 0
 
     @property
@@ -44,40 +46,42 @@ class TextFiles:
 
     def records(self, group_key: str = "") -> Iterator[list[Record]]:
         """The records, which have a field `group_key`; those that are read again are not counted again."""
-        skipping, first = Skipping(self._how["skip_invalid"]), self.rows < 0
+        skipping, first = Skipping(self._asked.skip_invalid), self.rows < 0
         digests = [TextDigest(self._text), TextDigest(None)]
-        options = ReadOptions(self._text, skipping, self._how["long_window"])
+        options = ReadOptions(self._text, skipping, self._asked.long_window)
         for batch in RecordFiles(self.names, options, _REMEDY, group_key).batches(digests):
             self._run.advance(len(batch) if first else 0)
             yield batch
         self.rows, self.runs, self.skipped = digests[0].rows, [digest.run for digest in digests], skipping.skipped
 
 
-def probe(names: Sequence[str], how: dict[str, Any], threads: int, run: Run) -> str | dict[str, Any]:
+def probe(names: Sequence[str], asked: ProbeOptions, threads: int, run: Run) -> str | dict[str, JSON]:
     """The whole command: the table that it prints, or what it prints as JSON."""
-    text = how["text"]
-    target = TextFiles([how["target"]], how["target_text"], how, run)
-    source = TextFiles(how["source"], text, how, run)
-    pool = TextFiles(how["pool"], text, how, run) if how["pool"] else None
-    choices = [TextFiles([name], text, how, run) for name in names]
-    settings = Settings(how["share"], how["budget"], how["order"], how["draws"], how["resamples"], how["seed"])
-    texts, records, groups = _sampled(target, how["max_target"], how["seed"], how["group"] or "")
-    found = compare(how["target"], texts, [each.input for each in choices], source.input, pool.input if pool else None,
-                    settings, threads, numbered(groups) if how["group"] else None)
+    text = asked.text
+    target = TextFiles([asked.target], asked.target_text, asked, run)
+    source = TextFiles(asked.source, text, asked, run)
+    pool = TextFiles(asked.pool, text, asked, run) if asked.pool else None
+    choices = [TextFiles([name], text, asked, run) for name in names]
+    settings = Settings(asked.share, asked.budget, asked.order, asked.draws, asked.resamples, asked.seed)
+    texts, records, groups = _sampled(target, asked.max_target, asked.seed, asked.group or "")
+    held_out = HeldOut(asked.target, texts, numbered(groups) if asked.group else None)
+    found = compare(held_out, [each.input for each in choices], source.input, pool.input if pool else None, settings,
+                    threads)
     for warning in found.warnings:
         run.say(f"warning: {warning}")
     run.note(sum(each.skipped for each in (target, source, *choices, *([pool] if pool else []))), "bad records skipped")
-    run.note(found.facts["target_left_out"],
-             "texts of the target stand in a choice, given or random, and were left out")
+    run.note(found.facts.target_left_out, "texts of the target stand in a choice, given or random, and were left out")
     run.note(target.rows - len(texts), "texts of the target were not drawn (--max-target)")
-    judging = records[found.judged]
-    distances = _distances(target, judging, source, choices, found, how, threads) if how["vectors"] else None
-    if how["as_json"]:
+    distances = None
+    if asked.target_vectors:
+        distances = _distances(asked.target_vectors, _Read(target, records[found.judged], source, choices), found,
+                               asked, threads)
+    if asked.as_json:
         return as_json(found, distances)
     return as_table(found, distances)
 
 
-def _sampled(target: TextFiles, most: int, seed: int, group_key: str) -> tuple[list[str], np.ndarray, list[Any]]:
+def _sampled(target: TextFiles, most: int, seed: int, group_key: str) -> tuple[list[str], np.ndarray, list[str | int]]:
     """All texts, or `most` of them by a seeded draw; which records they are, int64 (n,), increasing; their groups."""
     sample, first = RowSample(most, seed), 0
     for batch in target.records(group_key):
@@ -88,12 +92,20 @@ def _sampled(target: TextFiles, most: int, seed: int, group_key: str) -> tuple[l
     return [str(text) for text in texts], records.astype(np.int64), groups.tolist()
 
 
-def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choices: Sequence[TextFiles],
-               found: Comparison, how: dict[str, Any], threads: int) -> list[float | None]:
+class _Read(NamedTuple):
+    """What was read for a comparison. judging : the target's records that count, int64 (m,), increasing"""
+
+    target: TextFiles
+    judging: np.ndarray
+    source: TextFiles
+    choices: Sequence[TextFiles]
+
+
+def _distances(target_vectors: str, read: _Read, found: Comparison, asked: ProbeOptions,
+               threads: int) -> list[float | None]:
     """Entropic distances to the target, for each row of the comparison; none where vectors of it are not there.
 
     Of random choices the mean of the draws.
-    judging : the target's records that count, int64 (m,), increasing
     """
     import torch
 
@@ -104,34 +116,34 @@ def _distances(target: TextFiles, judging: np.ndarray, source: TextFiles, choice
     from gotd.ot.source import Part
 
     embedders = Embedders()
-    q = VectorFiles([how["target_vectors"]], embedders)
-    blocks = list(_Some(q, judging).blocks())
-    _require_same_records(q, target)
+    q = VectorFiles([target_vectors], embedders)
+    blocks = list(_Some(q, read.judging).blocks())
+    _require_same_records(q, read.target)
     rows = np.concatenate(blocks).astype(np.float32)
-    p = VectorFiles(how["source_vectors"], embedders, rows.shape[1])
-    base = Part(some_names(p.names), 1.0 - how["share"], p.blocks)
-    files = [VectorFiles([name], embedders, rows.shape[1]) for name in how["vectors"]]
-    wanted = Wanted(TransportOptions.pool_sample, how["seed"])
+    p = VectorFiles(asked.source_vectors, embedders, rows.shape[1])
+    base = Part(some_names(p.names), 1.0 - asked.share, p.blocks)
+    files = [VectorFiles([name], embedders, rows.shape[1]) for name in asked.vectors]
+    wanted = Wanted(TransportOptions.pool_sample, asked.seed)
     workers, device = Workers(threads), torch.device("cpu")
     before = draw([base._replace(mass=1.0)], wanted, workers, device)
-    options = TransportOptions(seed=how["seed"]).resolved(embedders.identity)
+    options = TransportOptions(seed=asked.seed).resolved(embedders.identity)
     target_distance = TargetDistance(rows, np.ones(len(rows)), before, options, workers, device)
-    _require_same_records(p, source)
+    _require_same_records(p, read.source)
 
     def after(part: Part) -> float:
-        parts = [base, part] if how["share"] < 1.0 else [part]
+        parts = [base, part] if asked.share < 1.0 else [part]
         return target_distance.distance(part.name, draw(parts, wanted, workers, device))
 
     distances: list[float | None] = [target_distance.distance(base.name, before)]
-    waiting = iter(zip(files, choices, strict=True))
+    waiting = iter(zip(files, read.choices, strict=True))
     for row in found.rows[1:]:
         if row.kind == "random":
-            draws = [] if how["pool"] else found.random_rows[row.tokens]
-            every = [after(Part(row.name, how["share"], _Some(p, chosen).blocks)) for chosen in draws]
+            draws = [] if asked.pool else found.random_rows[row.tokens]
+            every = [after(Part(row.name, asked.share, _Some(p, chosen).blocks)) for chosen in draws]
             distances.append(sum(every) / len(every) if every else None)
             continue
         vectors, records = next(waiting)
-        part = Part(row.name, how["share"], _Some(vectors, np.arange(row.documents)).blocks)
+        part = Part(row.name, asked.share, _Some(vectors, np.arange(row.documents)).blocks)
         distances.append(after(part))
         _require_same_records(vectors, records)
     return distances

@@ -1,7 +1,8 @@
 """ds-probe: which choice helps, before anything is trained."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import dataclass, replace
 
 import click
 
@@ -11,7 +12,34 @@ from gotd.cli._printing import print_json, print_text
 from gotd.cli._process import prepare_process
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
+from gotd.streams.record_text import RecordText
 from gotd.streams.sources import rereadable
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """Options of ds-probe; what they mean is in its help. share : lambda"""
+
+    target: str
+    source: Sequence[str]
+    pool: Sequence[str]
+    share: float
+    budget: int | None
+    group: str | None
+    draws: int
+    order: int
+    resamples: int
+    max_target: int
+    seed: int
+    target_vectors: str | None
+    source_vectors: Sequence[str]
+    vectors: Sequence[str]
+    as_json: bool
+    text: RecordText
+    target_text: RecordText
+    skip_invalid: int
+    long_window: bool
+    threads: int | None
 
 
 @click.command("ds-probe")
@@ -48,7 +76,8 @@ from gotd.streams.sources import rereadable
 @options.long
 @options.threads
 @options.common
-def command(choices: tuple[str, ...], quiet: bool, **how: Any) -> None:
+@options.gathered(ProbeOptions)
+def command(asked: ProbeOptions, choices: tuple[str, ...], quiet: bool) -> None:
     """Compare choices without training: what would each do for a model of the target?
 
     Prints the cross-entropy of held-out target text under an n-gram model of (1 - L) source + L choice, in nats a word,
@@ -79,23 +108,22 @@ def command(choices: tuple[str, ...], quiet: bool, **how: Any) -> None:
     """
     run = Run("ds-probe", quiet)
     names = list(choices) or [STANDARD]
-    every = [*names, how["target"], *how["source"], *how["pool"], *how["vectors"], *how["source_vectors"],
-             how["target_vectors"]]
+    every = [*names, asked.target, *asked.source, *asked.pool, *asked.vectors, *asked.source_vectors,
+             asked.target_vectors]
     if every.count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
-    given = bool(how["target_vectors"]), bool(how["source_vectors"]), bool(how["vectors"])
+    given = bool(asked.target_vectors), bool(asked.source_vectors), bool(asked.vectors)
     if any(given) and not all(given):
         raise UsageError("distances need all three: --target-vectors, --source-vectors and --vectors")
-    if all(given) and len(how["vectors"]) != len(names):
-        raise UsageError(f"{len(how['vectors'])} --vectors for {len(names)} choices: give one for each, in their order")
-    cpus = prepare_process(options.thread_count(how["threads"]))
+    if all(given) and len(asked.vectors) != len(names):
+        raise UsageError(f"{len(asked.vectors)} --vectors for {len(names)} choices: give one for each, in their order")
+    cpus = prepare_process(options.thread_count(asked.threads))
     from gotd.cli._probing import probe
 
     with ExitStack() as stack:
-        how["source"] = stack.enter_context(rereadable(list(how["source"])))
-        how["pool"] = stack.enter_context(rereadable(list(how["pool"])))
-        how["source_vectors"] = stack.enter_context(rereadable(list(how["source_vectors"])))
-        found = probe(names, how, cpus, run)
+        source, pool, vectors = (stack.enter_context(rereadable(list(each)))
+                                 for each in (asked.source, asked.pool, asked.source_vectors))
+        found = probe(names, replace(asked, source=source, pool=pool, source_vectors=vectors), cpus, run)
         if isinstance(found, str):
             print_text(found)
         else:

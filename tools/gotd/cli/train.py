@@ -112,7 +112,7 @@ class TrainOptions:
 @options.threads
 @options.common
 @options.gathered(TrainOptions)
-def command(files: tuple[str, ...], asked: TrainOptions, quiet: bool) -> None:
+def command(asked: TrainOptions, files: tuple[str, ...], quiet: bool) -> None:
     """Train a model on records: a light pass on what was chosen, then the task itself.
 
     Reads JSON Lines, CSV, Parquet and more, packed or not. Writes a model's folder, run.json (what it was made from)

@@ -1,7 +1,8 @@
 """What no choice, a random choice of the same size, and each given choice would do for a model of the target."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from gotd.probing.judgement import Estimate
 from gotd.probing.model import Mixture, document_costs
 from gotd.probing.target import VOCABULARY, Target
 from gotd.probing.units import copies
+from gotd.types import JSON
 
 #: Of fewer units than this intervals of skewed figures are known to be too narrow (scripts/bench/coverage.py).
 _FEW_UNITS = 30
@@ -24,6 +26,14 @@ class Input(NamedTuple):
 
     name: str
     batches: Callable[[], Iterator[list[str]]]
+
+
+class HeldOut(NamedTuple):
+    """Texts that judge. units : int64 (n,), which of them are resampled together, equal ones; by default copies"""
+
+    name: str
+    texts: Sequence[str]
+    units: Int64s | None = None
 
 
 class Settings(NamedTuple):
@@ -60,28 +70,57 @@ class Row(NamedTuple):
     bits_per_byte: Estimate
 
 
+@dataclass(frozen=True)
+class Facts:
+    """Counts and settings of a comparison, in the order in which they are printed.
+
+    target_left_out : texts that stand in a choice. target_empty : texts without words. share : lambda
+    source_standing : texts of the target that stand in the source, too. target_units : of those that judge
+    """
+
+    target_documents: int
+    target_tokens: int
+    target_bytes: int
+    target_left_out: int
+    target_empty: int
+    source_documents: int
+    source_tokens: int
+    share: float
+    order: int
+    draws: int
+    budget: int | None
+    resamples: int
+    seed: int
+    vocabulary: int
+    source_standing: int
+    target_units: int
+
+    def as_json(self) -> dict[str, JSON]:
+        """Return them by the names that ds-probe prints."""
+        return {"lambda" if name == "share" else name: value for name, value in vars(self).items()}
+
+
 class Comparison(NamedTuple):
     """All rows, and what they were made from.
 
-    facts : counts, for JSON
     judged : which of the target's texts judge, bool (n,)
     random_rows : documents in the pool of the draws of each size in words, int64 (n,) each
     """
 
     rows: list[Row]
-    facts: dict[str, Any]
+    facts: Facts
     judged: np.ndarray
     random_rows: Mapping[int, list[Int64s]]
     warnings: list[str]
 
 
-def compare(name: str, texts: Sequence[str], choices: Sequence[Input], source: Input, pool: Input | None,
-            settings: Settings, threads: int, units: Int64s | None = None) -> Comparison:
+def compare(held_out: HeldOut, choices: Sequence[Input], source: Input, pool: Input | None, settings: Settings,
+            threads: int) -> Comparison:
     """Reads every choice once, the source once, and what random choices are drawn from twice.
 
-    name, texts : the target's; units : int64 (n,), which of them are resampled together, equal ones; by default copies
     Raises: GotdError where there is nothing to judge by, or no random choice can be drawn.
     """
+    name, texts, units = held_out
     target, overlap = Target(texts), Overlap(texts)
     if not target.vocabulary:
         raise GotdError(f"{name}: no words in {len(texts)} texts: nothing is held out; check the file and its text key")
@@ -98,12 +137,12 @@ def compare(name: str, texts: Sequence[str], choices: Sequence[Input], source: I
     drawn = draw(reader, (pool or source).batches(), histograms, sizes)
     judged = _judged(name, target, _standing(overlap, choices, counted, drawn))
     _, judging = np.unique((copies(texts) if units is None else units)[judged], return_inverse=True)
-    models = _models(target, judged, choices, counted, base, drawn, settings)
+    models = _models(_Judge(target, judged, base, settings), choices, counted, drawn)
     rows = _rows(models, target, judged, Texts(target.numbered.lengths[judged], judging, settings.resamples,
                                                settings.seed))
-    warnings = _warnings(name, source, base, sizes[-1], judged, judging, overlap)
-    facts = _facts(target, judged, base, settings) | {"source_standing": int(overlap.standing(base.seen).sum()),
-                                                      "target_units": int(judging.max()) + 1}
+    standing = overlap.standing(base.seen)
+    facts = _facts(target, judged, base, settings, int(standing.sum()), int(judging.max()) + 1)
+    warnings = _warnings(name, source.name, facts, sizes[-1], int((standing & judged).sum()))
     return Comparison(rows, facts, judged, {size: [each.rows for each in draws] for size, draws in drawn.items()},
                       warnings)
 
@@ -145,21 +184,33 @@ def _judged(name: str, target: Target, standing: Sequence[tuple[str, np.ndarray]
     return np.asarray(judged)
 
 
-def _models(target: Target, judged: np.ndarray, choices: Sequence[Input], counted: Sequence[Counted], base: Counted,
-            drawn: Mapping[int, list[Drawn]], settings: Settings) -> list[Model]:
+class _Judge(NamedTuple):
+    """What judges, at what source. judged : which of the target's texts, bool (n,)"""
+
+    target: Target
+    judged: np.ndarray
+    base: Counted
+    settings: Settings
+
+    def costs(self, *mixtures: Mixture) -> np.ndarray:
+        """Return what the texts cost under each model of the effective distribution. Shapes: -> (mixtures, texts)."""
+        return np.stack([document_costs(self.target, mixture, self.settings.order)[self.judged]
+                         for mixture in mixtures])
+
+    def costs_with(self, some: Sequence[Counted | Drawn]) -> np.ndarray:
+        """Return what the texts cost with each of some choices. Shapes: -> (choices, texts)."""
+        share = self.settings.share
+        return self.costs(*(Mixture(((1.0 - share, self.base.counts), (share, each.counts))) for each in some))
+
+
+def _models(judge: _Judge, choices: Sequence[Input], counted: Sequence[Counted],
+            drawn: Mapping[int, list[Drawn]]) -> list[Model]:
     """No choice, random choices of every size, and the choices."""
-    share = settings.share
-
-    def costs(some: Sequence[Counted | Drawn]) -> np.ndarray:
-        mixtures = [Mixture(((1.0 - share, base.counts), (share, each.counts))) for each in some]
-        return np.stack([document_costs(target, mixture, settings.order)[judged] for mixture in mixtures])
-
-    models = [Model("no choice", "none", 0, 0, document_costs(target, Mixture(((1.0, base.counts),)),
-                                                              settings.order)[None, judged])]
+    models = [Model("no choice", "none", 0, 0, judge.costs(Mixture(((1.0, judge.base.counts),))))]
     for size, draws in drawn.items():
         documents = round(sum(each.counts.documents for each in draws) / len(draws))
-        models.append(Model("random", "random", documents, size, costs(draws)))
-    return models + [Model(choice.name, "choice", each.counts.documents, each.counts.total, costs([each]))
+        models.append(Model("random", "random", documents, size, judge.costs_with(draws)))
+    return models + [Model(choice.name, "choice", each.counts.documents, each.counts.total, judge.costs_with([each]))
                      for choice, each in zip(choices, counted, strict=True)]
 
 
@@ -170,29 +221,30 @@ def _rows(models: Sequence[Model], target: Target, judged: np.ndarray, texts: Te
             for model, each in zip(models, figures, strict=True)]
 
 
-def _warnings(name: str, source: Input, base: Counted, largest: int, judged: np.ndarray, units: Int64s,
-              overlap: Overlap) -> list[str]:
+def _warnings(name: str, source: str, facts: Facts, largest: int, standing: int) -> list[str]:
+    """standing : texts that judge and stand in the source, too; largest : words of the largest choice"""
     warnings = []
-    if base.counts.total < largest:
-        warnings.append(f"{source.name}: the source has {base.counts.total} words, fewer than a choice ({largest}); "
+    if facts.source_tokens < largest:
+        warnings.append(f"{source}: the source has {facts.source_tokens} words, fewer than a choice ({largest}); "
                         "what is known of it is too little to say how a choice would change it")
-    if standing := int((overlap.standing(base.seen) & judged).sum()):
-        warnings.append(f"{source.name}: {standing} of the texts of {name} stand in the source, too; they are judged "
+    if standing:
+        warnings.append(f"{source}: {standing} of the texts of {name} stand in the source, too; they are judged "
                         "by, but a model that was trained on it knows them")
-    if (count := int(units.max()) + 1) < _FEW_UNITS:
-        said = f"{count} texts" if count == judged.sum() else f"{count} units of {judged.sum()} texts"
+    if (count := facts.target_units) < _FEW_UNITS:
+        texts = facts.target_documents
+        said = f"{count} texts" if count == texts else f"{count} units of {texts} texts"
         warnings.append(f"{name}: only {said} judge; the intervals are rough")
     return warnings
 
 
-def _facts(target: Target, judged: np.ndarray, base: Counted, settings: Settings) -> dict[str, Any]:
-    lengths = target.numbered.lengths
+def _facts(target: Target, judged: np.ndarray, base: Counted, settings: Settings, standing: int, units: int) -> Facts:
+    lengths, documents = target.numbered.lengths, int(judged.sum())
     worded = int((lengths > 0).sum())
-    return {
-        "target_documents": int(judged.sum()), "target_tokens": int(lengths[judged].sum()),
-        "target_bytes": int(target.bytes[judged].sum()), "target_left_out": worded - int(judged.sum()),
-        "target_empty": len(lengths) - worded, "source_documents": base.counts.documents,
-        "source_tokens": base.counts.total, "lambda": settings.share, "order": settings.order,
-        "draws": settings.draws,
-        "budget": settings.budget, "resamples": settings.resamples, "seed": settings.seed, "vocabulary": VOCABULARY,
-    }
+    return Facts(
+        target_documents=documents, target_tokens=int(lengths[judged].sum()),
+        target_bytes=int(target.bytes[judged].sum()), target_left_out=worded - documents,
+        target_empty=len(lengths) - worded, source_documents=base.counts.documents, source_tokens=base.counts.total,
+        share=settings.share, order=settings.order, draws=settings.draws, budget=settings.budget,
+        resamples=settings.resamples, seed=settings.seed, vocabulary=VOCABULARY, source_standing=standing,
+        target_units=units,
+    )

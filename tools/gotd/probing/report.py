@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from gotd.probing.comparing import Comparison, Row
 from gotd.probing.figures import Figures
 from gotd.probing.judgement import Estimate
+from gotd.types import JSON
 
 #: Entropic distances to the target, of the source and of the source with each choice, in the order of the rows.
 Distances = Sequence[float | None] | None
@@ -19,19 +19,19 @@ _MEASURES = (("nats a word, by the word (all words count alike, so that long tex
              ("nats a word, by the text (all texts count alike: got gives them the same mass)", "by_text"))
 
 
-def as_json(found: Comparison, distances: Distances) -> dict[str, Any]:
+def as_json(found: Comparison, distances: Distances) -> dict[str, JSON]:
     """Everything there is to say."""
-    rows = []
+    rows: list[JSON] = []
     for row, distance in zip(found.rows, distances or [None] * len(found.rows), strict=True):
-        entry: dict[str, Any] = {"name": row.name, "kind": row.kind, "documents": row.documents, "tokens": row.tokens,
+        entry: dict[str, JSON] = {"name": row.name, "kind": row.kind, "documents": row.documents, "tokens": row.tokens,
                                  **_named(row.by_word, ""), "bits_per_byte": _estimate(row.bits_per_byte),
                                  **_named(row.by_text, "_by_text")}
         rows.append(entry | ({} if distances is None else {"distance": distance}))
-    return {**found.facts, "warnings": found.warnings, "rows": rows}
+    return {**found.facts.as_json(), "warnings": found.warnings, "rows": rows}
 
 
-def _named(figures: Figures, ending: str) -> dict[str, Any]:
-    named: dict[str, Any] = {"nats_per_token": _estimate(figures.nats), "to_random": _estimate(figures.to_random),
+def _named(figures: Figures, ending: str) -> dict[str, JSON]:
+    named: dict[str, JSON] = {"nats_per_token": _estimate(figures.nats), "to_random": _estimate(figures.to_random),
                              "to_best": _estimate(figures.to_best)}
     if figures.draws:
         named["draws"] = figures.draws
@@ -108,23 +108,23 @@ def _interval(found: Estimate, form: str) -> str:
 
 def _heading(found: Comparison) -> list[str]:
     facts = found.facts
-    left_out = f"; {facts['target_left_out']:,} more stand in a choice, left out" if facts["target_left_out"] else ""
-    units = "" if facts["target_units"] == facts["target_documents"] else f" in {facts['target_units']:,} units"
+    left_out = f"; {facts.target_left_out:,} more stand in a choice, left out" if facts.target_left_out else ""
+    units = "" if facts.target_units == facts.target_documents else f" in {facts.target_units:,} units"
     sizes = {row.tokens for row in found.rows if row.kind == "choice"}
     budget = (f"{min(sizes):,} words of each choice" if len(sizes) == 1 else
               f"choices of {min(sizes):,} to {max(sizes):,} words, each against random ones of its own size "
               "(give --budget for equal ones)")
     return [
-        f"held out: {facts['target_documents']:,} texts{units}, {facts['target_tokens']:,} words, "
-        f"{facts['target_bytes']:,} bytes{left_out}",
-        f"source: {facts['source_documents']:,} texts, {facts['source_tokens']:,} words; "
-        f"{1 - facts['lambda']:g} source + {facts['lambda']:g} choice, {facts['order']}-grams",
+        f"held out: {facts.target_documents:,} texts{units}, {facts.target_tokens:,} words, "
+        f"{facts.target_bytes:,} bytes{left_out}",
+        f"source: {facts.source_documents:,} texts, {facts.source_tokens:,} words; "
+        f"{1 - facts.share:g} source + {facts.share:g} choice, {facts.order}-grams",
         budget,
     ]
 
 
 def _footing(found: Comparison) -> list[str]:
-    said = [f"random: the mean of {found.facts['draws']} draws of as many words; intervals know how draws differ."]
+    said = [f"random: the mean of {found.facts.draws} draws of as many words; intervals know how draws differ."]
     if any(row.by_word.to_best for row in found.rows):
         said.append("best: the lowest of the choices; intervals hold for all rows at once, whichever is the best.")
     return said
