@@ -1,7 +1,8 @@
 """ds-report: what was chosen, and why."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import dataclass
 
 import click
 
@@ -12,10 +13,43 @@ from gotd.cli._outputs import require_apart, require_ending
 from gotd.cli._process import prepare_process
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
+from gotd.streams.record_text import RecordText
 from gotd.streams.sinks import open_output
 
 #: What can be written, by the name; and what else ends in .json.
 ENDINGS, MULTIQC = (".html", ".json"), "_mqc.json"
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Options of ds-report; what they mean is in its help."""
+
+    choice: str
+    scores: str | None
+    target: str | None
+    target_texts: Sequence[str]
+    target_vectors: str | None
+    vectors: str | None
+    models: Sequence[str]
+    fields: Sequence[str]
+    show: int
+    seed: int
+    output: str
+    text: RecordText
+    target_text: RecordText
+    skip_invalid: int
+    long_window: bool
+    threads: int | None
+
+    def require_target(self) -> None:
+        """Raise UsageError for what does nothing without something else."""
+        if self.target_vectors and not self.target_texts:
+            raise UsageError("--target-vectors are of the target's texts: give --target-texts, too")
+        models = None if is_from_environment("models") else self.models
+        idle = {"--target-texts": self.target_texts, "--vectors": self.vectors, "--model": models}
+        for name, value in idle.items():
+            if value and not self.target:
+                raise UsageError(f"{name} is for what --target decides: give the target file, too")
 
 
 @click.command("ds-report")
@@ -43,7 +77,8 @@ ENDINGS, MULTIQC = (".html", ".json"), "_mqc.json"
 @options.long
 @options.threads
 @options.common
-def command(files: tuple[str, ...], quiet: bool, output: str, **how: Any) -> None:
+@options.gathered(ReportOptions)
+def command(asked: ReportOptions, files: tuple[str, ...], quiet: bool) -> None:
     """Report on a choice: what was chosen, why, how much of the target it serves, and how it was made.
 
     Reads the choice and, as far as they are given, the records of the pool (FILE...) with their scores, the target file
@@ -61,20 +96,20 @@ def command(files: tuple[str, ...], quiet: bool, output: str, **how: Any) -> Non
       ds-report --choice selected.jsonl.zst --scores scores/ pool/*.jsonl.zst -o report.html
       ds-report --choice selected.jsonl.zst --target target.npz --target-texts target.jsonl -o report.json
     """
-    run = Run("ds-report", quiet)
+    run, output = Run("ds-report", quiet), asked.output
     require_ending(output, ENDINGS)
-    names = [how["choice"], how["scores"], how["target"], how["target_vectors"], how["vectors"]]
-    every = [*files, *how["target_texts"], *(name for name in names if name is not None)]
+    names = [asked.choice, asked.scores, asked.target, asked.target_vectors, asked.vectors]
+    every = [*files, *asked.target_texts, *(name for name in names if name is not None)]
     if every.count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
     require_apart([output], every)
-    _refuse_idle(how)
-    how["threads"] = prepare_process(options.thread_count(how["threads"]))
+    asked.require_target()
+    threads = prepare_process(options.thread_count(asked.threads))
     from gotd.cli._reporting import report
     from gotd.report.page import as_html, as_json, as_multiqc
 
     with ExitStack() as stack:
-        found = report(files, how, run, stack)
+        found = report(files, asked, threads, run, stack)
     page = as_html if output.lower().endswith(".html") else as_multiqc if output.lower().endswith(MULTIQC) else as_json
     data = page(found)
     with open_output(output) as sink:
@@ -82,16 +117,6 @@ def command(files: tuple[str, ...], quiet: bool, output: str, **how: Any) -> Non
     for what in found.missing.values():
         run.notes.append(f"left out: {what}")
     run.close()
-
-
-def _refuse_idle(how: dict[str, Any]) -> None:
-    """Error for what does nothing without something else."""
-    if how["target_vectors"] and not how["target_texts"]:
-        raise UsageError("--target-vectors are of the target's texts: give --target-texts, too")
-    for name in ("target_texts", "vectors", "models"):
-        if how[name] and not how["target"] and not (name == "models" and is_from_environment("models")):
-            flag = "--model" if name == "models" else f"--{name.replace('_', '-')}"
-            raise UsageError(f"{flag} is for what --target decides: give the target file, too")
 
 
 main = entry_point(command)
