@@ -19,8 +19,10 @@ Value = TypeVar("Value")
 #: Options that a variable must not set: DS_HELP would have every command print its help.
 _OF_THE_COMMAND_LINE = ("help", "version")
 
-#: Modules of all commands: each has a `command`.
-_COMMANDS = ("chunk", "embed", "target_stats", "score", "topk", "probe", "report", "train")
+#: Modules of the commands of a chain: each has a `command`.
+_OF_A_CHAIN = ("chunk", "embed", "target_stats", "score", "topk", "probe", "report", "train")
+#: Modules of all commands.
+COMMANDS = (*_OF_A_CHAIN, "pipeline")
 
 
 class Lines(click.types.StringParamType):
@@ -68,7 +70,7 @@ def _fault(command: click.Command, option: click.Option) -> str | None:
 
 def _others(command: click.Command, option: click.Option) -> Iterator[tuple[click.Command, click.Option]]:
     """Options of the other commands that the same variable sets."""
-    for name in _COMMANDS:
+    for name in _OF_A_CHAIN:
         other = importlib.import_module(f"gotd.cli.{name}").command
         if other.name != command.name:
             name_variables(other)

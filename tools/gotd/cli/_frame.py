@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from gotd.cli._completion import asked_for, complete
 from gotd.cli._environment import name_variables, pass_over
 from gotd.cli._printing import escape_what_streams_cannot_hold, print_message
 from gotd.errors import GotdError, UsageError
@@ -176,6 +177,8 @@ def _terminate(*_: Any) -> NoReturn:
 
 def _status(command: click.Command, tool: str) -> int:
     try:
+        if instruction := asked_for(tool):
+            return complete(command, tool, instruction)
         pass_over(command)
         with command.make_context(tool, sys.argv[1:]) as context:
             command.invoke(context)

@@ -30,6 +30,8 @@ def listed(context: click.Context, _option: click.Parameter, names: tuple[str, .
 
     Raises: UsageError for an input without a name.
     """
+    if context.resilient_parsing:  # a shell completes the line
+        return names
     if "" in names:
         raise UsageError("an input without a name: is a variable unset?")
     others: list[str] = []

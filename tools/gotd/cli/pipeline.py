@@ -12,7 +12,9 @@ import click
 
 import gotd
 from gotd.cli import _options as options
+from gotd.cli._completion import SHELLS, scripts
 from gotd.cli._frame import entry_point
+from gotd.cli._printing import print_text
 from gotd.errors import DataError, GotdError
 
 #: In a checkout a link to scripts/, in an installed package the files themselves.
@@ -38,6 +40,7 @@ def command() -> None:
       ds-pipeline run help
       ds-pipeline submit settings.sh --wait
       ds-pipeline copy chain/
+      eval "$(ds-pipeline completion bash)"
     """
 
 
@@ -103,6 +106,21 @@ def copy(folder: str) -> None:
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
+
+
+@command.command("completion")
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print what completes all commands in a shell: options, choices and names of files, by the Tab key.
+
+    \b
+    In ~/.bashrc:                   eval "$(ds-pipeline completion bash)"
+    In ~/.zshrc:                    eval "$(ds-pipeline completion zsh)"
+    In ~/.config/fish/config.fish:  ds-pipeline completion fish | source
+
+    Each command alone has click's own way: eval "$(_DS_EMBED_COMPLETE=bash_source ds-embed)".
+    """
+    print_text(scripts(shell, command).rstrip("\n"))
 
 
 def _umask() -> int:
