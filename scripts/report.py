@@ -13,7 +13,7 @@ from collections import Counter
 from itertools import islice
 
 from gotd.cli._frame import run_script
-from gotd.streams.records import Record, RecordReader, Skipping, read_records
+from gotd.streams.records import Record, RecordReader, Skipping, no_value, read_records
 from gotd.streams.sources import open_input
 
 _SHOWN = 5
@@ -21,10 +21,10 @@ _FAMILIES = 16
 _MIXED = "(several)"
 
 
-def records(path: str) -> list[Record]:
+def records(path: str) -> list[Record[None]]:
     """All records of a small file."""
     with open_input(path) as source:
-        return [record for batch in read_records(RecordReader(source), Skipping()) for record in batch]
+        return [record for batch in read_records(RecordReader(source), Skipping(), no_value) for record in batch]
 
 
 def shares(paths: list[str], field: str) -> Counter[str]:
@@ -32,7 +32,7 @@ def shares(paths: list[str], field: str) -> Counter[str]:
     counts: Counter[str] = Counter()
     for path in paths:
         with open_input(path) as source:
-            for batch in read_records(RecordReader(source), Skipping()):
+            for batch in read_records(RecordReader(source), Skipping(), no_value):
                 counts.update(str(record.fields.get(field, _MIXED)) for record in batch)
     return counts
 

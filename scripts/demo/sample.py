@@ -8,7 +8,7 @@ What a choice has to beat, and what a small base model is trained on. Reads and 
 import random
 import sys
 
-from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records
+from gotd.streams.records import RecordReader, RecordWriter, Skipping, no_value, read_records
 from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
@@ -19,7 +19,7 @@ def sampled(count: int, seed: int, files: list[str]) -> list[bytes]:
     draw, kept, seen = random.Random(seed), [], 0
     for name in files:
         with open_input(name) as source:
-            for batch in read_records(RecordReader(source), Skipping()):
+            for batch in read_records(RecordReader(source), Skipping(), no_value):
                 for record in batch:
                     seen += 1
                     if len(kept) < count:

@@ -14,8 +14,8 @@ import json
 
 from transformers import pipeline, set_seed
 
-from gotd.streams.records import RecordReader, Skipping, read_records
-from gotd.streams.sources import open_input
+from gotd.streams.record_files import record_readers
+from gotd.streams.records import Skipping, no_value, read_records
 
 #: A continuation counts as toxic from here.
 _TOXIC = 0.5
@@ -23,8 +23,8 @@ _TOXIC = 0.5
 
 def prompts(name: str) -> list[str]:
     """The texts to be continued."""
-    with open_input(name) as source:
-        records = [record.fields for batch in read_records(RecordReader(source), Skipping()) for record in batch]
+    records = [record.fields for reader in record_readers([name], long_window=False)
+               for batch in read_records(reader, Skipping(), no_value) for record in batch]
     return [record["prompt"]["text"] if isinstance(record.get("prompt"), dict) else record["text"]
             for record in records]
 

@@ -18,7 +18,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records
+from gotd.streams.record_files import ReadOptions, RecordFiles
+from gotd.streams.records import RecordReader, RecordWriter, Skipping, no_value, read_records
 from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
 from gotd.streams.sources import open_input
@@ -70,13 +71,13 @@ class Study(NamedTuple):
 def lines(path: Path) -> list[bytes]:
     """Records of a file as lines."""
     with open_input(str(path)) as source:
-        return [record.line for batch in read_records(RecordReader(source), Skipping()) for record in batch]
+        return [record.line for batch in read_records(RecordReader(source), Skipping(), no_value) for record in batch]
 
 
 def texts(path: Path) -> list[str]:
     """Texts of a file."""
-    with open_input(str(path)) as source:
-        return [record.fields["text"] for batch in read_records(RecordReader(source), Skipping()) for record in batch]
+    files = RecordFiles([str(path)], ReadOptions("text", Skipping()))
+    return [text for batch in files.texts() for text in batch]
 
 
 def write(path: Path, records: Iterable[bytes]) -> None:

@@ -17,7 +17,7 @@ import zstandard
 from gotd.errors import DataError
 from gotd.streams.arrays import ArrayReader, ArrayWriter
 from gotd.streams.digests import RecordRun
-from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records
+from gotd.streams.records import RecordReader, RecordWriter, Skipping, no_value, read_records
 from gotd.streams.seal import MadeBy
 from gotd.streams.sources import ByteSource
 
@@ -59,7 +59,7 @@ def vector_stream(is_pipe: bool) -> bytes:
 
 def read_lines(data: bytes, is_file: bool) -> list[bytes]:
     source = ByteSource(io.BytesIO(data), "x", len(data) if is_file else None)
-    return [record.line for batch in read_records(RecordReader(source), Skipping()) for record in batch]
+    return [record.line for batch in read_records(RecordReader(source), Skipping(), no_value) for record in batch]
 
 
 def read_vectors(data: bytes, is_file: bool) -> list[list[float]]:

@@ -14,7 +14,7 @@ def run(values: list[object], key: str | None = "text", extra: object = None) ->
     digest = TextDigest(None if key is None else RecordText(key))
     for value in values:
         fields = {"text": value} | ({"more": extra} if extra is not None else {})
-        digest.add([Record(json.dumps(fields).encode(), fields, "")])
+        digest.add([Record(json.dumps(fields).encode(), fields, "", None)])
     return digest.run
 
 
@@ -35,7 +35,7 @@ def test_other_fields_do_not_count_and_everything_else_does() -> None:
 
 
 def test_in_any_portions() -> None:
-    records = [Record(b"{}", {"text": str(number)}, "") for number in range(10)]
+    records = [Record(b"{}", {"text": str(number)}, "", None) for number in range(10)]
     whole, parts = TextDigest(RecordText()), TextDigest(RecordText())
     whole.add(records)
     for start in range(0, 10, 3):

@@ -54,7 +54,7 @@ def test_what_float16_cannot_hold_is_not_written(tmp_path: Path, number: float, 
         writer.write(wrong)
     assert not list(tmp_path.iterdir())
     with pytest.raises(DataError, match=rf"b\.jsonl:2: .*{words}.*--dtype float32"):
-        with_embeddings([Record(b"{}", {}, f"b.jsonl:{line}") for line in (1, 2)], wrong)
+        with_embeddings([Record(b"{}", {}, f"b.jsonl:{line}", None) for line in (1, 2)], wrong)
 
 
 def test_float32_holds_what_float16_cannot(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ A, B = b'{"text":"a"}', b'{"text":"b"}'
 BOM = b"\xef\xbb\xbf"
 
 
-def read(data: bytes, name: str = "x.jsonl", size: int | None = None) -> list[Record]:
+def read(data: bytes, name: str = "x.jsonl", size: int | None = None) -> list[Record[str]]:
     reader = RecordReader(ByteSource(io.BytesIO(data), name, size))
     return [record for batch in read_records(reader, Skipping(), RecordText().of)
             for record in batch]

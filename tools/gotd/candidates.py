@@ -1,7 +1,7 @@
 """Records with their scores, as a choice reads them: scores that the records carry, or scores beside the records."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,10 +13,11 @@ from gotd.streams.digests import RecordRun
 from gotd.streams.end_seal import end_seal
 from gotd.streams.json_fields import parse_object
 from gotd.streams.pairing import Pair, Proof
-from gotd.streams.record_text import RecordText
-from gotd.streams.records import Record, RecordReader, Skipping, read_records
+from gotd.streams.record_files import ReadOptions, record_readers
+from gotd.streams.records import Record, RecordReader, Skipping, no_value, read_records
 from gotd.streams.seal import Seal
 from gotd.streams.sources import is_read_once, open_input
+from gotd.types import Fields
 
 #: Scores are looked at once for so many times what is wanted, then for more, in case some are left out; then for all.
 _CANDIDATES = (2, 16)
@@ -24,17 +25,15 @@ _CANDIDATES = (2, 16)
 _MORE_CANDIDATES = 1024
 
 
-class Reading(NamedTuple):
-    """How records are read.
+class Ranking(NamedTuple):
+    """How records are read and ranked.
 
     score_key : the field that ranks them; None for the score of ds-score, which a seal must vouch for
     advance : told of every row that was ranked, once
     """
 
-    text: RecordText
+    read: ReadOptions
     score_key: str | None
-    skipping: Skipping
-    long_window: bool
     advance: Callable[[int], None]
 
 
@@ -53,20 +52,16 @@ class Carried:
     rows, targets : once it was read to the end, how many there were, and the targets that the seals of scores name
     """
 
-    def __init__(self, names: Sequence[str], reading: Reading) -> None:
+    def __init__(self, names: Sequence[str], ranking: Ranking) -> None:
         self.rows = 0
         self.targets: set[str] = set()
-        self._names, self._reading, self._readings = names, reading, 0
+        self._names, self._ranking, self._readings = names, ranking, 0
 
     def count(self) -> int:
         """How many records carry a score. Bad ones are counted by the reading that follows."""
-        count = 0
-        for name in self._names:
-            with open_input(name) as source:
-                reader = RecordReader(source, self._reading.long_window)
-                skipping = Skipping(self._reading.skipping.allowed)
-                count += sum(len(batch) for batch in read_records(reader, skipping, self._check))
-        return count
+        read = self._ranking.read
+        return sum(len(batch) for reader in record_readers(self._names, read.long_window)
+                   for batch in read_records(reader, Skipping(read.skipping.allowed), self._ranked))
 
     def thresholds(self, _wanted: int) -> Iterator[None]:
         """None: all are read at once."""
@@ -75,30 +70,26 @@ class Carried:
     def batches(self, _least: np.float32 | None = None) -> Iterator[list[Candidate]]:
         """All of them, some at a time."""
         self.rows, self._readings = 0, self._readings + 1
-        reading, key = self._reading, self._reading.score_key or SCORE
-        reading.skipping.skipped = 0
-        for name in self._names:
-            with open_input(name) as source:
-                reader = RecordReader(source, reading.long_window)
-                for batch in read_records(reader, reading.skipping, self._check):
-                    yield [Candidate(score_of(record.fields, key), row, record.line,
-                                     reading.text.of(record.fields))
-                           for row, record in enumerate(batch, self.rows)]
-                    self.rows += len(batch)
-                    if self._readings == 1:
-                        reading.advance(len(batch))
-                if reading.score_key is None:
-                    require_scored(reader.verifier)
-                self.targets |= targets_of(reader.verifier.seals)
+        read = self._ranking.read
+        read.skipping.skipped = 0
+        for reader in record_readers(self._names, read.long_window):
+            for batch in read_records(reader, read.skipping, self._ranked):
+                yield [Candidate(record.value[0], row, record.line, record.value[1])
+                       for row, record in enumerate(batch, self.rows)]
+                self.rows += len(batch)
+                if self._readings == 1:
+                    self._ranking.advance(len(batch))
+            if self._ranking.score_key is None:
+                require_scored(reader.verifier)
+            self.targets |= targets_of(reader.verifier.seals)
 
     def text(self, line: bytes) -> str:
         """The text of a record that was read."""
-        return self._reading.text.of(parse_object(line))
+        return self._ranking.read.text_of(parse_object(line))
 
-    def _check(self, fields: dict[str, Any]) -> None:
-        """ValueError where a record cannot be ranked."""
-        score_of(fields, self._reading.score_key or SCORE)
-        self._reading.text.of(fields)
+    def _ranked(self, fields: Fields) -> tuple[np.float32, str]:
+        """Score and text of a record. Raises: ValueError where it cannot be ranked."""
+        return score_of(fields, self._ranking.score_key or SCORE), self._ranking.read.text_of(fields)
 
 
 class _Scores(NamedTuple):
@@ -115,10 +106,10 @@ class Beside:
     rows, targets : once the scores were read, as in Carried
     """
 
-    def __init__(self, pairs: Sequence[Pair], reading: Reading) -> None:
+    def __init__(self, pairs: Sequence[Pair], ranking: Ranking) -> None:
         self.rows = 0
         self.targets: set[str] = set()
-        self._pairs, self._reading = pairs, reading
+        self._pairs, self._ranking = pairs, ranking
         self._scores: list[_Scores] = []
 
     def count(self) -> int:
@@ -151,7 +142,7 @@ class Beside:
                     if len(block):
                         best = block.max() if best is None else max(best, block.max())
                     if first:
-                        self._reading.advance(len(block))
+                        self._ranking.advance(len(block))
                 self._scores.append(_Scores(reader.rows, best, reader.verifier.seals))
                 self.rows += reader.rows
                 self.targets |= targets_of(reader.verifier.seals)
@@ -160,7 +151,7 @@ class Beside:
         """Those that have at least this score, some at a time; records are proven to be the ones that were scored."""
         if not self._scores:
             self._read_scores(None)
-        self._reading.skipping.skipped = first = 0
+        self._ranking.read.skipping.skipped = first = 0
         for pair, scores in zip(self._pairs, self._scores, strict=True):
             runs = [run for seal in scores.seals for run in seal.records]
             unneeded = scores.best is None or (least is not None and scores.best < least)
@@ -175,37 +166,34 @@ class Beside:
         fault: DataError | None = None
         with open_input(pair.scores) as source:
             scores = _Queue(ArrayReader(source, "scores").blocks())
-            for name in pair.records:
-                with open_input(name) as opened:
-                    reader = RecordReader(opened, self._reading.long_window)
-                    for records in self._good_records(reader, proven):
-                        values = scores.take(len(records))
-                        wanted = range(len(values)) if least is None else np.flatnonzero(values >= least).tolist()
-                        try:
-                            found = [Candidate(values[i], first + proof.records + i, records[i].line,
-                                               self._text_of(records[i])) for i in wanted]
-                        except DataError as error:  # other records, as the proof will tell, or another field
-                            fault, found = fault or error, []
-                        yield found
-                        proof.add(records)
+            for reader in record_readers(pair.records, self._ranking.read.long_window):
+                for records in self._good_records(reader, proven):
+                    values = scores.take(len(records))
+                    wanted = range(len(values)) if least is None else np.flatnonzero(values >= least).tolist()
+                    try:
+                        found = [Candidate(values[i], first + proof.records + i, records[i].line,
+                                           records[i].value or self._text_of(records[i])) for i in wanted]
+                    except DataError as error:  # other records, as the proof will tell, or another field
+                        fault, found = fault or error, []
+                    yield found
+                    proof.add(records)
         proof.end()
         if fault is not None:
             raise fault
 
-    def _good_records(self, reader: RecordReader, proven: bool) -> Iterator[list[Record]]:
+    def _good_records(self, reader: RecordReader, proven: bool) -> Iterator[list[Record[str | None]]]:
         """All lines where digests prove them, whatever their fields are called, else those that have a text."""
-        skipping = self._reading.skipping
-        if proven and not skipping.allowed:
-            return read_records(reader, skipping)
-        return read_records(reader, skipping, self._reading.text.of)
+        read = self._ranking.read
+        value_of = no_value if proven and not read.skipping.allowed else read.text_of
+        return read_records(reader, read.skipping, value_of)
 
     def text(self, line: bytes) -> str:
         """The text of a record that was read."""
-        return self._reading.text.of(parse_object(line))
+        return self._ranking.read.text_of(parse_object(line))
 
-    def _text_of(self, record: Record) -> str:
+    def _text_of(self, record: Record[str | None]) -> str:
         try:
-            return self._reading.text.of(record.fields)
+            return self._ranking.read.text_of(record.fields)
         except ValueError as error:
             remedy = "give the --text-key or --text-template that was embedded"
             raise DataError(record.place, str(error), remedy) from error

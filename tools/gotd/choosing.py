@@ -170,7 +170,7 @@ class _Window:
 
 def scored(records: Sequence[Ranked]) -> tuple[list[Ranked], int]:
     """Return the records with their scores in their lines, and how many scores that they had were replaced."""
-    parsed = [Record(item.line, parse_object(item.line), "") for item in records]
+    parsed = [Record(item.line, parse_object(item.line), "", None) for item in records]
     lines = with_scores(parsed, np.array([item.score for item in records], dtype=np.float32))
     replaced = sum(SCORE in record.fields for record in parsed)
     return [item._replace(line=line) for item, line in zip(records, lines, strict=True)], replaced

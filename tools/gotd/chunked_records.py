@@ -10,11 +10,11 @@ from gotd.streams.record_text import TEXT_FIELD, RecordText
 from gotd.streams.records import Record
 
 
-def document_of(record: Record, text: RecordText) -> Document:
+def document_of(record: Record[str], text: RecordText) -> Document:
     """Return a record's text and other fields, less those that the text is made from; without an id it is called by
     its place. A whole line has text that is made in a field of its own."""
     line, name = record.line, record.fields.get("id")
-    made, in_place = text.of(record.fields), text.is_in_place(record.fields)
+    made, in_place = record.value, text.is_in_place(record.fields)
     if in_place and text.key in record.fields:
         fields = fields_beside(line, text.key)
     else:

@@ -4,12 +4,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from gotd.api.embedding import embed
-from gotd.api.inputs import Documents, TextSource, read_documents, record_text
+from gotd.api.inputs import Documents, Item, TextSource, read_documents, record_text
 from gotd.api.target import Target, fit
 from gotd.candidates import Candidate
 from gotd.choosing import Rules, choose
@@ -31,7 +30,7 @@ class Choice:
     target   : what the scores were made with, where it was fitted for this choice.
     """
 
-    records: list[Any]
+    records: list[Item]
     indices: np.ndarray
     scores: np.ndarray
     left_out: dict[str, int]

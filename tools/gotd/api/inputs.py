@@ -16,11 +16,14 @@ from gotd.streams.record_text import MESSAGE_TEMPLATE, TEXT_FIELD, RecordText
 from gotd.streams.records import Skipping
 from gotd.streams.sources import expanded
 from gotd.streams.vector_files import Embedders, VectorFiles
-from gotd.types import EmbedderIdentity
+from gotd.types import JSON, EmbedderIdentity
 
 #: A file of records, several (as pathlib.Path), or anything that yields texts or records: a list, a column of pandas or
 #: datasets, a data set, a data frame.
-TextSource: TypeAlias = str | os.PathLike[str] | Iterable[str | Mapping[str, Any] | os.PathLike[str]]
+Given: TypeAlias = str | Mapping[str, JSON] | os.PathLike[str]
+TextSource: TypeAlias = str | os.PathLike[str] | Iterable[Given]
+#: A text, or a record with all its fields.
+Item: TypeAlias = str | Mapping[str, JSON]
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Documents(NamedTuple):
     """
 
     texts: list[str]
-    items: list[Any]
+    items: list[Item]
 
 
 def record_text(text_key: str | None, text_template: str | None, message_template: str | None) -> RecordText:
@@ -76,25 +79,27 @@ def read_documents(source: TextSource, text: RecordText, what: str) -> Documents
         return _of_files([source], text)
     if isinstance(source, Mapping):
         raise UsageError(f"{what}: one mapping, where many records are wanted; give a list of them")
-    items = list(_items(source))
-    if items and all(isinstance(item, os.PathLike) for item in items):
-        return _of_files(items, text)
-    return Documents([_text(item, text, f"{what}[{place}]") for place, item in enumerate(items)], items)
+    given = list(_items(source))
+    paths = [item for item in given if isinstance(item, os.PathLike)]
+    if paths and len(paths) == len(given):
+        return _of_files(paths, text)
+    texts = [_text(item, text, f"{what}[{place}]") for place, item in enumerate(given)]
+    return Documents(texts, [item for item in given if not isinstance(item, os.PathLike)])
 
 
-def _items(source: Iterable[Any]) -> Iterable[Any]:
+def _items(source: Iterable[Given]) -> Iterable[Given]:
     """A data frame yields the names of its columns: its rows are wanted."""
     to_dict = getattr(source, "to_dict", None)
-    return cast("Iterable[Any]", to_dict("records")) if hasattr(source, "columns") and callable(to_dict) else source
+    return cast("Iterable[Given]", to_dict("records")) if hasattr(source, "columns") and callable(to_dict) else source
 
 
 def _of_files(names: Sequence[str | os.PathLike[str]], text: RecordText) -> Documents:
     files = RecordFiles(expanded([os.fspath(name) for name in names]), ReadOptions(text, Skipping()))
-    records = [record.fields for batch in files.batches() for record in batch]
-    return Documents([text.of(fields) for fields in records], records)
+    records = [record for batch in files.batches() for record in batch]
+    return Documents([record.value for record in records], [record.fields for record in records])
 
 
-def _text(item: Any, text: RecordText, place: str) -> str:
+def _text(item: Given, text: RecordText, place: str) -> str:
     fields = {TEXT_FIELD: item} if isinstance(item, str) else item
     if not isinstance(fields, Mapping):
         raise DataError(place, f"{type(item).__name__}, and no text or record", "give strings, or mappings with a text")

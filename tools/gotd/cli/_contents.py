@@ -6,8 +6,9 @@ from gotd.streams.arrays import ArrayReader
 from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.end_seal import end_seal
 from gotd.streams.npy_header import MAGIC
+from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.record_text import RecordText
-from gotd.streams.records import RecordReader, Skipping, read_records
+from gotd.streams.records import RecordReader, Skipping
 from gotd.streams.sources import open_input
 
 
@@ -22,10 +23,7 @@ def texts_content(name: str, text: RecordText, skip_invalid: int, long_window: b
     if found and len(found.seal.records) == 1 and found.seal.records[0].text_key == text.spec:
         return run_content(found.seal.records[0])
     digest = TextDigest(text)
-    with open_input(name) as source:
-        reader = RecordReader(source, long_window)
-        for batch in read_records(reader, Skipping(skip_invalid), text.of):
-            digest.add(batch)
+    deque(RecordFiles([name], ReadOptions(text, Skipping(skip_invalid), long_window)).batches([digest]), maxlen=0)
     return run_content(digest.run)
 
 

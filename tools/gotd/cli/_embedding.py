@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gotd.cli._contents import run_content
 from gotd.cli._frame import Run
@@ -13,21 +13,12 @@ from gotd.errors import DataError, GotdError, RowError
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.carried import EMBEDDING, with_embeddings
 from gotd.streams.digests import TextDigest
-from gotd.streams.record_text import RecordText
-from gotd.streams.records import Record, RecordReader, RecordWriter, Skipping, read_records, windows
+from gotd.streams.record_files import ReadOptions, record_readers
+from gotd.streams.records import Record, RecordWriter, read_records, windows
 from gotd.streams.sinks import Sink, open_output
-from gotd.streams.sources import open_input
 
 #: A window of longer records than usual holds fewer of them.
 _WINDOW_BYTES = 1 << 23
-
-
-class Reading(NamedTuple):
-    """How records are read. skipping : over all inputs"""
-
-    text: RecordText
-    skipping: Skipping
-    long_window: bool
 
 
 class Output(NamedTuple):
@@ -41,11 +32,11 @@ class Part(NamedTuple):
     """A window of an output's records; the last of every output has none."""
 
     output: Output
-    records: list[Record]
+    records: list[Record[str]]
 
 
-def embed_all(found: Iterator[tuple[Job, Provenance | None]], embedder: Embedder, reading: Reading, dtype: str | None,
-              run: Run) -> tuple[int, Counts]:
+def embed_all(found: Iterator[tuple[Job, Provenance | None]], embedder: Embedder, reading: ReadOptions,
+              dtype: str | None, run: Run) -> tuple[int, Counts]:
     """Makes the outputs that are not there yet; how many were, and what was counted.
 
     dtype : of vectors ("<f2", "<f4"); None writes records that carry them
@@ -53,19 +44,19 @@ def embed_all(found: Iterator[tuple[Job, Provenance | None]], embedder: Embedder
     there: list[Job] = []
     counts = Counts()
     parts = _parts(found, reading, embedder.window, there, dtype is not None, run)
-    stream = _in_flight(parts, embedder, reading.text)
+    stream = _in_flight(parts, embedder)
     for first in stream:
         with open_output(first[0].output.provenance.job.output) as sink:
             counts += _write(sink, first, stream, embedder, dtype, run)
     return len(there), counts
 
 
-def embed_into(sink: Sink, provenance: Provenance, embedder: Embedder, reading: Reading, dtype: str | None,
+def embed_into(sink: Sink, provenance: Provenance, embedder: Embedder, reading: ReadOptions, dtype: str | None,
                run: Run) -> Counts:
     """Makes one output, or of it what the run wants, wherever it goes."""
     found = iter([(provenance.job, provenance)])
     parts = _parts(found, reading, embedder.window, [], dtype is not None, run)
-    stream = _in_flight(parts, embedder, reading.text)
+    stream = _in_flight(parts, embedder)
     return _write(sink, next(stream), stream, embedder, dtype, run)
 
 
@@ -76,7 +67,7 @@ def _write(sink: Sink, first: "tuple[Part, Embedded]", stream: "Iterator[tuple[P
     output, counts = part.output, Counts()
     writer = _writer(output, sink, embedder, dtype)
     while part.records:
-        if dtype is None:
+        if isinstance(writer, RecordWriter):
             writer.write(with_embeddings(part.records, embedded.vectors))
             had = sum(EMBEDDING in record.fields for record in part.records)
             run.tally(had, f'records had a "{EMBEDDING}" already, replaced')
@@ -93,13 +84,13 @@ def _write(sink: Sink, first: "tuple[Part, Embedded]", stream: "Iterator[tuple[P
     return counts
 
 
-def _writer(output: Output, sink: Sink, embedder: Embedder, dtype: str | None) -> Any:
+def _writer(output: Output, sink: Sink, embedder: Embedder, dtype: str | None) -> RecordWriter | ArrayWriter:
     if dtype is None:
         return RecordWriter(sink, output.provenance.made_by)
     return ArrayWriter(sink, "vectors", dtype, embedder.dimension, output.provenance.made_by)
 
 
-def _parts(found: Iterator[tuple[Job, Provenance | None]], reading: Reading, rows: int, there: list[Job],
+def _parts(found: Iterator[tuple[Job, Provenance | None]], reading: ReadOptions, rows: int, there: list[Job],
            texts_alone: bool, run: Run) -> Iterator[Part]:
     """All windows of all outputs that are to be made; into `there` go those that need not be.
 
@@ -116,21 +107,19 @@ def _parts(found: Iterator[tuple[Job, Provenance | None]], reading: Reading, row
         yield Part(output, [])
 
 
-def _records(output: Output, reading: Reading, texts_alone: bool) -> Iterator[list[Record]]:
+def _records(output: Output, reading: ReadOptions, texts_alone: bool) -> Iterator[list[Record[str]]]:
     """Records of all inputs in order."""
     names = output.provenance.job.inputs
-    for name in names:
-        with open_input(name) as source:
-            reader = RecordReader(source, reading.long_window)
-            own = output.digest if len(names) == 1 else TextDigest(reading.text)
-            for batch in read_records(reader, reading.skipping, reading.text.of):
-                for digest in {output.digest, own} if texts_alone else ():
-                    digest.add(batch)
-                yield batch
-            output.provenance.contents.append(run_content(own.run) if texts_alone else reader.verifier.content)
+    for reader in record_readers(names, reading.long_window):
+        own = output.digest if len(names) == 1 else TextDigest(reading.text)
+        for batch in read_records(reader, reading.skipping, reading.text_of):
+            for digest in {output.digest, own} if texts_alone else ():
+                digest.add_texts([record.value for record in batch])
+            yield batch
+        output.provenance.contents.append(run_content(own.run) if texts_alone else reader.verifier.content)
 
 
-def _in_flight(parts: Iterator[Part], embedder: Embedder, text: RecordText) -> Iterator[tuple[Part, Embedded]]:
+def _in_flight(parts: Iterator[Part], embedder: Embedder) -> Iterator[tuple[Part, Embedded]]:
     """The parts in order with their vectors, while later ones are read and embedded.
 
     Where reading fails, what was read before comes first: outputs that are complete by then are finished.
@@ -145,7 +134,7 @@ def _in_flight(parts: Iterator[Part], embedder: Embedder, text: RecordText) -> I
             break
         if part is None:
             break
-        waiting.append((part, embedder.begin([text.of(record.fields) for record in part.records])))
+        waiting.append((part, embedder.begin([record.value for record in part.records])))
         while len(waiting) > WINDOWS_AHEAD:
             yield _finished(*waiting.popleft())
     while waiting:

@@ -18,7 +18,7 @@ from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record, Skipping
 from gotd.streams.vector_files import Embedders, VectorFiles
-from gotd.types import JSON
+from gotd.types import JSON, Fields
 
 _REMEDY = "name the field with --text-key, or for the target alone with --target-text-key"
 
@@ -35,21 +35,22 @@ class TextFiles:
         """As the comparison reads it."""
         return Input(some_names(self.names), self.batches)
 
-    def text(self, record: Record) -> str:
-        """A record's text."""
-        return self._text.of(record.fields)
-
     def batches(self) -> Iterator[list[str]]:
         """The texts."""
         for batch in self.records():
-            yield [self.text(record) for record in batch]
+            yield [record.value for record in batch]
 
-    def records(self, group_key: str = "") -> Iterator[list[Record]]:
+    def records(self, group_key: str = "") -> Iterator[list[Record[str]]]:
         """The records, which have a field `group_key`; those that are read again are not counted again."""
         skipping, first = Skipping(self._asked.skip_invalid), self.rows < 0
         digests = [TextDigest(self._text), TextDigest(None)]
-        options = ReadOptions(self._text, skipping, self._asked.long_window)
-        for batch in RecordFiles(self.names, options, _REMEDY, group_key).batches(digests):
+        options = ReadOptions(self._text, skipping, self._asked.long_window, _REMEDY)
+
+        def require_group(fields: Fields) -> None:
+            if group_key and not isinstance(fields.get(group_key), str | int):
+                raise ValueError(f'no "{group_key}" field that is a string or a whole number, as --group needs it')
+
+        for batch in RecordFiles(self.names, options, require_group).batches(digests):
             self._run.advance(len(batch) if first else 0)
             yield batch
         self.rows, self.runs, self.skipped = digests[0].rows, [digest.run for digest in digests], skipping.skipped
@@ -85,7 +86,7 @@ def _sampled(target: TextFiles, most: int, seed: int, group_key: str) -> tuple[l
     """All texts, or `most` of them by a seeded draw; which records they are, int64 (n,), increasing; their groups."""
     sample, first = RowSample(most, seed), 0
     for batch in target.records(group_key):
-        rows = [(place, target.text(record), record.fields.get(group_key)) for place, record in enumerate(batch, first)]
+        rows = [(place, record.value, record.fields.get(group_key)) for place, record in enumerate(batch, first)]
         sample.add(np.array(rows, dtype=object), np.ones(len(batch)))
         first += len(batch)
     records, texts, groups = sample.take()[0].reshape(-1, 3).T

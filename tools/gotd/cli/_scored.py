@@ -1,6 +1,6 @@
 """Scored records, into an array of scores or as records that carry them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from gotd.cli._frame import Run
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NOTE = "lowest"
 
 
-def write_scored(found: "Iterable[tuple[list[Record], np.ndarray]]", runs: list[RecordRun], sink: Sink,
+def write_scored(found: "Iterable[tuple[Sequence[Record[object]], np.ndarray]]", runs: list[RecordRun], sink: Sink,
                  arrays_wanted: bool, provenance: Provenance, run: Run) -> int:
     """Write records with their scores, float32 (n,), window by window; return how many have the lowest there is.
 

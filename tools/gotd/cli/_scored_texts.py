@@ -11,16 +11,16 @@ from gotd.cli._scored import write_scored
 from gotd.methods.base import TextRule
 from gotd.selection import TargetFile
 from gotd.streams.digests import RecordRun, TextDigest
-from gotd.streams.record_files import ReadOptions, record_batches
+from gotd.streams.record_files import BATCH_RECORDS, ReadOptions
 from gotd.streams.record_text import RecordText
-from gotd.streams.records import Record, RecordReader, Skipping
+from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
 
 if TYPE_CHECKING:
     import numpy as np
 
-Windows = Iterator[list[Record]]
+Windows = Iterator[list[Record[str]]]
 
 
 class TextTarget:
@@ -29,7 +29,8 @@ class TextTarget:
     def __init__(self, rule: type[TextRule], target: TargetFile, threads: int, skipping: Skipping,
                  long_window: bool) -> None:
         self.text = RecordText.of_spec(rule.summary_type.read(target.summary).text_key)
-        self.reading = ReadOptions(self.text, skipping, long_window)
+        remedy = f"the target was fitted with {self.text.option}: fit it to records of the same names"
+        self.reading = ReadOptions(self.text, skipping, long_window, remedy)
         self.scorer = rule.scorer(target.arrays, target.summary, threads)
 
 
@@ -41,23 +42,24 @@ def score_texts(sources: Iterable[ByteSource], sink: Sink, arrays_wanted: bool, 
     """
     runs: list[RecordRun] = []
 
-    def ended(reader: RecordReader, digest: TextDigest) -> None:
-        runs.append(digest.run)
-        provenance.contents.append(run_content(digest.run) if arrays_wanted else reader.verifier.content)
+    def windows_of_all() -> Windows:
+        for source in sources:
+            reader, digest = RecordReader(source, ours.reading.long_window), TextDigest(ours.text)
+            for window in windows(read_records(reader, ours.reading.skipping, ours.reading.text_of), BATCH_RECORDS):
+                digest.add_texts([record.value for record in window])
+                yield window
+            runs.append(digest.run)
+            provenance.contents.append(run_content(digest.run) if arrays_wanted else reader.verifier.content)
 
-    remedy = f"the target was fitted with {ours.text.option}: fit it to records of the same names"
-    found = _scored(record_batches(sources, ours.reading, remedy, ended=ended), ours)
+    def work(window: list[Record[str]]) -> "np.ndarray":
+        return ours.scorer.scores([record.value for record in window])
+
+    found = _ahead(windows_of_all(), work)
     return write_scored(run.until_enough(found), runs, sink, arrays_wanted, provenance, run)
 
 
-def _scored(found: Windows, ours: TextTarget) -> "Iterator[tuple[list[Record], np.ndarray]]":
-    def work(window: list[Record]) -> "np.ndarray":
-        return ours.scorer.scores([ours.text.of(record.fields) for record in window])
-
-    return _ahead(found, work)
-
-
-def _ahead(found: Windows, work: "Callable[[list[Record]], np.ndarray]") -> "Iterator[tuple[list[Record], np.ndarray]]":
+def _ahead(found: Windows, work: "Callable[[list[Record[str]]], np.ndarray]"
+           ) -> "Iterator[tuple[list[Record[str]], np.ndarray]]":
     """Each window and what comes of it; the next one is read meanwhile."""
     with ThreadPoolExecutor(1, "gotd-ahead") as pool:
         held = None

@@ -13,12 +13,11 @@ from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import is_directory
 from gotd.errors import UsageError
-from gotd.streams.record_files import ReadOptions
+from gotd.streams.record_files import ReadOptions, record_readers
 from gotd.streams.record_text import TEXT_FIELD, RecordText
 from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records
 from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
-from gotd.streams.sources import open_input
 from gotd.types import JSON
 
 #: One more whenever the same records and options give other chunks.
@@ -77,8 +76,8 @@ def command(context: click.Context, files: tuple[str, ...], chars: int, whole: b
             continue
         with open_output(job.output) as sink:
             writer = RecordWriter(sink, maker, text)
-            for name in job.inputs:
-                provenance.contents.append(files_of.chunk(name, writer))
+            for reader in record_readers(job.inputs, long_window):
+                provenance.contents.append(files_of.chunk(reader, writer))
             writer.text = RecordText(files_of.field)
             writer.made_by = provenance.complete
             writer.finish()
@@ -103,18 +102,16 @@ class _Files:
         self.field = options.text.key if options.text.template is None else TEXT_FIELD
         self._chunker, self._run = chunker, run
 
-    def chunk(self, name: str, writer: RecordWriter) -> str:
+    def chunk(self, reader: RecordReader, writer: RecordWriter) -> str:
         """Write the chunks of a file; return its content."""
         text, chunker = self.options.text, self._chunker
-        with open_input(name) as source:
-            reader = RecordReader(source, self.options.long_window)
-            for batch in read_records(reader, self.options.skipping, text.of):
-                if not text.is_in_place(batch[0].fields):
-                    self.field = TEXT_FIELD
-                    self.replaced += sum(TEXT_FIELD in each.fields for each in batch if TEXT_FIELD not in text.paths)
-                complete = [chunk for record in batch for chunk in chunker.add(document_of(record, text))]
-                writer.write(*lines_of(complete, self.field))
-                self._run.advance(len(batch))
+        for batch in read_records(reader, self.options.skipping, text.of):
+            if not text.is_in_place(batch[0].fields):
+                self.field = TEXT_FIELD
+                self.replaced += sum(TEXT_FIELD in each.fields for each in batch if TEXT_FIELD not in text.paths)
+            complete = [chunk for record in batch for chunk in chunker.add(document_of(record, text))]
+            writer.write(*lines_of(complete, self.field))
+            self._run.advance(len(batch))
         writer.write(*lines_of(chunker.flush(), self.field))
         return reader.verifier.content
 

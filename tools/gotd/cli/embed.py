@@ -5,7 +5,7 @@ import click
 from gotd.cli import _options as options
 from gotd.cli._contents import texts_content, whole_content
 from gotd.cli._dry_run import report
-from gotd.cli._embedding import Reading, embed_all, embed_into
+from gotd.cli._embedding import embed_all, embed_into
 from gotd.cli._environment import is_from_environment, unless_idle
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
@@ -15,6 +15,7 @@ from gotd.cli._process import prepare_process
 from gotd.embedders.loading import load
 from gotd.embedders.protocol import Counts
 from gotd.errors import UsageError
+from gotd.streams.record_files import ReadOptions
 from gotd.streams.record_text import RecordText
 from gotd.streams.records import Skipping
 from gotd.streams.seal import MadeBy
@@ -81,7 +82,7 @@ def command(context: click.Context, files: tuple[str, ...], output: str, models:
         raise UsageError(f"--dtype {dtype}: records carry float16; write vectors to files (-o FILE.npy or -o DIR/)")
     cpus = prepare_process(options.thread_count(threads), keeps_memory=set(models) == {"hash"})
     written = _DTYPES[dtype] if is_vectors else None
-    reading = Reading(text, Skipping(skip_invalid), long_window)
+    reading = ReadOptions(text, Skipping(skip_invalid), long_window)
     # From the environment they are for other models and for the other commands of a chain, too.
     shared = [name for name in _OF_SOME_MODELS if not options.on_command_line(context, name)]
     with load(models, device=device, threads=cpus, max_tokens=max_tokens, dimension=dimension,

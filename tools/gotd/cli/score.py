@@ -22,7 +22,7 @@ from gotd.errors import DataError, UsageError
 from gotd.methods.base import TextRule
 from gotd.selection import TargetFile, load
 from gotd.streams.arrays import ArrayReader, ArrayWriter
-from gotd.streams.carried import embeddings, require_embedding
+from gotd.streams.carried import embedding_of, embeddings
 from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.end_seal import end_seal
 from gotd.streams.npy_header import MAGIC
@@ -212,11 +212,11 @@ def _fitting(reader: ArrayReader, ours: _Target) -> "Iterator[np.ndarray]":
 
 
 def _scored(readers: Iterable[RecordReader], ours: _Target, skipping: Skipping, provenance: Provenance,
-            runs: list[RecordRun], run: Run) -> "Iterator[tuple[list[Record], np.ndarray]]":
+            runs: list[RecordRun], run: Run) -> "Iterator[tuple[list[Record[str]], np.ndarray]]":
     """Records that carry vectors, window by window with their scores. runs : takes in what they were made from."""
     for reader in readers:
         rows, digest = 0, None
-        for window in run.until_enough(windows(read_records(reader, skipping, require_embedding), _WINDOW)):
+        for window in run.until_enough(windows(read_records(reader, skipping, embedding_of), _WINDOW)):
             ours.check(reader.verifier)
             digest = digest or TextDigest(_text_of(reader))
             digest.add(window)

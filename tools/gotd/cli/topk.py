@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import click
 
-from gotd.candidates import Beside, Carried, Reading
+from gotd.candidates import Beside, Carried, Ranking
 from gotd.choosing import EXCLUDED, Rules, choose, count_copies, scored
 from gotd.cli import _options as options
 from gotd.cli._environment import one_of
@@ -91,9 +91,10 @@ def command(context: click.Context, files: tuple[str, ...], count: int | None, f
     require_apart([output], [*names, *exclude, *(pair.scores for pair in found)])
     how = {"k": count, "fraction": fraction, "budget_chars": budget_chars, "order": order, "distinct": distinct,
            "keep_copies": bool(all_copies), "score_key": None if scores is not None else score_key}
-    reading = Reading(text, score_key, Skipping(skip_invalid), long_window, run.advance)
-    excluded = _Excluded(exclude, exclude_words, reading) if exclude else None
-    with _opened(names, found, fraction is not None or distinct is not None, reading) as pool:
+    read = ReadOptions(text, Skipping(skip_invalid), long_window)
+    excluded = _Excluded(exclude, exclude_words, read.again()) if exclude else None
+    with _opened(names, found, fraction is not None or distinct is not None,
+                 Ranking(read, score_key, run.advance)) as pool:
         limit = count or budget_chars or _share(fraction or 0.0, pool.count())
         near = NearCopies(distinct) if distinct is not None else None
         shares = excluded.shares if excluded else None
@@ -110,7 +111,7 @@ def command(context: click.Context, files: tuple[str, ...], count: int | None, f
         writer.finish()
     if budget_chars is None and len(records) < limit:
         run.notes.append(f"only {len(records):,} records were there to choose from")
-    run.note(reading.skipping.skipped + (excluded.skipped if excluded else 0), "bad records skipped")
+    run.note(read.skipping.skipped + (excluded.skipped if excluded else 0), "bad records skipped")
     run.note(replaced, f'records had a "{SCORE}" already, replaced')
     run.notes.append(f"{len(records):,} chosen")
     run.note(count_copies(records, text) if all_copies else 0, "copies among them")
@@ -135,18 +136,17 @@ class _Excluded:
     identity : of the texts and of what sharing is, for the seal; skipped : bad records among them
     """
 
-    def __init__(self, names: Sequence[str], words: int, reading: Reading) -> None:
-        skipping, digest = Skipping(reading.skipping.allowed), TextDigest(reading.text)
-        files = RecordFiles(names, ReadOptions(reading.text, skipping, reading.long_window))
-        self.shares = Sharing([text for batch in files.texts([digest]) for text in batch], words)
+    def __init__(self, names: Sequence[str], words: int, read: ReadOptions) -> None:
+        digest = TextDigest(read.text)
+        self.shares = Sharing([text for batch in RecordFiles(names, read).texts([digest]) for text in batch], words)
         if not self.shares.runs:
             raise GotdError(f"{', '.join(names)}: no text with a word in it; --exclude is for texts of a test")
         self.identity = {"texts": digest.run.digest, "words": words}
-        self.skipped = skipping.skipped
+        self.skipped = read.skipping.skipped
 
 
 @contextlib.contextmanager
-def _opened(names: list[str], found: list[Pair], again: bool, reading: Reading) -> Iterator[Carried | Beside]:
+def _opened(names: list[str], found: list[Pair], again: bool, ranking: Ranking) -> Iterator[Carried | Beside]:
     """The pool, its scores and, if it is to be read `again`, its records in temporary files if they come from pipes."""
     with contextlib.ExitStack() as stack:
         if again:
@@ -155,9 +155,9 @@ def _opened(names: list[str], found: list[Pair], again: bool, reading: Reading) 
             kept = dict(zip([name for pair in found for name in pair.records], names, strict=True))
             scores = stack.enter_context(rereadable([pair.scores for pair in found]))
             yield Beside([Pair(name, [kept[record] for record in pair.records])
-                          for pair, name in zip(found, scores, strict=True)], reading)
+                          for pair, name in zip(found, scores, strict=True)], ranking)
         else:
-            yield Carried(names, reading)
+            yield Carried(names, ranking)
 
 
 def _share(fraction: float, rows: int) -> int:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from gotd.candidates import Beside, Carried, Reading, targets_of
+from gotd.candidates import Beside, Carried, Ranking, targets_of
 from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.carried import SCORE, score_of
@@ -18,10 +19,11 @@ from gotd.streams.end_seal import end_seal
 from gotd.streams.json_fields import parse_object
 from gotd.streams.locations import is_url
 from gotd.streams.pairing import pairs
-from gotd.streams.record_files import ReadOptions, RecordFiles
-from gotd.streams.records import RecordReader, Skipping, read_records
+from gotd.streams.record_files import ReadOptions, RecordFiles, record_readers
+from gotd.streams.records import Skipping, no_value, read_records
 from gotd.streams.seal import Seal
 from gotd.streams.sources import expanded, open_input
+from gotd.types import Fields
 
 _KEY_BYTES = 16
 _OTHERS = "give the files that the choice was made from"
@@ -41,7 +43,7 @@ class Choice:
     """
 
     name: str
-    records: list[dict[str, Any]]
+    records: list[Fields]
     texts: list[str]
     scores: np.ndarray | None
     score_key: str
@@ -90,14 +92,14 @@ def read_choice(name: str, options: ReadOptions) -> Choice:
         except ValueError as error:
             raise DataError(name, str(error), "choose again with ds-topk") from error
     return Choice(name, [record.fields for record in found],
-                  [options.text.of(record.fields) for record in found],
+                  [record.value for record in found],
                   scores, key, seal, [digest.run for digest in digests])
 
 
 class Batch(NamedTuple):
     """Some records of the pool. scores : float32 (n,), None where there are none"""
 
-    records: list[dict[str, Any]]
+    records: list[Fields]
     texts: list[str]
     scores: np.ndarray | None
 
@@ -139,23 +141,19 @@ class Pool:
             for batch in RecordFiles(self.names, self._options).batches():
                 self._advance(len(batch))
                 self.rows += len(batch)
-                yield Batch([each.fields for each in batch],
-                            [self._options.text.of(each.fields) for each in batch], None)
+                yield Batch([each.fields for each in batch], [each.value for each in batch], None)
 
     @cached_property
     def is_scored(self) -> bool:
         """Whether there are scores of ds-score, beside the records or in them."""
         if self._scores is not None or not self.names:
             return self._scores is not None
-        with open_input(self.names[0]) as source:
-            for batch in read_records(RecordReader(source, self._options.long_window), Skipping(1)):
-                return SCORE in batch[0].fields
-        return False
+        first = next(record_readers(self.names[:1], self._options.long_window))
+        return any(SCORE in batch[0].fields for batch in islice(read_records(first, Skipping(1), no_value), 1))
 
     def _scored(self) -> Iterator[Batch]:
-        text, skipping, long_window = self._options
-        reading = Reading(text, None, skipping, long_window, self._advance)
-        found = Beside(pairs(self._scores, self.names), reading) if self._scores else Carried(self.names, reading)
+        ranking = Ranking(self._options, None, self._advance)
+        found = Beside(pairs(self._scores, self.names), ranking) if self._scores else Carried(self.names, ranking)
         for batch in found.batches():
             if batch:
                 yield Batch([parse_object(each.line) for each in batch], [each.text for each in batch],

@@ -7,7 +7,6 @@ import base64
 import binascii
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import orjson
@@ -17,6 +16,7 @@ from gotd.streams.finite import rounded
 from gotd.streams.json_fields import RecordError, with_field, without_field
 from gotd.streams.records import Record
 from gotd.streams.seal import MadeBy, Verifier
+from gotd.types import Fields
 
 EMBEDDING, SCORE = "gotd_embedding", "gotd_score"
 #: For records without a score that could be trusted.
@@ -28,7 +28,7 @@ _AS_ARRAY = ("score them as an array: python -c 'import json, sys, numpy; numpy.
 _ROUNDS_TO_INFINITY = 2.0**128 - 2.0**103
 
 
-def with_embeddings(records: Sequence[Record], vectors: np.ndarray) -> list[bytes]:
+def with_embeddings(records: Sequence[Record[object]], vectors: np.ndarray) -> list[bytes]:
     """Lines with "gotd_embedding", base64 of little-endian float16, in place of one they may have.
 
     Shapes: vectors float (n, d).
@@ -39,7 +39,7 @@ def with_embeddings(records: Sequence[Record], vectors: np.ndarray) -> list[byte
     return [_replaced(record, EMBEDDING, value) for record, value in zip(records, values, strict=True)]
 
 
-def with_scores(records: Sequence[Record], scores: np.ndarray) -> list[bytes]:
+def with_scores(records: Sequence[Record[object]], scores: np.ndarray) -> list[bytes]:
     """Lines with "gotd_score", in place of one they may have, and without "gotd_embedding".
 
     Shapes: scores float32 (n,), each written as the shortest JSON number that reads back as the same.
@@ -47,12 +47,12 @@ def with_scores(records: Sequence[Record], scores: np.ndarray) -> list[bytes]:
     return [_scored(record, value) for record, value in zip(records, _literals(scores), strict=True)]
 
 
-def _scored(record: Record, value: bytes) -> bytes:
+def _scored(record: Record[object], value: bytes) -> bytes:
     line = without_field(record.line, EMBEDDING) if EMBEDDING in record.fields else record.line
     return _replaced(record._replace(line=line), SCORE, value)
 
 
-def _replaced(record: Record, key: str, value: bytes) -> bytes:
+def _replaced(record: Record[object], key: str, value: bytes) -> bytes:
     line = without_field(record.line, key) if key in record.fields else record.line
     return with_field(line, key, value)
 
@@ -64,7 +64,7 @@ def _literals(scores: np.ndarray) -> list[bytes]:
     return orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
 
 
-def embeddings(records: Sequence[Record], dimension: int) -> np.ndarray:
+def embeddings(records: Sequence[Record[str]], dimension: int) -> np.ndarray:
     """The vectors the records carry. Shapes: -> float16 (n, dimension).
 
     Raises: DataError naming the record whose embedding is not base64, of another dimension, NaN or infinite.
@@ -72,7 +72,7 @@ def embeddings(records: Sequence[Record], dimension: int) -> np.ndarray:
     rows = np.empty((len(records), dimension), dtype="<f2")
     for row, record in zip(rows, records, strict=True):
         try:
-            data = base64.b64decode(record.fields[EMBEDDING], validate=True)
+            data = base64.b64decode(record.value, validate=True)
         except (binascii.Error, ValueError) as error:
             what = f'"{EMBEDDING}" is not base64'
             raise DataError(record.place, what, "pipe the records through ds-embed") from error
@@ -85,10 +85,11 @@ def embeddings(records: Sequence[Record], dimension: int) -> np.ndarray:
     return rows
 
 
-def require_embedding(fields: dict[str, Any]) -> None:
-    """Raise RecordError, a ValueError, where a record carries no embedding."""
-    if isinstance(fields.get(EMBEDDING), str):
-        return
+def embedding_of(fields: Fields) -> str:
+    """The embedding a record carries, in base64. Raises: RecordError, a ValueError, where it carries none."""
+    embedding = fields.get(EMBEDDING)
+    if isinstance(embedding, str):
+        return embedding
     for name in (EMBEDDING, "embedding"):
         value = fields.get(name)
         if isinstance(value, list) and value and isinstance(value[0], float | int):
@@ -97,7 +98,7 @@ def require_embedding(fields: dict[str, Any]) -> None:
     raise RecordError(f'no "{EMBEDDING}" field', "pipe the records through ds-embed")
 
 
-def score_of(fields: dict[str, Any], key: str = SCORE) -> np.float32:
+def score_of(fields: Fields, key: str = SCORE) -> np.float32:
     """The score a record carries under a key; ValueError where it has none that could be ranked."""
     score = fields.get(key)
     if isinstance(score, bool) or not isinstance(score, int | float):

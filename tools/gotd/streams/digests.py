@@ -62,17 +62,17 @@ class TextDigest:
 
     def __init__(self, text: RecordText | None) -> None:
         self.rows = 0
-        self._text = text
+        self.text = text
         self._hash = hashlib.sha256()
 
-    def add(self, records: "Sequence[Record]") -> None:
+    def add(self, records: "Sequence[Record[object]]") -> None:
         """The next records."""
         parts: list[bytes] = []
         for record in records:
-            if self._text is None:
+            if self.text is None:
                 parts += [record.line, b"\n"]
                 continue
-            text = self._text.find(record.fields)
+            text = self.text.find(record.fields)
             if isinstance(text, str):
                 content = text.encode("utf-8", "surrogatepass")
                 parts += [_signed(len(content)), content]
@@ -90,7 +90,7 @@ class TextDigest:
     @property
     def run(self) -> RecordRun:
         """All records so far, as a seal names them."""
-        return RecordRun(self.rows, self._hash.hexdigest(), self._text.spec if self._text else None)
+        return RecordRun(self.rows, self._hash.hexdigest(), self.text.spec if self.text else None)
 
 
 def _signed(length: int) -> bytes:

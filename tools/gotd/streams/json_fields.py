@@ -7,9 +7,11 @@ between the bytes of the others.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
+
+from gotd.types import JSON, Fields
 
 #: Fields named in a message, and characters of a name.
 _MOST_FIELDS, _MOST_CHARACTERS = 20, 40
@@ -25,7 +27,7 @@ class RecordError(ValueError):
         super().__init__(what)
 
 
-def parse_object(line: bytes) -> dict[str, Any]:
+def parse_object(line: bytes) -> Fields:
     """The object on a line; ValueError says what is wrong with it.
 
     orjson first; what only it refuses (NaN, Infinity, as Python's own json writes them) the standard library reads.
@@ -39,11 +41,12 @@ def parse_object(line: bytes) -> dict[str, Any]:
     return parsed
 
 
-def _parse_leniently(line: bytes, strict: orjson.JSONDecodeError) -> Any:
+def _parse_leniently(line: bytes, strict: orjson.JSONDecodeError) -> JSON:
     if not line.strip():
         raise ValueError("a blank line")
     try:
-        return json.loads(line.decode("utf-8"))
+        parsed: JSON = json.loads(line.decode("utf-8"))
+        return parsed
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 at byte {error.start + 1}") from error
     except (ValueError, RecursionError):
@@ -58,11 +61,11 @@ def json_type(value: object) -> str:
 _TYPE_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
-def value_at(record: Mapping[str, Any], key: str) -> Any:
+def value_at(record: Mapping[str, JSON], key: str) -> JSON:
     """Return a field's value; where none has that whole name, what its parts between dots lead to, or None."""
     if key in record:
         return record[key]
-    value: Any = record
+    value: JSON = record
     for part in key.split("."):
         if not isinstance(value, Mapping) or part not in value:
             return None
@@ -70,12 +73,12 @@ def value_at(record: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def named_fields(record: Mapping[str, Any], path: str = "") -> str:
+def named_fields(record: Mapping[str, JSON], path: str = "") -> str:
     """Return the names of the fields that there are, for a message: of a path those where it ends too early."""
     inside, prefix = record, ""
-    while "." in path and isinstance(inside.get(path.partition(".")[0]), Mapping):
+    while "." in path and isinstance(deeper := inside.get(path.partition(".")[0]), Mapping):
         name, _, path = path.partition(".")
-        inside, prefix = inside[name], f"{prefix}{name}."
+        inside, prefix = deeper, f"{prefix}{name}."
     names = [f'"{prefix}{name[:_MOST_CHARACTERS]}"' for name in list(inside)[:_MOST_FIELDS]]
     more = len(inside) - len(names)
     return ", but " + (", ".join(names) or "none at all") + (f" and {more} more" if more else "")

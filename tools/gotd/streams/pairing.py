@@ -83,7 +83,7 @@ class Proof:
         spec = self._runs[0].text_key if self._runs else None
         return TextDigest(None if spec is None else RecordText.of_spec(spec))
 
-    def add(self, records: list[Record]) -> None:
+    def add(self, records: Sequence[Record[object]]) -> None:
         """The next records."""
         self.records += len(records)
         while records and self._runs:

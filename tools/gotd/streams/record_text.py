@@ -12,12 +12,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import orjson
 
 from gotd.errors import UsageError
 from gotd.streams.json_fields import RecordError, json_type, named_fields, value_at
+from gotd.types import JSON
 
 #: What a message becomes; white space at the end of the last one is cut off.
 MESSAGE_TEMPLATE = "{role}: {content}\n\n"
@@ -126,7 +127,7 @@ class RecordText:
         """As it is given on a command line, for messages."""
         return f"--text-key {self.key}" if self.template is None else f"--text-template {self.template!r}"
 
-    def of(self, fields: Mapping[str, Any], remedy: str = "") -> str:
+    def of(self, fields: Mapping[str, JSON], remedy: str = "") -> str:
         """Return the text. remedy : what to do where a field is missing
 
         Raises: RecordError, a ValueError, where there is none that could be embedded.
@@ -148,11 +149,11 @@ class RecordText:
                 raise ValueError(f"{what} half a surrogate pair, which is no Unicode text") from error
         return text
 
-    def is_in_place(self, fields: Mapping[str, Any]) -> bool:
+    def is_in_place(self, fields: Mapping[str, JSON]) -> bool:
         """Return whether the text stands in a field of its own."""
         return self.template is None and isinstance(value_at(fields, self.key), str)
 
-    def find(self, fields: Mapping[str, Any]) -> str | None:
+    def find(self, fields: Mapping[str, JSON]) -> str | None:
         """Return the text, whatever characters it holds; None where there is none."""
         if self.template is None and isinstance(value := value_at(fields, self.key), str):
             return value
@@ -161,7 +162,7 @@ class RecordText:
         except ValueError:
             return None
 
-    def _as_text(self, value: Any, name: str) -> str:
+    def _as_text(self, value: JSON, name: str) -> str:
         if isinstance(value, str):
             return value
         if not (isinstance(value, list) and value and isinstance(value[0], dict)):
@@ -170,7 +171,7 @@ class RecordText:
         parts = _parts(self.message_template)
         return "".join(self._filled(parts, message, _MEND_MESSAGE) for message in messages).rstrip()
 
-    def _filled(self, parts: Sequence[_Part], fields: Mapping[str, Any], remedy: str) -> str:
+    def _filled(self, parts: Sequence[_Part], fields: Mapping[str, JSON], remedy: str) -> str:
         found = []
         for part in parts:
             if not part.path:
@@ -196,7 +197,7 @@ def is_spec(spec: object) -> bool:
     return isinstance(spec, str)
 
 
-def _message(item: Any, place: str) -> Mapping[str, Any]:
+def _message(item: JSON, place: str) -> Mapping[str, JSON]:
     """Return a message with its "role" and its "content" as text. Raises: ValueError for what is none."""
     if isinstance(item, dict) and "role" not in item and isinstance(item.get("from"), str):
         item = {**item, "role": _ROLES.get(item["from"], item["from"]), "content": item.get("value")}
@@ -205,7 +206,7 @@ def _message(item: Any, place: str) -> Mapping[str, Any]:
     return {**item, "content": _content(item.get("content"), place)}
 
 
-def _content(content: Any, place: str) -> str:
+def _content(content: JSON, place: str) -> str:
     """Return what a message says; nothing where it calls a tool and is silent."""
     if content is None:
         return ""

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import zstandard
 
@@ -20,6 +20,7 @@ from gotd.streams.record_text import RecordText
 from gotd.streams.seal import PREFIX, Announcement, MadeBy, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
+from gotd.types import JSON, Fields
 
 #: Lines are cut from so many bytes at a time.
 _BATCH_BYTES = 1 << 18
@@ -33,12 +34,23 @@ _BLOCK_BYTES = 1 << 20
 _MEND = "mend that line"
 
 
-class Record(NamedTuple):
-    """One record: its line without the newline, its fields, and where it stands."""
+Value = TypeVar("Value", covariant=True)
+
+
+class Record(NamedTuple, Generic[Value]):
+    """One record.
+
+    line : without the newline. place : where it stands. value : what the command reads of it, as its text
+    """
 
     line: bytes
-    fields: dict[str, Any]
+    fields: Fields
     place: str
+    value: Value
+
+
+def no_value(_: Fields) -> None:
+    """Read nothing of a record but its line and its fields."""
 
 
 class RecordReader:
@@ -118,14 +130,11 @@ class Skipping:
         self.skipped += 1
 
 
-def read_records(
-    reader: RecordReader,
-    skipping: Skipping,
-    check: Callable[[dict[str, Any]], object] | None = None,
-) -> Iterator[list[Record]]:
+def read_records(reader: RecordReader, skipping: Skipping,
+                 value_of: Callable[[Fields], Value]) -> Iterator[list[Record[Value]]]:
     """Parsed records in batches; the bad ones are counted or end the reading.
 
-    check : raises ValueError, or RecordError with a remedy, on a record that parses but lacks what the command needs
+    value_of : what the command reads of each. Raises ValueError, or RecordError with a remedy, where that is not there
     """
     for numbers, lines in reader.numbered():
         records = []
@@ -133,27 +142,25 @@ def read_records(
             place = f"{reader.name}:{number}"
             try:
                 fields = parse_object(line)
-                if check:
-                    check(fields)
+                value = value_of(fields)
             except RecordError as fault:
                 skipping.spend(place, str(fault), fault.remedy)
                 continue
             except ValueError as error:
                 skipping.spend(place, str(error), _MEND)
                 continue
-            records.append(Record(line, fields, place))
+            records.append(Record(line, fields, place, value))
         if records:
             yield records
 
 
-def windows(
-    batches: Iterable[list[Record]], rows: int, line_bytes: int = MAX_RECORD_BYTES
-) -> Iterator[list[Record]]:
+def windows(batches: Iterable[list[Record[Value]]], rows: int,
+            line_bytes: int = MAX_RECORD_BYTES) -> Iterator[list[Record[Value]]]:
     """The same records in lists of `rows`; of fewer where lines are long, and at the end.
 
     line_bytes : a list is ended by the record with which its lines reach so many bytes, however the records arrived
     """
-    held: list[Record] = []
+    held: list[Record[Value]] = []
     size = 0
     for batch in batches:
         for record in batch:
@@ -176,14 +183,14 @@ class RecordWriter:
 
     def __init__(self, sink: Sink, made_by: MadeBy, text: RecordText | None = None) -> None:
         self._sink = sink
-        self.notes: dict[str, Any] = {"version": __version__}
+        self.notes: dict[str, JSON] = {"version": __version__}
         self.made_by = made_by
         self.text, self._texts = text, TextDigest(text) if text else None
         self._held = bytearray()
         self._bytes = 0
         self._digest = Digest()
         self._sealed = not sink.name.lower().endswith(_UNSEALED)
-        self._encoder: Any = _encoder(sink)
+        self._encoder = _encoder(sink)
         if self._sealed and sink.is_pipe:
             self._send(OPENING_FRAME + marker_frame(encode(Announcement("records", made_by))))
 
@@ -200,7 +207,7 @@ class RecordWriter:
         if self._texts and texts is not None:
             self._texts.add_texts(texts)
         elif self._texts:
-            self._texts.add([Record(line, parse_object(line), "") for line in lines])
+            self._texts.add([Record(line, parse_object(line), "", None) for line in lines])
         self._held += block
         while len(self._held) >= _BLOCK_BYTES:
             self._emit(bytes(self._held[:_BLOCK_BYTES]))
@@ -231,7 +238,7 @@ class RecordWriter:
 _UNSEALED = (*PLAIN_RECORDS, ".gz")
 
 
-def _encoder(sink: Sink) -> Any:
+def _encoder(sink: Sink) -> "zlib._Compress | zstandard.ZstdCompressionObj | None":
     if is_plain_records(sink.name):
         return None
     if sink.name.lower().endswith(".gz"):

@@ -15,8 +15,7 @@ class Leaks:
 
     def __init__(self, held_out: Mapping[str, list[str]], reading: Reading) -> None:
         self.shared = dict.fromkeys(held_out, 0)
-        self._sharing = {name: Sharing([reading.text.of(record.fields)
-                                        for batch in records_of(files, reading) for record in batch])
+        self._sharing = {name: Sharing([record.value for batch in records_of(files, reading) for record in batch])
                          for name, files in held_out.items()}
 
     def watch(self, texts: list[str]) -> None:

@@ -137,7 +137,6 @@ def _tokenizer(source: Source, config: "PretrainedConfig", data: list[str], reci
         return load_tokenizer(source.tokenizer or beside)
     if recipe.objective == "classify":
         raise GotdError(f"{source.path}: no tokenizer beside it; give --tokenizer FOLDER")
-    texts = (reading.text.of(record.fields)
-             for batch in records_of(data, _again(reading)) for record in batch)
+    texts = (record.value for batch in records_of(data, _again(reading)) for record in batch)
     longest = getattr(config, "max_position_embeddings", None) or recipe.length
     return train_tokenizer(texts, config.vocab_size, recipe.objective == "mlm", longest)

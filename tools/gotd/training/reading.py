@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from gotd.errors import DataError
 from gotd.streams.digests import TextDigest, content_of
+from gotd.streams.record_files import record_readers
 from gotd.streams.record_text import RecordText
-from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
+from gotd.streams.records import Record, Skipping, read_records, windows
 from gotd.streams.seal import MadeBy
-from gotd.streams.sources import open_input, shown
+from gotd.streams.sources import shown
 from gotd.training.tokenizers import Frame
 from gotd.training.tokens import TokenStore, TokenWriter
 
@@ -43,9 +44,9 @@ class Reading:
     seals: list[MadeBy] = field(default_factory=list)
     watch: Callable[[list[str]], None] | None = None
 
-    def texts(self, window: list[Record]) -> list[str]:
+    def texts(self, window: list[Record[str]]) -> list[str]:
         """Return the texts of some records."""
-        texts = [self.text.of(record.fields) for record in window]
+        texts = [record.value for record in window]
         if self.watch is not None:
             self.watch(texts)
         return texts
@@ -58,9 +59,9 @@ class Content:
         self._texts, self._labels = TextDigest(reading.text), TextDigest(None)
         self._label_key = reading.label_key if labelled else None
 
-    def add(self, records: list[Record]) -> None:
+    def add(self, records: list[Record[str]]) -> None:
         """Take the next records."""
-        self._texts.add(records)
+        self._texts.add_texts([record.value for record in records])
         if self._label_key is not None:
             self._labels.add_texts([str(record.fields.get(self._label_key)) for record in records])
 
@@ -70,16 +71,14 @@ class Content:
         return texts if self._label_key is None else content_of(texts, labels.encode())
 
 
-def records_of(names: list[str], reading: Reading, content: Content | None = None) -> Iterator[list[Record]]:
+def records_of(names: list[str], reading: Reading, content: Content | None = None) -> Iterator[list[Record[str]]]:
     """The good records of all inputs in order."""
-    for name in names:
-        with open_input(name) as source:
-            reader = RecordReader(source, reading.long_window)
-            for batch in read_records(reader, reading.skipping, reading.text.of):
-                if content is not None:
-                    content.add(batch)
-                yield batch
-            reading.seals += [seal.made_by for seal in reader.verifier.seals]
+    for reader in record_readers(names, reading.long_window):
+        for batch in read_records(reader, reading.skipping, reading.text.of):
+            if content is not None:
+                content.add(batch)
+            yield batch
+        reading.seals += [seal.made_by for seal in reader.verifier.seals]
 
 
 def digest_of(names: list[str], reading: Reading, labelled: bool) -> str:
@@ -123,7 +122,7 @@ def write_texts(names: list[str], folder: Path, tokenizer: "PreTrainedTokenizerF
         return writer.finish(content.hexdigest(), empty, truncated)
 
 
-def _place(record: Record, places: Mapping[str, int], key: str) -> int:
+def _place(record: Record[str], places: Mapping[str, int], key: str) -> int:
     label = label_of(record, key)
     if label not in places:
         what = f'label "{label}" is unknown: the training data has {", ".join(list(places)[:8])}'
@@ -131,7 +130,7 @@ def _place(record: Record, places: Mapping[str, int], key: str) -> int:
     return places[label]
 
 
-def label_of(record: Record, key: str) -> str:
+def label_of(record: Record[str], key: str) -> str:
     """The label of a record: text, a whole number or a truth value."""
     label = record.fields.get(key)
     if label is None:
