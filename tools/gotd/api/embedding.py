@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,8 @@ from gotd.errors import UsageError
 from gotd.runtime import thread_count
 from gotd.streams.finite import rounded
 
-_DTYPES: dict[str, np.dtype[np.floating[Any]]] = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
+_DTYPES: dict[str, np.dtype[np.float16] | np.dtype[np.float32]] = {
+    "float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
 
 
 def embed(texts: TextSource, model: str | Sequence[str] = "hash", *, text_key: str | None = None,

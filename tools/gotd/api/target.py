@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 
@@ -158,7 +158,7 @@ class _Inputs:
         return np.asarray(_BY_WORDS[mass](word_counts(target)))  # type: ignore[arg-type] # with a model it is texts
 
 
-def _fit_texts(method: str, target: Source, pool: Any, text: RecordText, threads: int | None,
+def _fit_texts(method: str, target: Source, pool: Source | None, text: RecordText, threads: int | None,
                options: dict[str, object]) -> Target:
     texts = [read_documents(each, text, what).texts  # type: ignore[arg-type]
              for each, what in ((target, "target"), (pool, "pool"))]

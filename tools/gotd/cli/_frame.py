@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
@@ -18,6 +18,9 @@ from gotd.cli._environment import name_variables, pass_over
 from gotd.cli._printing import escape_what_streams_cannot_hold, print_message
 from gotd.errors import GotdError, UsageError
 from gotd.streams.sinks import StdoutClosed
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 DONE, FAILED, USAGE, INTERRUPTED, READER_GONE, TERMINATED = 0, 1, 2, 130, 141, 143
 
@@ -114,7 +117,7 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _bar(tool: str) -> Any:
+def _bar(tool: str) -> "tqdm[NoReturn]":
     from tqdm import tqdm
 
     return tqdm(desc=tool, unit=" rows", unit_scale=True, leave=False, dynamic_ncols=True, delay=0.5)
@@ -171,7 +174,7 @@ def _begin_in_utf8() -> None:
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
-def _terminate(*_: Any) -> NoReturn:
+def _terminate(*_: object) -> NoReturn:
     raise Terminated
 
 

@@ -4,13 +4,13 @@ import codecs
 import json
 import os
 import sys
-from typing import Any
 
 import orjson
 
 from gotd.errors import GotdError
 from gotd.streams.locations import escaped, escaped_names
 from gotd.streams.sinks import StdoutClosed
+from gotd.types import JSON
 
 
 def escape_what_streams_cannot_hold() -> None:
@@ -32,7 +32,7 @@ def print_text(text: str) -> None:
         raise GotdError(f"<stdout>: {error.strerror}") from error
 
 
-def print_json(value: Any) -> None:
+def print_json(value: JSON) -> None:
     """Print a value as JSON, indented; in ASCII where standard output is no UTF-8."""
     text = orjson.dumps(escaped_names(value), option=orjson.OPT_INDENT_2).decode()
     if sys.stdout is not None and codecs.lookup(sys.stdout.encoding).name != "utf-8":

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hint
 import click
 from click.core import ParameterSource
 
-from gotd.cli._options import FiniteRange, on_command_line
+from gotd.cli._options import Callback, FiniteRange, on_command_line
 from gotd.errors import GotdError, UsageError
 from gotd.methods import require_one_rule, rule_names, rule_type
 from gotd.methods.base import TextRule, VectorRule
@@ -21,7 +21,7 @@ class _Field(NamedTuple):
     """A field of a dataclass of options. kind : of its values, None apart; is_optional : it may be None"""
 
     option: Option
-    kind: Any
+    kind: object
     is_optional: bool
     default: object
 
@@ -49,7 +49,7 @@ def _all_fields() -> Mapping[str, _Field]:
     return every
 
 
-def of_rules(command: Callable[..., Any]) -> Callable[..., Any]:
+def of_rules(command: Callback) -> Callback:
     """Add the options of all rules. A function has them as keywords beside those that it names."""
     for name, each in reversed(list(_all_fields().items())):
         if name not in inspect.signature(command).parameters:
@@ -57,7 +57,7 @@ def of_rules(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _click_option(name: str, each: _Field) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _click_option(name: str, each: _Field) -> Callable[[Callback], Callback]:
     option, written = each.option, flag(name)
     if each.kind is bool:
         pair = f"{written}/--no-{written[2:]}" if each.is_optional else written
@@ -66,7 +66,7 @@ def _click_option(name: str, each: _Field) -> Callable[[Callable[..., Any]], Cal
                         metavar=option.metavar, help=option.text)
 
 
-def _type(each: _Field) -> Any:
+def _type(each: _Field) -> click.ParamType[Any] | type[str]:
     least, most = each.option.least, each.option.most
     if get_origin(each.kind) is Literal:
         return click.Choice(get_args(each.kind))

@@ -21,9 +21,9 @@ Source: block coordinate ascent on the dual, as Sinkhorn's iteration is on its o
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -171,7 +171,7 @@ def _tree(shares: np.ndarray, masses: np.ndarray) -> Sequence[np.ndarray]:
     flows = np.stack([_log_sums(logs[own == k].T) for k in range(count)])
     coupling = np.logaddexp(flows, flows.T)
     np.fill_diagonal(coupling, -np.inf)
-    groups: list[Any] = [np.arange(count) == k for k in range(count)]
+    groups: list[npt.NDArray[np.bool_]] = [np.arange(count) == k for k in range(count)]
     sides = []
     while len(groups) > 1:
         first, second = sorted(np.unravel_index(int(coupling.argmax()), coupling.shape))

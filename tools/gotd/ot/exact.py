@@ -1,6 +1,8 @@
 """Unregularised optimal transport by POT's network simplex, for problems small enough to write out."""
 
-from typing import Any, NamedTuple
+import importlib
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,11 +21,9 @@ _ROUNDING = 1e-9
 _PIVOTS = 100_000_000
 
 
-def _pot() -> Any:
+def _pot() -> ModuleType:
     """POT, imported when it is needed: it brings scipy and whatever else it finds, a second's work."""
-    import ot
-
-    return ot
+    return importlib.import_module("ot")
 
 
 class Exact(NamedTuple):

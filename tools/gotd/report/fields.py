@@ -1,8 +1,7 @@
 """How many records have each value of their short fields: source, domain, language and the like."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from gotd.methods.base import LOWEST
 from gotd.report.sketch import Sketch
 from gotd.streams.carried import EMBEDDING, SCORE
 from gotd.streams.record_text import RecordText
+from gotd.types import JSON, Fields
 
 #: A field that has more different values than this, or longer ones, tells records apart rather than kinds of them.
 MOST_VALUES, MOST_CHARACTERS = 256, 80
@@ -61,7 +61,7 @@ class FieldCounts:
         self.counts: dict[str, dict[str, int]] = {name: {} for name in asked}
         self._sketches: dict[tuple[str, str], Sketch] = {}
 
-    def add(self, records: Sequence[Mapping[str, Any]], scores: np.ndarray | None = None) -> None:
+    def add(self, records: Sequence[Fields], scores: np.ndarray | None = None) -> None:
         """Take in the fields of records. Shapes: scores float32 (n,)."""
         groups: dict[tuple[str, str], list[int]] = {}
         for row, fields in enumerate(records):
@@ -114,7 +114,7 @@ class FieldCounts:
         return low, middle, high
 
 
-def _label(value: Any) -> str | None:
+def _label(value: JSON) -> str | None:
     """Return a value as text; None for one that is no kind of records."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from gotd.report.provenance import Provenance
 from gotd.report.reading import Batch, Choice
 from gotd.report.sketch import Sketch
 from gotd.streams.record_text import RecordText
+from gotd.types import JSON
 
 #: Bars of a histogram.
 _BARS = 60
@@ -198,7 +198,7 @@ def scores_of(pool: PoolFigures, choice: Choice) -> Scores | None:
                   pool.above_zero)
 
 
-def without_nan(value: Any) -> Any:
+def without_nan(value: JSON) -> JSON:
     """Return a value for JSON: numbers that are none as null."""
     if isinstance(value, dict):
         return {str(key): without_nan(each) for key, each in value.items()}

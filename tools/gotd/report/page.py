@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from importlib.resources import files
-from typing import Any
 
 import orjson
 
@@ -11,6 +10,7 @@ from gotd.report.figures import Report, without_nan
 from gotd.report.plots import NEEDED, plots
 from gotd.report.visible import visible
 from gotd.streams.locations import escaped_names
+from gotd.types import JSON
 
 _TEMPLATE = "page.html"
 
@@ -83,10 +83,10 @@ def percent(value: float | None) -> str:
     return f"{value:.1%}" if value == 0.0 or abs(value) >= 0.001 else f"{100.0 * value:.2g}%"
 
 
-def _json(value: Any) -> str:
+def _json(value: JSON) -> str:
     return orjson.dumps(_plain(value)).decode()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: JSON) -> JSON:
     """Return a value that JSON can hold: no NaN, no half of a surrogate pair."""
     return escaped_names(without_nan(value))

@@ -6,13 +6,17 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gotd.errors import GotdError
 from gotd.report.coverage import Coverage
 from gotd.report.fields import Field
 from gotd.report.figures import Histogram, Report, Scores
 from gotd.report.visible import visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: Colours as matplotlib writes them, and what the page has in their place.
 _INK, _POOL, _CHOICE, _MARK = "#010203", "#010204", "#010205", "#010206"
@@ -46,7 +50,7 @@ def plots(report: Report) -> dict[str, str]:
 
 
 @contextmanager
-def _figure(height: float) -> Iterator[tuple[Any, Any]]:
+def _figure(height: float) -> "Iterator[tuple[Figure, Axes]]":
     try:
         import matplotlib as mpl
         from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -60,7 +64,7 @@ def _figure(height: float) -> Iterator[tuple[Any, Any]]:
         yield figure, figure.add_subplot()
 
 
-def _svg(figure: Any, name: str, title: str) -> str:
+def _svg(figure: "Figure", name: str, title: str) -> str:
     """Return the element alone, with ids of its own and the page's colours."""
     out = io.StringIO()
     figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -73,7 +77,7 @@ def _svg(figure: Any, name: str, title: str) -> str:
     return text.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
 
 
-def _bars(axes: Any, histogram: Histogram, label: str) -> None:
+def _bars(axes: "Axes", histogram: Histogram, label: str) -> None:
     """Draw both as densities: the areas are 1, whatever the sizes."""
     edges, widths = histogram.edges, histogram.edges[1] - histogram.edges[0]
     both = [(histogram.pool, _POOL, "pool"), (histogram.chosen or [], _CHOICE, "choice")]
@@ -96,7 +100,7 @@ def _of_scores(scores: Scores) -> str:
         return _svg(figure, "scores", "Histogram of the scores of pool and choice")
 
 
-def _draw_threshold(axes: Any, threshold: float) -> None:
+def _draw_threshold(axes: "Axes", threshold: float) -> None:
     axes.axvline(threshold, color=_MARK, linewidth=1.2, linestyle="--", label="lowest chosen")
 
 

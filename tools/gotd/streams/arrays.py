@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from gotd.streams.npy_header import (
 from gotd.streams.seal import MAX_SEAL_BYTES, PREFIX, Announcement, MadeBy, Seal, Verifier, encode
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import ByteSource
+from gotd.types import JSON
 
 _DTYPES = {"vectors": ("<f2", "<f4"), "scores": ("<f4",), "weights": ("<f4", "<f8")}
 #: Format version and rows of the array that opened a pipe until gotd 0.1: numpy writes version 2 only for headers over
@@ -113,7 +113,7 @@ class ArrayReader:
             raise DataError(self.name, "an array of bytes that is no seal stands among the rows", "make the file again")
         self.verifier.meet(payload)
 
-    def _check_array(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    def _check_array(self, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> None:
         allowed = _DTYPES[self._kind]
         if dtype.str not in allowed:
             wanted = " or ".join(allowed)
@@ -129,7 +129,7 @@ class ArrayReader:
             raise DataError(self.name, f"row {self.rows}: dimension {width} after {self._width}", "embed all alike")
         self._width = width
 
-    def _rows_of(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    def _rows_of(self, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> Iterator[np.ndarray]:
         row_bytes = (shape[1] if len(shape) == 2 else 1) * dtype.itemsize
         left, step = shape[0], 1 << max(0, (_BLOCK_BYTES // row_bytes).bit_length() - 1)
         with _Beside() as beside:
@@ -176,7 +176,7 @@ class ArrayWriter:
 
     def __init__(self, sink: Sink, kind: str, dtype: str, width: int | None, made_by: MadeBy) -> None:
         self.records: list[RecordRun] = []
-        self.notes: dict[str, Any] = {"version": __version__}
+        self.notes: dict[str, JSON] = {"version": __version__}
         self.made_by = made_by
         self._sink, self._kind = sink, kind
         self._dtype = np.dtype(dtype)

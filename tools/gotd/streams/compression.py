@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import zstandard
 
@@ -113,7 +113,8 @@ def _frame_sizes(descriptor: int) -> tuple[int, int]:
     return 5 + (1 - single_segment) + dictionary + content_size, 4 * (descriptor >> 2 & 1)
 
 
-def _decoded(source: ByteSource, frame: Any, piece: bytes, window_bytes: int) -> Iterator[bytes]:
+def _decoded(source: ByteSource, frame: "zstandard.ZstdDecompressionObj", piece: bytes,
+             window_bytes: int) -> Iterator[bytes]:
     try:
         plain = frame.decompress(piece)
     except zstandard.ZstdError as error:

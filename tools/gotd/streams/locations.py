@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+
+from gotd.types import JSON
 
 STANDARD = "-"
 #: Bytes moved at a time.
@@ -48,7 +49,7 @@ def escaped(name: str) -> str:
         return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def escaped_names(value: Any) -> Any:
+def escaped_names(value: JSON) -> JSON:
     """Return a value for JSON with all text in it escaped."""
     if isinstance(value, dict):
         return {escaped(key): escaped_names(each) for key, each in value.items()}

@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Header(NamedTuple):
     """version : major, of the format; shape : as it stands there, negative numbers too; mark : our key in it"""
 
     version: int
-    dtype: np.dtype[Any]
+    dtype: np.dtype[np.generic]
     shape: tuple[int, ...]
     fortran: bool
     mark: str = ""

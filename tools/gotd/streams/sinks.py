@@ -10,9 +10,9 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import STANDARD, is_url
@@ -62,7 +62,7 @@ class _DescriptorSink:
     def patch(self, offset: int, data: bytes) -> None:
         self._guard(os.pwrite, self._patched, data, self._start + offset)
 
-    def _guard(self, call: Any, *arguments: Any) -> int:
+    def _guard(self, call: Callable[..., int], *arguments: object) -> int:
         try:
             return int(call(*arguments))
         except BlockingIOError:  # whoever shares the descriptor has made it non-blocking

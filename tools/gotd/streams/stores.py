@@ -9,10 +9,13 @@ import functools
 import logging
 from collections.abc import Iterator
 from types import TracebackType
-from typing import IO, Any, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import PIECE_BYTES
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 _S3 = ("s3", "s3a", "s3n")
 #: Stores in which an object appears when the last request says so, and not before.
@@ -28,7 +31,7 @@ class NoSuchObject(GotdError):  # noqa: N818 - what it is says more than "error"
 class _Place(NamedTuple):
     """Where an object of S3 is, and who asks for it."""
 
-    client: Any
+    client: "BaseClient"
     bucket: str
     key: str
     version: dict[str, str]
@@ -46,7 +49,7 @@ class RemoteObject:
         with _told(url, "could not be opened"):
             self._raw = self._open_s3() if _scheme(url) in _S3 else self._open_other()
 
-    def _open_s3(self) -> Any:
+    def _open_s3(self) -> IO[bytes]:
         import smart_open
 
         place = _place(self._url)
@@ -56,13 +59,14 @@ class RemoteObject:
         # cannot go on in another object that has taken the name since.
         pinned = {"S3.Client.get_object": {"IfMatch": head["ETag"]}}
         params = {"client": place.client, "client_kwargs": pinned, "defer_seek": True}
-        return smart_open.open(self._url, "rb", compression="disable", transport_params=params)
+        opened: IO[bytes] = smart_open.open(self._url, "rb", compression="disable", transport_params=params)
+        return opened
 
-    def _open_other(self) -> Any:
+    def _open_other(self) -> IO[bytes]:
         import smart_open
 
         # "disable": gotd recognises compression by the bytes themselves and checks where frames end.
-        raw = smart_open.open(self._url, "rb", compression="disable")
+        raw: IO[bytes] = smart_open.open(self._url, "rb", compression="disable")
         length = getattr(raw, "content_length", -1)
         self.size = length if isinstance(length, int) and length >= 0 else None
         return raw
@@ -114,7 +118,7 @@ def require_writable(url: str) -> None:
 
 
 @functools.cache
-def _require_bucket(client: Any, bucket: str) -> None:
+def _require_bucket(client: "BaseClient", bucket: str) -> None:
     from botocore.exceptions import ClientError
 
     try:
@@ -186,7 +190,7 @@ def _place(url: str) -> _Place:
 
 
 @functools.cache
-def _client(access: str | None, secret: str | None, silence: int) -> Any:
+def _client(access: str | None, secret: str | None, silence: int) -> "BaseClient":
     """One client for each identity: making one takes longer than many requests."""
     import boto3
     from botocore.config import Config

@@ -5,18 +5,24 @@ import datetime
 import math
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-Convert = Callable[[Any], Any]
+from gotd.types import JSON
+
+if TYPE_CHECKING:
+    from pyarrow import DataType
+
+#: Makes JSON of a value of Arrow, as Python has it.
+Convert = Callable[[Any], JSON]
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DECIMALS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
-def carrier(kind: Any) -> Any:
+def carrier(kind: "DataType") -> "DataType":
     """Return the Arrow type that a column is read as: whole numbers for times, which Python's own lack digits for."""
     import pyarrow
     from pyarrow import types
@@ -43,7 +49,7 @@ def carrier(kind: Any) -> Any:
     return kind
 
 
-def converter(kind: Any) -> Convert | None:
+def converter(kind: "DataType") -> Convert | None:
     """Return what makes JSON of the values that a column of this type is read as; None where they are JSON already."""
     from pyarrow import types
 
@@ -63,7 +69,7 @@ def _unless_null(convert: Convert) -> Convert:
     return lambda value: None if value is None else convert(value)
 
 
-def _number(value: float) -> Any:
+def _number(value: float) -> "float | orjson.Fragment":
     """JSON has no infinity; orjson would write null."""
     return value if math.isfinite(value) else orjson.Fragment(b"NaN" if value != value else _INFINITE[value > 0])
 
@@ -71,7 +77,7 @@ def _number(value: float) -> Any:
 _INFINITE = (b"-Infinity", b"Infinity")
 
 
-def _bytes(value: bytes) -> Any:
+def _bytes(value: bytes) -> JSON:
     """Text that was written without saying so; what is none must not pass for text."""
     try:
         return value.decode()
@@ -79,7 +85,7 @@ def _bytes(value: bytes) -> Any:
         return {"base64": base64.b64encode(value).decode()}
 
 
-def _timestamp(kind: Any) -> Convert:
+def _timestamp(kind: "DataType") -> Convert:
     zone = "Z" if kind.tz else ""
 
     def convert(value: int) -> str:
@@ -89,7 +95,7 @@ def _timestamp(kind: Any) -> Convert:
     return _unless_null(convert)
 
 
-def _time(kind: Any) -> Convert:
+def _time(kind: "DataType") -> Convert:
     def convert(value: int) -> str:
         seconds, part = divmod(value, _PER_SECOND[kind.unit])
         return (_EPOCH + datetime.timedelta(seconds=seconds)).time().isoformat() + _fraction(part, kind.unit)
@@ -101,17 +107,17 @@ def _fraction(part: int, unit: str) -> str:
     return f".{part:0{_DECIMALS[unit]}}" if part else ""
 
 
-def _list(kind: Any) -> Convert | None:
+def _list(kind: "DataType") -> Convert | None:
     inner = converter(kind.value_type)
     return _unless_null(lambda values: list(map(inner, values))) if inner else None
 
 
-def _map(kind: Any) -> Convert:
+def _map(kind: "DataType") -> Convert:
     key, item = (converter(each) or (lambda value: value) for each in (kind.key_type, kind.item_type))
     return _unless_null(lambda pairs: [[key(each), item(value)] for each, value in pairs])
 
 
-def _struct(kind: Any) -> Convert | None:
+def _struct(kind: "DataType") -> Convert | None:
     inner = {field.name: convert for field in kind if (convert := converter(field.type))}
     if not inner:
         return None
@@ -120,7 +126,7 @@ def _struct(kind: Any) -> Convert | None:
 
 
 #: The names of pyarrow.types' questions, and what makes the converter of such a type.
-_BY_TYPE: tuple[tuple[str, Callable[[Any], Convert | None]], ...] = (
+_BY_TYPE: tuple[tuple[str, Callable[["DataType"], Convert | None]], ...] = (
     ("is_floating", lambda _: _unless_null(_number)),
     ("is_timestamp", _timestamp),
     ("is_time", _time),

@@ -7,13 +7,16 @@ maps lists of pairs; NaN and infinite numbers are written as Python's json does.
 
 import tempfile
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 import orjson
 
 from gotd.errors import DataError, GotdError
 from gotd.streams.lines import MAX_RECORD_BYTES
 from gotd.streams.table_values import carrier, converter
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
 
 #: What people call each kind, and its first bytes. Sources: the formats' specifications.
 PARQUET, ARROW_FILE, ARROW_STREAM = "Parquet", "an Arrow file", "an Arrow stream"
@@ -99,7 +102,7 @@ def row_count(kind: str, file: IO[bytes], name: str) -> int | None:
         raise _damaged(name, kind, error) from error
 
 
-def _parquet_batches(file: IO[bytes]) -> Iterator[Any]:
+def _parquet_batches(file: IO[bytes]) -> "Iterator[RecordBatch]":
     """Yield rows of one row group after the other, a few pages of each column in memory."""
     import pyarrow.parquet as parquet
 
@@ -116,7 +119,7 @@ def _parquet_batches(file: IO[bytes]) -> Iterator[Any]:
             raise ValueError(f"row group {group + 1} has {found} of its {figures.num_rows} rows")
 
 
-def _file_batches(file: IO[bytes]) -> Iterator[Any]:
+def _file_batches(file: IO[bytes]) -> "Iterator[RecordBatch]":
     import pyarrow
 
     table = pyarrow.ipc.open_file(file)
@@ -124,7 +127,7 @@ def _file_batches(file: IO[bytes]) -> Iterator[Any]:
         yield table.get_batch(number)
 
 
-def _stream_batches(stream: "_Stream") -> Iterator[Any]:
+def _stream_batches(stream: "_Stream") -> "Iterator[RecordBatch]":
     """Yield the batches of one stream after the other, as files that were joined hold them."""
     import pyarrow
 
@@ -173,7 +176,7 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _batch_lines(batch: Any, name: str) -> Iterator[bytes]:
+def _batch_lines(batch: "RecordBatch", name: str) -> Iterator[bytes]:
     """The rows of a batch as JSON."""
     batch.validate(full=True)  # offsets that lead elsewhere would be followed
     names = batch.schema.names
