@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import wraps
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_type_hints
 
 import click
 from click.core import ParameterSource
@@ -119,19 +119,20 @@ dry_run = click.option("--dry-run", is_flag=True,
 
 
 def gathered(kind: type) -> Callable[[Callback], Callback]:
-    """Let a command have its options as one dataclass, its last argument.
+    """Add the options of a dataclass to a command, which gets one of it as its last argument without a name.
 
-    kind : the dataclass, whose fields are called as the options; what others there are stay arguments
+    kind : each of its fields has what adds the option of that name in its annotation, as
+        seed: Annotated[int, click.option("--seed", type=click.IntRange(0), default=0)]
     """
-    names = [each.name for each in fields(kind)]
+    hints = get_type_hints(kind, include_extras=True)
 
     def decorate(command: Callback) -> Callback:
         @wraps(command)
         def with_dataclass(*arguments: object, **values: object) -> None:
-            chosen = kind(**{name: values.pop(name) for name in names})
+            chosen = kind(**{name: values.pop(name) for name in hints})
             command(*arguments, chosen, **values)
 
-        return with_dataclass
+        return _with([hint.__metadata__[0] for hint in hints.values()], with_dataclass)
 
     return decorate
 

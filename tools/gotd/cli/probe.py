@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import click
 
@@ -20,63 +21,56 @@ from gotd.streams.sources import rereadable
 class ProbeOptions:
     """Options of ds-probe; what they mean is in its help. share : lambda"""
 
-    target: str
-    source: Sequence[str]
-    pool: Sequence[str]
-    share: float
-    budget: int | None
-    group: str | None
-    draws: int
-    order: int
-    resamples: int
-    max_target: int
-    seed: int
-    target_vectors: str | None
-    source_vectors: Sequence[str]
-    vectors: Sequence[str]
-    as_json: bool
-    text: RecordText
-    target_text: RecordText
-    skip_invalid: int
-    long_window: bool
-    threads: int | None
+    target: Annotated[str, click.option("--target", required=True, metavar="FILE", help="Held-out texts of the task.")]
+    source: Annotated[Sequence[str], click.option(
+        "--source", multiple=True, required=True, metavar="FILE", callback=options.listed,
+        help="A sample of what the model was trained on, or of the pool; may be given again.")]
+    pool: Annotated[Sequence[str], click.option(
+        "--pool", multiple=True, metavar="FILE", callback=options.listed,
+        help="What random choices are drawn from; default the source; may be given again.")]
+    share: Annotated[float, click.option(
+        "--lambda", "share", type=options.FiniteRange(0, 1), default=0.3, show_default=True, metavar="L",
+        help="Share of the choice in the effective distribution (1 - L) source + L choice.")]
+    budget: Annotated[int | None, click.option(
+        "--budget", type=click.IntRange(1), metavar="WORDS",
+        help="Count the first so many words of each choice. Default: each as it is.")]
+    group: Annotated[str | None, click.option(
+        "--group", metavar="KEY", callback=options.readable,
+        help="Field of the target's records: those with the same value are resampled together. Default: copies and "
+             "near copies are.")]
+    draws: Annotated[int, click.option(
+        "--draws", type=click.IntRange(2), default=5, show_default=True, metavar="N",
+        help="Random choices of each size.")]
+    order: Annotated[int, click.option(
+        "--order", type=click.IntRange(2, 3), default=3, show_default=True, help="Of the n-grams.")]
+    resamples: Annotated[int, click.option(
+        "--resamples", type=click.IntRange(100), default=2000, show_default=True, metavar="N",
+        help="Of the held-out texts, for the intervals.")]
+    max_target: Annotated[int, click.option(
+        "--max-target", type=click.IntRange(1), default=20000, show_default=True, metavar="N",
+        help="Held-out texts that judge; of more, a random part.")]
+    seed: Annotated[int, click.option(
+        "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of random choices and resamples.")]
+    target_vectors: Annotated[str | None, click.option(
+        "--target-vectors", metavar="FILE.npy", help="Of the target: print distances too.")]
+    source_vectors: Annotated[Sequence[str], click.option(
+        "--source-vectors", multiple=True, metavar="FILE.npy", callback=options.listed,
+        help="Of the source, in its order.")]
+    vectors: Annotated[Sequence[str], click.option(
+        "--vectors", multiple=True, metavar="FILE.npy", callback=options.listed,
+        help="Of each choice, in the order of the choices.")]
+    as_json: Annotated[bool, click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")]
+    target_text: Annotated[RecordText, options.target_text]
+    text: Annotated[RecordText, options.text]
+    skip_invalid: Annotated[int, options.skip_invalid]
+    long_window: Annotated[bool, options.long]
+    threads: Annotated[int | None, options.threads]
 
 
 @click.command("ds-probe")
 @click.argument("choices", nargs=-1, metavar="[CHOICE]...", callback=options.listed)
-@click.option("--target", required=True, metavar="FILE", help="Held-out texts of the task.")
-@click.option("--source", multiple=True, required=True, metavar="FILE", callback=options.listed,
-              help="A sample of what the model was trained on, or of the pool; may be given again.")
-@click.option("--pool", multiple=True, metavar="FILE", callback=options.listed,
-              help="What random choices are drawn from; default the source; may be given again.")
-@click.option("--lambda", "share", type=options.FiniteRange(0, 1), default=0.3, show_default=True, metavar="L",
-              help="Share of the choice in the effective distribution (1 - L) source + L choice.")
-@click.option("--budget", type=click.IntRange(1), default=None, metavar="WORDS",
-              help="Count the first so many words of each choice. Default: each as it is.")
-@click.option("--group", default=None, metavar="KEY", callback=options.readable,
-              help="Field of the target's records: those with the same value are resampled together. Default: copies "
-                   "and near copies are.")
-@click.option("--draws", type=click.IntRange(2), default=5, show_default=True, metavar="N",
-              help="Random choices of each size.")
-@click.option("--order", type=click.IntRange(2, 3), default=3, show_default=True, help="Of the n-grams.")
-@click.option("--resamples", type=click.IntRange(100), default=2000, show_default=True, metavar="N",
-              help="Of the held-out texts, for the intervals.")
-@click.option("--max-target", type=click.IntRange(1), default=20000, show_default=True, metavar="N",
-              help="Held-out texts that judge; of more, a random part.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of random choices and resamples.")
-@click.option("--target-vectors", default=None, metavar="FILE.npy", help="Of the target: print distances too.")
-@click.option("--source-vectors", multiple=True, metavar="FILE.npy", callback=options.listed,
-              help="Of the source, in its order.")
-@click.option("--vectors", multiple=True, metavar="FILE.npy", callback=options.listed,
-              help="Of each choice, in the order of the choices.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@options.target_text
-@options.text
-@options.skip_invalid
-@options.long
-@options.threads
-@options.common
 @options.gathered(ProbeOptions)
+@options.common
 def command(asked: ProbeOptions, choices: tuple[str, ...], quiet: bool) -> None:
     """Compare choices without training: what would each do for a model of the target?
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Annotated
 
 import click
 
@@ -24,22 +25,39 @@ ENDINGS, MULTIQC = (".html", ".json"), "_mqc.json"
 class ReportOptions:
     """Options of ds-report; what they mean is in its help."""
 
-    choice: str
-    scores: str | None
-    target: str | None
-    target_texts: Sequence[str]
-    target_vectors: str | None
-    vectors: str | None
-    models: Sequence[str]
-    fields: Sequence[str]
-    show: int
-    seed: int
-    output: str
-    text: RecordText
-    target_text: RecordText
-    skip_invalid: int
-    long_window: bool
-    threads: int | None
+    choice: Annotated[str, click.option(
+        "--choice", required=True, metavar="FILE", help="The choice: records, as ds-topk wrote them.")]
+    scores: Annotated[str | None, click.option(
+        "--scores", metavar="DIR|FILE.npy", help="Scores of the pool, made by ds-score.")]
+    target: Annotated[str | None, click.option(
+        "--target", metavar="FILE.npz", help="The target file that the scores were made with.")]
+    target_texts: Annotated[Sequence[str], click.option(
+        "--target-texts", multiple=True, metavar="FILE", callback=options.listed,
+        help="Records of the target: they say why; may be given again, in the order of its vectors.")]
+    target_vectors: Annotated[str | None, click.option(
+        "--target-vectors", metavar="FILE.npy", help="Of the target's records, in their order.")]
+    vectors: Annotated[str | None, click.option(
+        "--vectors", metavar="FILE.npy", help="Of the choice's records, in their order.")]
+    models: Annotated[Sequence[str], click.option(
+        "--model", "models", multiple=True, metavar="NAME|FOLDER",
+        help="Embeds choice and target where no vectors are given, as in ds-embed; default hash where the target "
+             "is of hash.")]
+    fields: Annotated[Sequence[str], click.option(
+        "--field", "fields", multiple=True, metavar="NAME", callback=options.readable_each,
+        help="Count the values of this field; may be given again. Default: fields of few short values.")]
+    show: Annotated[int, click.option(
+        "--show", type=click.IntRange(0, 100), default=10, show_default=True, metavar="N",
+        help="Texts of each kind: the best, random ones, those at the threshold.")]
+    seed: Annotated[int, click.option(
+        "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random texts.")]
+    output: Annotated[str, click.option(
+        "-o", "--output", required=True, metavar="FILE.html|FILE.json",
+        help="Where to write; *_mqc.json for MultiQC, `-` for JSON on standard output.")]
+    target_text: Annotated[RecordText, options.target_text]
+    text: Annotated[RecordText, options.text]
+    skip_invalid: Annotated[int, options.skip_invalid]
+    long_window: Annotated[bool, options.long]
+    threads: Annotated[int | None, options.threads]
 
     def require_target(self) -> None:
         """Raise UsageError for what does nothing without something else."""
@@ -54,30 +72,8 @@ class ReportOptions:
 
 @click.command("ds-report")
 @options.inputs
-@click.option("--choice", required=True, metavar="FILE", help="The choice: records, as ds-topk wrote them.")
-@click.option("--scores", default=None, metavar="DIR|FILE.npy", help="Scores of the pool, made by ds-score.")
-@click.option("--target", default=None, metavar="FILE.npz", help="The target file that the scores were made with.")
-@click.option("--target-texts", multiple=True, metavar="FILE", callback=options.listed,
-              help="Records of the target: they say why; may be given again, in the order of its vectors.")
-@click.option("--target-vectors", default=None, metavar="FILE.npy", help="Of the target's records, in their order.")
-@click.option("--vectors", default=None, metavar="FILE.npy", help="Of the choice's records, in their order.")
-@click.option("--model", "models", multiple=True, metavar="NAME|FOLDER",
-              help="Embeds choice and target where no vectors are given, as in ds-embed; default hash where the "
-                   "target is of hash.")
-@click.option("--field", "fields", multiple=True, metavar="NAME", callback=options.readable_each,
-              help="Count the values of this field; may be given again. Default: fields of few short values.")
-@click.option("--show", type=click.IntRange(0, 100), default=10, show_default=True, metavar="N",
-              help="Texts of each kind: the best, random ones, those at the threshold.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random texts.")
-@click.option("-o", "--output", required=True, metavar="FILE.html|FILE.json",
-              help="Where to write; *_mqc.json for MultiQC, `-` for JSON on standard output.")
-@options.target_text
-@options.text
-@options.skip_invalid
-@options.long
-@options.threads
-@options.common
 @options.gathered(ReportOptions)
+@options.common
 def command(asked: ReportOptions, files: tuple[str, ...], quiet: bool) -> None:
     """Report on a choice: what was chosen, why, how much of the target it serves, and how it was made.
 

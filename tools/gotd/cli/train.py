@@ -4,6 +4,7 @@ import os
 import signal
 import warnings
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import click
 
@@ -28,39 +29,67 @@ _EXTRA_REMEDY = "pip install 'gotd[train]'"
 class TrainOptions:
     """Options of ds-train; what they mean is in its help. None where a recipe, or another option, decides."""
 
-    model: str | None
-    init: str | None
-    tokenizer: str | None
-    objective: str | None
-    recipe: str | None
-    output: str
-    eval_file: str | None
-    dev: str | None
-    dev_steps: int | None
-    patience: int | None
-    seed: int
-    seeds: int
-    epochs: float | None
-    steps: int | None
-    batch: int | None
-    length: int | None
-    learning_rate: float | None
-    schedule: str | None
-    warmup: float | None
-    weight_decay: float | None
-    mlm_probability: float | None
-    lora: int | None
-    precision: str
-    accumulate: int
-    checkpointing: bool
-    fsdp: bool
-    save_steps: int | None
-    device: str
-    label_key: str | None
-    text: RecordText
-    skip_invalid: int
-    long_window: bool
-    threads: int | None
+    model: Annotated[str | None, click.option("--model", metavar="NAME|FOLDER", help="Start from these weights.")]
+    init: Annotated[str | None, click.option(
+        "--init", "init", metavar="CONFIG", help="Start at random: a config.json, or its folder.")]
+    tokenizer: Annotated[str | None, click.option(
+        "--tokenizer", metavar="FOLDER",
+        help="Default: beside the model or CONFIG; else, for --init, a byte-level BPE of the records.")]
+    objective: Annotated[str | None, click.option(
+        "--objective", type=click.Choice(OBJECTIVES), help="Masked, causal, or labels.")]
+    recipe: Annotated[str | None, click.option(
+        "--recipe", type=click.Choice(list(RECIPES)),
+        help="Named values; default: got-d-domain for mlm, got-d-clm for clm, got-d-glue for classify.")]
+    output: Annotated[str, click.option("-o", "--output", required=True, metavar="OUT/", help="The model's folder.")]
+    eval_file: Annotated[str | None, click.option(
+        "--eval", "eval_file", metavar="FILE", help="Held-out records, measured before and after.")]
+    dev: Annotated[str | None, click.option(
+        "--dev", metavar="FILE", help="Records for early stopping; the best weights are kept.")]
+    dev_steps: Annotated[int | None, click.option(
+        "--dev-steps", type=click.IntRange(1), help="Between looks at --dev; default an epoch.")]
+    patience: Annotated[int | None, click.option(
+        "--patience", type=click.IntRange(1), help="Looks without a gain; default 3.")]
+    seed: Annotated[int, click.option(
+        "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of order, masks, new weights.")]
+    seeds: Annotated[int, click.option(
+        "--seeds", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+        help="Train N models from --seed on, each in OUT/seed-K/.")]
+    epochs: Annotated[float | None, click.option(
+        "--epochs", type=options.FiniteRange(0, min_open=True), help="Passes over the records.")]
+    steps: Annotated[int | None, click.option(
+        "--steps", type=click.IntRange(1), help="Optimiser steps, instead of --epochs.")]
+    batch: Annotated[int | None, click.option(
+        "--batch", type=click.IntRange(1), help="Sequences in a step, over all processes.")]
+    length: Annotated[int | None, click.option(
+        "--length", type=click.IntRange(4), help="Tokens in a block, or the longest text.")]
+    learning_rate: Annotated[float | None, click.option(
+        "--learning-rate", type=options.FiniteRange(0, min_open=True), help="The highest.")]
+    schedule: Annotated[str | None, click.option(
+        "--schedule", type=click.Choice(_SCHEDULES), help="Of the learning rate.")]
+    warmup: Annotated[float | None, click.option(
+        "--warmup", type=options.FiniteRange(0, 1), help="Share of steps in which it grows.")]
+    weight_decay: Annotated[float | None, click.option("--weight-decay", type=options.FiniteRange(0), help="AdamW's.")]
+    mlm_probability: Annotated[float | None, click.option(
+        "--mlm-probability", type=options.FiniteRange(0, 1, min_open=True), help="Share masked.")]
+    lora: Annotated[int | None, click.option(
+        "--lora", type=click.IntRange(1), metavar="RANK", help="Train adapters, merged at the end.")]
+    precision: Annotated[str, click.option(
+        "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
+        help="Of products; weights stay in float32.")]
+    accumulate: Annotated[int, click.option(
+        "--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Parts a step is taken in.")]
+    checkpointing: Annotated[bool, click.option(
+        "--checkpointing", is_flag=True, help="Recompute activations: less memory, a third slower.")]
+    fsdp: Annotated[bool, click.option("--fsdp", is_flag=True, help="Shard weights over processes; under torchrun.")]
+    save_steps: Annotated[int | None, click.option(
+        "--save-steps", type=click.IntRange(1), help="Between checkpoints; default 500.")]
+    device: Annotated[str, click.option(
+        "--device", type=click.Choice(["auto", "cpu"]), default="auto", show_default=True, help="GPUs, or none.")]
+    label_key: Annotated[str | None, click.option("--label-key", help="Field that holds the label; default label.")]
+    text: Annotated[RecordText, options.text]
+    skip_invalid: Annotated[int, options.skip_invalid]
+    long_window: Annotated[bool, options.long]
+    threads: Annotated[int | None, options.threads]
 
     def chosen_recipe(self) -> tuple[str, Recipe]:
         """Return the name of the recipe, and its values with those that are given in place of its own."""
@@ -73,45 +102,8 @@ class TrainOptions:
 
 @click.command("ds-train")
 @options.inputs
-@click.option("--model", default=None, metavar="NAME|FOLDER", help="Start from these weights.")
-@click.option("--init", "init", default=None, metavar="CONFIG", help="Start at random: a config.json, or its folder.")
-@click.option("--tokenizer", default=None, metavar="FOLDER",
-              help="Default: beside the model or CONFIG; else, for --init, a byte-level BPE of the records.")
-@click.option("--objective", type=click.Choice(OBJECTIVES), default=None, help="Masked, causal, or labels.")
-@click.option("--recipe", type=click.Choice(list(RECIPES)), default=None,
-              help="Named values; default: got-d-domain for mlm, got-d-clm for clm, got-d-glue for classify.")
-@click.option("-o", "--output", required=True, metavar="OUT/", help="The model's folder.")
-@click.option("--eval", "eval_file", default=None, metavar="FILE", help="Held-out records, measured before and after.")
-@click.option("--dev", default=None, metavar="FILE", help="Records for early stopping; the best weights are kept.")
-@click.option("--dev-steps", type=click.IntRange(1), default=None, help="Between looks at --dev; default an epoch.")
-@click.option("--patience", type=click.IntRange(1), default=None, help="Looks without a gain; default 3.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of order, masks, new weights.")
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, metavar="N",
-              help="Train N models from --seed on, each in OUT/seed-K/.")
-@click.option("--epochs", type=options.FiniteRange(0, min_open=True), default=None, help="Passes over the records.")
-@click.option("--steps", type=click.IntRange(1), default=None, help="Optimiser steps, instead of --epochs.")
-@click.option("--batch", type=click.IntRange(1), default=None, help="Sequences in a step, over all processes.")
-@click.option("--length", type=click.IntRange(4), default=None, help="Tokens in a block, or the longest text.")
-@click.option("--learning-rate", type=options.FiniteRange(0, min_open=True), default=None, help="The highest.")
-@click.option("--schedule", type=click.Choice(_SCHEDULES), default=None, help="Of the learning rate.")
-@click.option("--warmup", type=options.FiniteRange(0, 1), default=None, help="Share of steps in which it grows.")
-@click.option("--weight-decay", type=options.FiniteRange(0), default=None, help="AdamW's.")
-@click.option("--mlm-probability", type=options.FiniteRange(0, 1, min_open=True), default=None, help="Share masked.")
-@click.option("--lora", type=click.IntRange(1), default=None, metavar="RANK", help="Train adapters, merged at the end.")
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
-              help="Of products; weights stay in float32.")
-@click.option("--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Parts a step is taken in.")
-@click.option("--checkpointing", is_flag=True, help="Recompute activations: less memory, a third slower.")
-@click.option("--fsdp", is_flag=True, help="Shard weights over processes; under torchrun.")
-@click.option("--save-steps", type=click.IntRange(1), default=None, help="Between checkpoints; default 500.")
-@click.option("--device", type=click.Choice(["auto", "cpu"]), default="auto", show_default=True, help="GPUs, or none.")
-@click.option("--label-key", default=None, help="Field that holds the label; default label.")
-@options.text
-@options.skip_invalid
-@options.long
-@options.threads
-@options.common
 @options.gathered(TrainOptions)
+@options.common
 def command(asked: TrainOptions, files: tuple[str, ...], quiet: bool) -> None:
     """Train a model on records: a light pass on what was chosen, then the task itself.
 
