@@ -1,6 +1,8 @@
 """ds-chunk: records of about one length."""
 
 import sys
+from dataclasses import dataclass
+from typing import Annotated
 
 import click
 
@@ -10,7 +12,7 @@ from gotd.cli import _options as options
 from gotd.cli._contents import whole_content
 from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point
-from gotd.cli._jobs import has_nothing_to_do, jobs, run_jobs
+from gotd.cli._jobs import Job, has_nothing_to_do, jobs, run_jobs
 from gotd.cli._outputs import is_directory
 from gotd.errors import UsageError
 from gotd.streams.record_files import ReadOptions, record_readers
@@ -26,24 +28,47 @@ REVISION = 1
 _FIELDS_NAMED = 5
 
 
+@dataclass(frozen=True)
+class ChunkOptions:
+    """Options of ds-chunk; what they mean is in its help."""
+
+    chars: Annotated[int, click.option(
+        "--chars", type=click.IntRange(16), default=1000, show_default=True, help="Longest piece, characters.")]
+    whole: Annotated[bool, click.option(
+        "--whole", is_flag=True, help="Neither cut nor join: documents as they are, each with an id.")]
+    min_chars: Annotated[int, click.option(
+        "--min-chars", type=click.IntRange(0), default=0, metavar="N",
+        help="Leave out records that are shorter than that, when they have been joined.")]
+    join: Annotated[str, click.option(
+        "--join", default="same", show_default=True, metavar="same|never|FIELD|all",
+        help="Neighbours to join: those whose other fields are all the same, none, of one FIELD's value, or any.")]
+    output: Annotated[str, options.output]
+    shard: Annotated[str | None, options.shard]
+    text: Annotated[RecordText, options.text]
+    skip_invalid: Annotated[int, options.skip_invalid]
+    long_window: Annotated[bool, options.long]
+
+    @property
+    def settings(self) -> Settings:
+        """How texts are cut and joined."""
+        if self.whole:
+            return Settings(sys.maxsize, self.min_chars, "never")
+        return Settings(self.chars, self.min_chars, self.join)
+
+    @property
+    def sealed(self) -> dict[str, JSON]:
+        """Those that chunks depend on, as their seal has them."""
+        cut: dict[str, JSON] = {"whole": True} if self.whole else {"chars": self.chars}
+        joined: dict[str, JSON] = {} if self.whole else {"join": self.join}
+        return {**cut, "min_chars": self.min_chars, **joined, "text_key": self.text.spec}
+
+
 @click.command("ds-chunk")
 @options.inputs
-@click.option("--chars", type=click.IntRange(16), default=1000, show_default=True, help="Longest piece, characters.")
-@click.option("--whole", is_flag=True, help="Neither cut nor join: documents as they are, each with an id.")
-@click.option("--min-chars", type=click.IntRange(0), default=0, metavar="N",
-              help="Leave out records that are shorter than that, when they have been joined.")
-@click.option("--join", default="same", show_default=True, metavar="same|never|FIELD|all",
-              help="Neighbours to join: those whose other fields are all the same, none, of one FIELD's value, or any.")
-@options.output
-@options.shard
-@options.text
-@options.skip_invalid
-@options.long
+@options.gathered(ChunkOptions)
 @options.common
 @click.pass_context
-def command(context: click.Context, files: tuple[str, ...], chars: int, whole: bool, min_chars: int, join: str,
-            output: str, shard: str | None, text: RecordText, skip_invalid: int, long_window: bool,
-            quiet: bool) -> None:
+def command(context: click.Context, asked: ChunkOptions, files: tuple[str, ...], quiet: bool) -> None:
     """Cut long texts and join short ones into records of about --chars characters, never more.
 
     Reads and writes records in order; joins only neighbours of one file. A whole document passes byte for byte, but
@@ -59,24 +84,26 @@ def command(context: click.Context, files: tuple[str, ...], chars: int, whole: b
       zcat reviews.jsonl.gz | ds-chunk --chars 500 -o reviews.jsonl.zst
     """
     run = Run("ds-chunk", quiet)
-    _refuse_what_cannot_be(context, text)
-    shard = unless_idle("shard", shard, is_directory(output))
-    found = jobs(files, output, ".jsonl.zst", shard)
+    _refuse_what_cannot_be(context, asked.text)
+    shard = unless_idle("shard", asked.shard, is_directory(asked.output))
+    found = jobs(files, asked.output, ".jsonl.zst", shard)
     if has_nothing_to_do(found, files, shard, run):
         return
-    chunker = Chunker(Settings(sys.maxsize, min_chars, "never") if whole else Settings(chars, min_chars, join))
-    files_of = _Files(chunker, ReadOptions(text, Skipping(skip_invalid), long_window), run)
+    chunker = Chunker(asked.settings)
+    files_of = _Files(chunker, ReadOptions(asked.text, Skipping(asked.skip_invalid), asked.long_window), run)
     written = done_before = 0
-    how: dict[str, JSON] = {"whole": True} if whole else {"chars": chars}
-    how |= {"min_chars": min_chars} if whole else {"min_chars": min_chars, "join": join}
-    maker = MadeBy("ds-chunk", REVISION, {**how, "text_key": text.spec})
-    for job, provenance in run_jobs(found, maker, lambda _, name: whole_content(name, long_window), names_matter=True):
+    maker = MadeBy("ds-chunk", REVISION, asked.sealed)
+
+    def content_of(_job: Job, name: str) -> str:
+        return whole_content(name, asked.long_window)
+
+    for job, provenance in run_jobs(found, maker, content_of, names_matter=True):
         if provenance is None:
             done_before += 1
             continue
         with open_output(job.output) as sink:
-            writer = RecordWriter(sink, maker, text)
-            for reader in record_readers(job.inputs, long_window):
+            writer = RecordWriter(sink, maker, asked.text)
+            for reader in record_readers(job.inputs, asked.long_window):
                 provenance.contents.append(files_of.chunk(reader, writer))
             writer.text = RecordText(files_of.field)
             writer.made_by = provenance.complete

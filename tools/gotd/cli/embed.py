@@ -1,5 +1,8 @@
 """ds-embed: records to vectors, or to records that carry them."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import click
 
 from gotd.cli import _options as options
@@ -28,36 +31,48 @@ _OF_SOME_MODELS = ("dimension", "max_tokens", "batch_tokens", "pooling", "precis
 _DTYPES = {"float16": "<f2", "float32": "<f4"}
 
 
+@dataclass(frozen=True)
+class EmbedOptions:
+    """Options of ds-embed; what they mean is in its help."""
+
+    output: Annotated[str, options.output]
+    models: Annotated[tuple[str, ...], click.option(
+        "--model", "models", multiple=True, default=("hash",), show_default="hash", metavar="NAME|FOLDER",
+        help="hash, a model2vec folder, a Hugging Face folder or name. Twice: unit vectors side by side.")]
+    dimension: Annotated[int | None, click.option("--dimension", type=click.IntRange(2), help="Of hash; default 1024.")]
+    max_tokens: Annotated[int | None, click.option(
+        "--max-tokens", type=click.IntRange(1), help="Of a text; default: the model's own.")]
+    batch_tokens: Annotated[int | None, click.option(
+        "--batch-tokens", type=click.IntRange(1), help="Tokens in a transformer's batch.")]
+    pooling: Annotated[str | None, click.option(
+        "--pooling", metavar="NAME",
+        help="From a transformer's tokens to a vector, in place of the model's own way and without what it does "
+             "after: mean, weightedmean, cls, lasttoken, max, mean_sqrt_len_tokens, padded-mean.")]
+    precision: Annotated[str, click.option(
+        "--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto",
+        show_default=True,
+        help="Of a transformer's network; auto: the faster of float32 and bfloat16, as a trial of some "
+             "milliseconds finds on this machine.")]
+    device: Annotated[str, click.option(
+        "--device", default="auto", show_default=True,
+        help="Of a transformer: cpu, cuda, cuda:1; several with commas; auto: all GPUs, or the CPU.")]
+    dtype: Annotated[str, click.option(
+        "--dtype", type=click.Choice(["float16", "float32"]), default="float16", show_default=True,
+        help="Of vectors in files; float16 unless a model's numbers are beyond it.")]
+    shard: Annotated[str | None, options.shard]
+    text: Annotated[RecordText, options.text]
+    skip_invalid: Annotated[int, options.skip_invalid]
+    long_window: Annotated[bool, options.long]
+    threads: Annotated[int | None, options.threads]
+    dry_run: Annotated[bool, options.dry_run]
+
+
 @click.command("ds-embed")
 @options.inputs
-@options.output
-@click.option("--model", "models", multiple=True, default=("hash",), show_default="hash", metavar="NAME|FOLDER",
-              help="hash, a model2vec folder, a Hugging Face folder or name. Twice: unit vectors side by side.")
-@click.option("--dimension", type=click.IntRange(2), default=None, help="Of hash; default 1024.")
-@click.option("--max-tokens", type=click.IntRange(1), default=None, help="Of a text; default: the model's own.")
-@click.option("--batch-tokens", type=click.IntRange(1), default=None, help="Tokens in a transformer's batch.")
-@click.option("--pooling", default=None, metavar="NAME",
-              help="From a transformer's tokens to a vector, in place of the model's own way and without what it does "
-                   "after: mean, weightedmean, cls, lasttoken, max, mean_sqrt_len_tokens, padded-mean.")
-@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto",
-              show_default=True, help="Of a transformer's network; auto: the faster of float32 and bfloat16, as a "
-                                      "trial of some milliseconds finds on this machine.")
-@click.option("--device", default="auto", show_default=True,
-              help="Of a transformer: cpu, cuda, cuda:1; several with commas; auto: all GPUs, or the CPU.")
-@click.option("--dtype", type=click.Choice(["float16", "float32"]), default="float16", show_default=True,
-              help="Of vectors in files; float16 unless a model's numbers are beyond it.")
-@options.shard
-@options.text
-@options.skip_invalid
-@options.long
-@options.threads
-@options.dry_run
+@options.gathered(EmbedOptions)
 @options.common
 @click.pass_context
-def command(context: click.Context, files: tuple[str, ...], output: str, models: tuple[str, ...], dimension: int | None,
-            max_tokens: int | None, batch_tokens: int | None, pooling: str | None, precision: str, device: str,
-            dtype: str, shard: str | None, text: RecordText, skip_invalid: int, long_window: bool, threads: int | None,
-            dry_run: bool, quiet: bool) -> None:
+def command(context: click.Context, asked: EmbedOptions, files: tuple[str, ...], quiet: bool) -> None:
     """Turn records into vectors.
 
     Reads JSON Lines, CSV, Parquet and more, packed or not. Writes one .npy for -o FILE.npy, one for each input for -o
@@ -73,32 +88,33 @@ def command(context: click.Context, files: tuple[str, ...], output: str, models:
       ds-chunk pool.jsonl.zst | ds-embed | ds-score --target target.npz | ds-topk -k 5000 -o best.jsonl.zst
     """
     run = Run("ds-embed", quiet)
-    shard = unless_idle("shard", shard, is_directory(output))
-    found = jobs(files, output, ".npy", shard, dry_run)
+    shard = unless_idle("shard", asked.shard, is_directory(asked.output))
+    found = jobs(files, asked.output, ".npy", shard, asked.dry_run)
     if has_nothing_to_do(found, files, shard, run):
         return
-    is_vectors = is_directory(output) or is_array(output)
-    if dtype != "float16" and not is_vectors and not is_from_environment("dtype"):
-        raise UsageError(f"--dtype {dtype}: records carry float16; write vectors to files (-o FILE.npy or -o DIR/)")
-    cpus = prepare_process(options.thread_count(threads), keeps_memory=set(models) == {"hash"})
-    written = _DTYPES[dtype] if is_vectors else None
-    reading = ReadOptions(text, Skipping(skip_invalid), long_window)
+    is_vectors = is_directory(asked.output) or is_array(asked.output)
+    if asked.dtype != "float16" and not is_vectors and not is_from_environment("dtype"):
+        raise UsageError(f"--dtype {asked.dtype}: records carry float16; write vectors to files (-o FILE.npy or "
+                         "-o DIR/)")
+    cpus = prepare_process(options.thread_count(asked.threads), keeps_memory=set(asked.models) == {"hash"})
+    written = _DTYPES[asked.dtype] if is_vectors else None
+    reading = ReadOptions(asked.text, Skipping(asked.skip_invalid), asked.long_window)
     # From the environment they are for other models and for the other commands of a chain, too.
     shared = [name for name in _OF_SOME_MODELS if not options.on_command_line(context, name)]
-    with load(models, device=device, threads=cpus, max_tokens=max_tokens, dimension=dimension,
-              batch_tokens=batch_tokens, precision=precision, pooling=pooling, half=written != "<f4",
+    with load(asked.models, device=asked.device, threads=cpus, max_tokens=asked.max_tokens, dimension=asked.dimension,
+              batch_tokens=asked.batch_tokens, precision=asked.precision, pooling=asked.pooling, half=written != "<f4",
               passed_over=shared) as embedder:
-        maker = MadeBy("ds-embed", REVISION, {"text_key": text.spec} | ({"dtype": dtype} if is_vectors else {}),
-                        embedder=embedder.identity)
+        sealed = {"text_key": asked.text.spec} | ({"dtype": asked.dtype} if is_vectors else {})
+        maker = MadeBy("ds-embed", REVISION, sealed, embedder=embedder.identity)
 
         def work(provenance: Provenance, sink: Sink, run: Run) -> None:
             embed_into(sink, provenance, embedder, reading, written, run)
 
         def content_of(_job: Job, name: str) -> str:
-            return (texts_content(name, text, skip_invalid, long_window) if is_vectors
-                    else whole_content(name, long_window))
+            return (texts_content(name, asked.text, asked.skip_invalid, asked.long_window) if is_vectors
+                    else whole_content(name, asked.long_window))
 
-        if dry_run:
+        if asked.dry_run:
             print_text(report(found, maker, content_of, work, reading.skipping, len(files), run))
             return
         complete, counts = embed_all(run_jobs(found, maker, content_of), embedder, reading, written, run)

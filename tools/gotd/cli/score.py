@@ -1,9 +1,10 @@
 """ds-score: the score of every row against a fitted target."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
@@ -44,19 +45,25 @@ REVISION = 1
 _WINDOW = 4096
 
 
+@dataclass(frozen=True)
+class ScoreOptions:
+    """Options of ds-score; what they mean is in its help."""
+
+    target: Annotated[str, click.option("--target", required=True, metavar="FILE.npz", help="From ds-target-stats.")]
+    output: Annotated[str, options.output]
+    shard: Annotated[str | None, options.shard]
+    skip_invalid: Annotated[int, options.skip_invalid]
+    long_window: Annotated[bool, options.long]
+    threads: Annotated[int | None, options.threads]
+    device: Annotated[str, options.device]
+    dry_run: Annotated[bool, options.dry_run]
+
+
 @click.command("ds-score")
 @options.inputs
-@click.option("--target", required=True, metavar="FILE.npz", help="From ds-target-stats.")
-@options.output
-@options.shard
-@options.skip_invalid
-@options.long
-@options.threads
-@options.device
-@options.dry_run
+@options.gathered(ScoreOptions)
 @options.common
-def command(files: tuple[str, ...], target: str, output: str, shard: str | None, skip_invalid: int, long_window: bool,
-            threads: int | None, device: str, dry_run: bool, quiet: bool) -> None:
+def command(asked: ScoreOptions, files: tuple[str, ...], quiet: bool) -> None:
     """Score vectors, or records that carry them: how fast the distance to the target falls per mass added there.
 
     Reads .npy vectors and writes .npy scores (float32); reads records with "gotd_embedding" and writes them with
@@ -71,15 +78,15 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
       ds-embed pool.jsonl.zst | ds-score --target target.npz | ds-topk -k 100 -o best.jsonl.zst
     """
     run = Run("ds-score", quiet)
-    shard = unless_idle("shard", shard, is_directory(output))
-    found = jobs(files, output, ".npy", shard, dry_run)
+    shard = unless_idle("shard", asked.shard, is_directory(asked.output))
+    found = jobs(files, asked.output, ".npy", shard, asked.dry_run)
     if has_nothing_to_do(found, files, shard, run):
         return
-    held, cpus = load(target), prepare_process(options.thread_count(threads))
-    ours = _Target(target, held, cpus, device)
-    skipping, texts = Skipping(skip_invalid), None
+    held, cpus = load(asked.target), prepare_process(options.thread_count(asked.threads))
+    ours = _Target(asked.target, held, cpus, asked.device)
+    skipping, texts = Skipping(asked.skip_invalid), None
     if issubclass(held.rule, TextRule):
-        texts = TextTarget(held.rule, held, cpus, skipping, long_window)
+        texts = TextTarget(held.rule, held, cpus, skipping, asked.long_window)
     maker = MadeBy("ds-score", REVISION, {}, target=held.digest, embedder=held.embedder)
     complete = lowest = 0
 
@@ -89,14 +96,14 @@ def command(files: tuple[str, ...], target: str, output: str, shard: str | None,
         if texts:
             lowest += score_texts(sources, sink, arrays_wanted, texts, provenance, run)
         else:
-            lowest += _score(sources, sink, arrays_wanted, ours, provenance, skipping, long_window, run)
+            lowest += _score(sources, sink, arrays_wanted, ours, provenance, skipping, asked.long_window, run)
 
     def content_of(job: Job, name: str) -> str:
         if texts and is_array(job.output):
-            return texts_content(name, texts.text, skip_invalid, long_window)
-        return whole_content(name, long_window)
+            return texts_content(name, texts.text, asked.skip_invalid, asked.long_window)
+        return whole_content(name, asked.long_window)
 
-    if dry_run:
+    if asked.dry_run:
         print_text(report(found, maker, content_of, work, skipping, len(files), run))
         return
     for job, provenance in run_jobs(found, maker, content_of):
