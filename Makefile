@@ -34,7 +34,7 @@ experiments: $(VENV)/.test-installed ## a STUDY of scripts/experiments on DATA, 
 PYTEST = $(VENV)/bin/python -m pytest -q -n $$(($$(nproc) + 1)) --dist loadgroup
 QUICK ?= tests/ot tests/streams tests/methods tests/probing tests/test_chunking.py tests/test_ranking.py tests/test_imports.py
 quick: $(VENV)/.test-installed ## the tests in QUICK: the mathematics, the formats, the rules; no neural network, no study
-	$(PYTEST) -m "not slow" $(QUICK)
+	$(PYTEST) -m "not slow and not long" $(QUICK)
 test: $(VENV)/.test-installed ## the tests, without the slow ones
 	$(PYTEST) -m "not slow"
 test-all: $(VENV)/.test-installed ## every test

@@ -56,6 +56,7 @@ def shares(best: np.ndarray) -> list[float]:
 Took = Callable[..., tuple[Fitted, np.ndarray]]
 
 
+@pytest.mark.long
 def test_a_sample_with_drawn_candidates_chooses_what_the_whole_pool_does(took: Took) -> None:
     x, y = two_kinds()
     whole, best = took(x, y, SETTINGS)
@@ -70,6 +71,7 @@ def test_a_sample_with_drawn_candidates_chooses_what_the_whole_pool_does(took: T
     assert min(shares(took(x, y, replace(SETTINGS, share=None))[1])) < 0.1
 
 
+@pytest.mark.long
 def test_passes_bring_a_sample_nearer_to_the_whole_pool(took: Took) -> None:
     x, y = two_kinds()
     whole, best = took(x, y, SETTINGS)
@@ -80,6 +82,7 @@ def test_passes_bring_a_sample_nearer_to_the_whole_pool(took: Took) -> None:
     assert passed.summary["calibration_mean"] == pytest.approx(whole.summary["calibration_mean"], rel=0.01)
 
 
+@pytest.mark.long
 def test_a_source_beside_the_pool_is_what_the_rest_of_the_mass_is(took: Took) -> None:
     x, y = two_kinds(6000)
     settings = replace(SETTINGS, share=0.5)
@@ -91,6 +94,7 @@ def test_a_source_beside_the_pool_is_what_the_rest_of_the_mass_is(took: Took) ->
     assert shares(best)[1] < 0.6
 
 
+@pytest.mark.long
 def test_weights_of_the_source_are_not_the_candidates(took: Took) -> None:
     x, y = two_kinds(6000)
     weights = np.where(np.arange(6000) % 20 == 0, 19.0, 1.0)  # half of the mass on one kind

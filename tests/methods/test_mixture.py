@@ -12,7 +12,7 @@ from gotd.methods.got import Got
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 
-HOW = plain(tol=1e-7, max_iterations=3000)
+HOW = plain(epsilon=0.2, tol=2e-6, max_iterations=3000)
 
 
 def part(rows: np.ndarray, mass: float, weights: np.ndarray | None = None) -> Part:

@@ -13,16 +13,17 @@ from gotd.ot.source import Part
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("rows", [100, 1000, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.long
+@pytest.mark.parametrize("rows", [100, *(pytest.param(rows, marks=pytest.mark.slow) for rows in (1000, 10_000))])
 def test_the_targets_own_distribution_is_first_and_about_zero(rows: int, workers: Workers) -> None:
     """Ahead of a tighter one, which an entropic distance prefers, and, with fewest rows, of ones with more."""
     random = np.random.default_rng(rows)
-    target = random.normal(size=(1000, 6)).astype("f4")
+    target = random.normal(size=(400, 6)).astype("f4")
     domains = {"tighter": 0.5 * random.normal(size=(rows, 6)), "wider": 1.7 * random.normal(size=(rows, 6)),
                "shifted": random.normal(size=(rows, 6)) + 0.5, "own": random.normal(size=(min(rows, 1000), 6))}
     domains = {name: each.astype("f4") for name, each in domains.items()}
     parts = [Part(name, 1.0, lambda each=each: iter([each])) for name, each in domains.items()]  # type: ignore[misc]
-    found = screen(target, np.ones(1000), parts, TransportOptions(), workers, CPU)
+    found = screen(target, np.ones(400), parts, TransportOptions(), workers, CPU)
     assert found[0].name == "own"
     assert found[0].low < 0.0 < found[0].high
     assert all(each.low < each.distance < each.high for each in found)

@@ -92,6 +92,7 @@ def test_what_is_no_array_is_called_what_it_is(data: bytes, said: str) -> None:
         read(data)
 
 
+@pytest.mark.long
 def test_scores_that_reach_a_file_in_any_way(chain: Workdir) -> None:
     line = "ds-score -q --target target.npz pool.npy"
     chain.ok(f"{line} > redirected.npy && {line} | tee piped.npy > /dev/null && {line} >> appended.npy")

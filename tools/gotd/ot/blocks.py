@@ -6,7 +6,7 @@ one thread of the library's own: a row gets the same bits wherever it stands and
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -98,9 +98,15 @@ class Workers:
         self._pool = ThreadPoolExecutor(self._threads, "gotd-block", initializer=self._begin)
 
     def map(self, work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-        """work(item) for each item, in order; reads at most two items a thread ahead, so memory stays bounded."""
+        """work(item) for each item, in order; reads at most two items a thread ahead, so memory stays bounded.
+
+        One item alone is worked on where the caller is: to hand it over takes longer than a small problem's iteration.
+        """
         pending: deque[Future[_Result]] = deque()
         self._synchronize()  # what the caller has put on the device is there before the first block reads it
+        if isinstance(items, Sequence) and len(items) < 2 and self._device.type != "cuda":
+            yield from map(work, items)
+            return
         try:
             for item in items:
                 pending.append(self._pool.submit(self._done, work, item))

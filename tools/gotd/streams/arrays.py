@@ -35,6 +35,8 @@ _REMEDIES = {"vectors": "embed that record again", "scores": "score that record 
              "weights": "give that row a weight of 0 or more"}
 #: Bytes of rows read at a time, at most: rows of a power of two, which others can join or cut without a rest.
 _BLOCK_BYTES = 1 << 22
+#: Bytes that a thread digests: in less time than one takes to begin, less are digested at once.
+_LEAST_BESIDE = 1 << 18
 
 
 class ArrayReader:
@@ -150,19 +152,24 @@ class _Beside:
     """Digests blocks in a thread of its own, one behind at most: SHA-256 takes as long as the rest of reading."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, "gotd-digest")
+        self._pool: ThreadPoolExecutor | None = None
         self._last: Future[None] | None = None
 
     def __enter__(self) -> "_Beside":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
 
     def add(self, digest: Digest, data: bytes, rows: int) -> None:
-        """Take one more block."""
+        """Take one more block; a thread is not worth its while for little."""
         if self._last is not None:
             self._last.result()
+        if self._pool is None and len(data) < _LEAST_BESIDE:
+            digest.add_rows(data, rows)
+            return
+        self._pool = self._pool or ThreadPoolExecutor(1, "gotd-digest")
         self._last = self._pool.submit(digest.add_rows, data, rows)
 
 
