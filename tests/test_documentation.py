@@ -12,6 +12,7 @@ import click
 import pytest
 
 import gotd
+from gotd.cli._sections import SectionedCommand
 from workdir import Workdir, records, texts
 
 pytestmark = pytest.mark.xdist_group("documentation")  # they share the folder of examples
@@ -119,6 +120,21 @@ def test_every_option_is_explained() -> None:
         options = text.split("Options:\n", 1)[1].split("\nCommands:\n")[0]
         for entry in re.split(r"\n  (?=-)", options.strip()):
             assert len(entry.split()) > 2, f"{command}: {entry}"
+
+
+@pytest.mark.parametrize("command", ["ds-train", "ds-target-stats"])
+def test_long_help_begins_with_five_options(command: str) -> None:
+    found = COMMANDS[command]
+    assert isinstance(found, SectionedCommand)
+    shown = found.options_by_section(click.Context(found))
+    first, *others = shown
+    assert first == "Options"
+    assert len(shown[first]) == 5
+    assert len(others) >= 3
+    assert {name for names in found.sections.values() for name in names} <= {each.name for each in found.params}
+    every = [option.name for options in shown.values() for option in options]
+    assert sorted(every) == sorted(each.name for each in found.get_params(click.Context(found))
+                                   if isinstance(each, click.Option))
 
 
 def test_the_demos_need_nothing_but_python_and_make() -> None:

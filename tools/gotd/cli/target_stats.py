@@ -13,6 +13,7 @@ from gotd.cli._outputs import TARGET, require_apart, require_ending
 from gotd.cli._printing import print_json, print_text
 from gotd.cli._process import prepare_process
 from gotd.cli._rule_options import chosen_rule, of_rules, require_heard, values_given
+from gotd.cli._sections import SectionedCommand
 from gotd.errors import UsageError
 from gotd.methods import rule_names
 from gotd.methods.base import DEVICE, TARGET_MASSES, TextRule
@@ -29,8 +30,21 @@ if TYPE_CHECKING:
 #: What every rule listens to, and --screen.
 _ALWAYS = frozenset({"pool", "target", "threads", "quiet", "help", "version", "screen"})
 
+#: The options of rules that other packages add are of one rule, too.
+_SECTIONS = {
+    "Options": ["target", "output", "method", "source", "target_mass"],
+    "What is read": ["target_texts", "mix", "weights", "text_key", "text_template", "message_template", "skip_invalid",
+                     "long_window"],
+    "How vectors are compared": ["whiten", "center", "metric", "epsilon"],
+    "How the potentials are found": ["pool_sample", "passes", "tol", "max_iterations", "max_target",
+                                     "allow_unconverged", "seed"],
+    "How much is to be chosen": ["choose", "share"],
+    "Of one rule": [],
+    "Other options": ["screen", "threads", "device", "quiet", "help", "version"],
+}
 
-@click.command("ds-target-stats")
+
+@click.command("ds-target-stats", cls=SectionedCommand, sections=_SECTIONS)
 @click.argument("pool", nargs=-1, metavar="POOL...", callback=options.listed)
 @click.option("--target", required=True, metavar="FILE", help="Vectors of the task's texts; for dsir the texts.")
 @click.option("-o", "--output", default=None, metavar="FILE.npz", help="The target file, for ds-score.")

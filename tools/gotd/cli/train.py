@@ -13,6 +13,7 @@ from gotd.cli._environment import is_from_environment, one_of, unless_idle
 from gotd.cli._frame import Run, Terminated, entry_point
 from gotd.cli._outputs import is_named_as_file
 from gotd.cli._process import prepare_process
+from gotd.cli._sections import SectionedCommand
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import STANDARD, is_url
 from gotd.streams.record_text import RecordText
@@ -23,6 +24,17 @@ _SCHEDULES = ["linear", "cosine", "constant", "constant_with_warmup"]
 #: numpy's.
 _LAST_SEED = 2**32 - 1
 _EXTRA_REMEDY = "pip install 'gotd[train]'"
+
+_SECTIONS = {
+    "Options": ["model", "init", "objective", "output", "eval_file"],
+    "The recipe": ["recipe", "epochs", "steps", "batch", "length", "learning_rate", "schedule", "warmup",
+                   "weight_decay", "mlm_probability"],
+    "What is read": ["tokenizer", "text_key", "text_template", "message_template", "label_key", "skip_invalid",
+                     "long_window"],
+    "Repeating and stopping": ["seed", "seeds", "dev", "dev_steps", "patience", "save_steps"],
+    "Memory and machines": ["lora", "precision", "accumulate", "checkpointing", "fsdp", "device", "threads"],
+    "Other options": [],
+}
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,7 @@ class TrainOptions:
                                                            if value is not None})
 
 
-@click.command("ds-train")
+@click.command("ds-train", cls=SectionedCommand, sections=_SECTIONS)
 @options.inputs
 @options.gathered(TrainOptions)
 @options.common
