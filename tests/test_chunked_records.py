@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chunk_reference import Options, chunked, pieces_of
-from gotd.chunked_records import document_of, lines_of
+from gotd.chunked_records import DocumentReader, lines_of
 from gotd.chunking import Chunker, Settings, split
 from gotd.streams.record_text import RecordText
 from gotd.streams.records import RecordReader, Skipping, read_records
@@ -43,10 +43,11 @@ def lines(draw: st.DrawFn, text_key: str, alike: dict[str, Any]) -> bytes:
 def by_the_command(records: list[bytes], options: Options) -> tuple[list[bytes], list[str]]:
     """Lines and texts as ds-chunk writes them of a file."""
     chunker = Chunker(Settings(options.chars, options.min_chars, options.join))
+    text = RecordText(options.text_key)
+    documents = DocumentReader(text)
     reader = RecordReader(ByteSource(io.BytesIO(b"\n".join(records) + b"\n"), "pool.jsonl", None))
-    batches = read_records(reader, Skipping(), RecordText(options.text_key).of)
-    made = [chunk for batch in batches for record in batch
-            for chunk in chunker.add(document_of(record, RecordText(options.text_key)))]
+    batches = read_records(reader, Skipping(), text.of)
+    made = [chunk for batch in batches for record in batch for chunk in chunker.add(documents.document(record))]
     return lines_of([*made, *chunker.flush()], options.text_key)
 
 

@@ -2,36 +2,47 @@
 
 from collections.abc import Sequence
 
-from gotd.chunking import Chunk, Document, Fields
+from gotd.chunking import Chunk, Document
 from gotd.streams.json_fields import quoted, raw_fields, texts_object, with_field, with_value, without_path
 from gotd.streams.locations import escaped
-from gotd.streams.raw_fields import fields_beside
+from gotd.streams.raw_fields import Fields, FieldsBeside
 from gotd.streams.record_text import TEXT_FIELD, RecordText
 from gotd.streams.records import Record
 
 
-def document_of(record: Record[str], text: RecordText) -> Document:
-    """Return a record's text and other fields, less those that the text is made from; without an id it is called by
-    its place. A whole line has text that is made in a field of its own."""
-    line, name = record.line, record.fields.get("id")
-    made, in_place = record.value, text.is_in_place(record.fields)
-    if in_place and text.key in record.fields:
-        fields = fields_beside(line, text.key)
-    else:
-        taken = text.paths if in_place else [*text.paths, TEXT_FIELD]
-        fields = [(key, _without_text(key, value, text.paths)) for key, value in raw_fields(line) if key not in taken]
-    if not isinstance(name, str):
-        if name is None:
-            name = escaped(record.place.rsplit("/", 1)[-1])
-        else:  # as it stands there: 7, 1.50
-            name = next(value for key, value in reversed(fields) if key == "id").decode()
-        splice = with_value if "id" in record.fields else with_field
-        line = splice(line, "id", quoted(name))
-    if not in_place:
-        splice = with_value if TEXT_FIELD in record.fields else with_field
-        line = splice(line, TEXT_FIELD, quoted(made))
-    others = tuple([field for field in fields if field[0] != "id"])
-    return Document(name, made, others, line)
+class DocumentReader:
+    """Makes records documents: their text, and their other fields less those that it is made from."""
+
+    def __init__(self, text: RecordText) -> None:
+        self._text = text
+        self._beside = FieldsBeside(text.key)
+
+    def document(self, record: Record[str]) -> Document:
+        """Return a record's document. Without an id it is called by its place; text that is made stands in a field of
+        its own."""
+        line, fields, text, name = record.line, record.fields, record.value, record.fields.get("id")
+        if self._text.template is None and fields.get(self._text.key) is text:
+            in_place, others = True, self._beside.of(line)
+        else:
+            in_place = self._text.is_in_place(fields)
+            others = self._others(line, in_place)
+        if not isinstance(name, str):
+            if name is None:
+                name = escaped(record.place.rsplit("/", 1)[-1])
+            else:  # as it stands there: 7, 1.50
+                name = next(value for key, value in reversed(raw_fields(line)) if key == "id").decode()
+            splice = with_value if "id" in fields else with_field
+            line = splice(line, "id", quoted(name))
+        if not in_place:
+            splice = with_value if TEXT_FIELD in fields else with_field
+            line = splice(line, TEXT_FIELD, quoted(text))
+        return Document(name, text, others, line)
+
+    def _others(self, line: bytes, in_place: bool) -> Fields:
+        """Return the fields of a record whose text lies under some of them, less the text."""
+        paths = self._text.paths
+        taken = {"id", *paths} if in_place else {"id", *paths, TEXT_FIELD}
+        return tuple([(key, _without_text(key, value, paths)) for key, value in raw_fields(line) if key not in taken])
 
 
 def _without_text(key: str, value: bytes, paths: Sequence[str]) -> bytes:

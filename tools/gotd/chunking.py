@@ -6,6 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from gotd.content import has_content
+from gotd.streams.raw_fields import Fields
 
 
 class _Boundary(NamedTuple):
@@ -30,8 +31,6 @@ _BOUNDARIES = (
 _IN_A_LINE = _BOUNDARIES[2:]
 _CLOSING = "\"')]"
 SEPARATOR = "\n\n"
-#: Fields of a record in order, their values as raw JSON.
-Fields = tuple[tuple[str, bytes], ...]
 
 
 def split(text: str, chars: int) -> list[str]:
@@ -55,7 +54,7 @@ def _cut(window: str, ideal: int, chars: int) -> tuple[int, int]:
     """(end of the piece, start of the next) at the best boundary in the second half of the window."""
     first = ideal // 2
     for boundary in _BOUNDARIES if "\n" in window else _IN_A_LINE:
-        near = _before_gap(window, max(first, ideal - boundary.reach), first)
+        near = first if boundary.reach > first else _before_gap(window, ideal - boundary.reach, first)
         cut = _nearest(boundary, window, near, ideal, chars)
         # All that stand before `near` are further away than that.
         if near > first and (cut is None or cut[0] - ideal > ideal - near):
@@ -140,37 +139,36 @@ class Chunker:
     def add(self, document: Document) -> list[Chunk]:
         """Return the chunks that are complete now that this document is known."""
         self.documents += 1
+        name, text, fields, _ = document
+        pieces = split(text, self._settings.chars)
         complete: list[Chunk] = []
-        chars = self._settings.chars
-        pieces = split(document.text, chars)
         if len(pieces) == 1:
-            whole = document if len(document.text) <= chars else None
-            self._add_piece(Chunk(document.id, pieces[0], document.fields, (document.id,), whole), complete)
+            whole = document if len(text) <= self._settings.chars else None
+            self._add_piece(Chunk(name, pieces[0], fields, (name,), whole), complete)
             return complete
         self.empty += not pieces
         self.split += len(pieces) > 1
         for number, piece in enumerate(pieces, 1):
-            name = f"{document.id}#{number}"
-            self._add_piece(Chunk(name, piece, document.fields, (name,), None), complete)
+            part = f"{name}#{number}"
+            self._add_piece(Chunk(part, piece, fields, (part,), None), complete)
         return complete
 
     def _add_piece(self, piece: Chunk, complete: list[Chunk]) -> None:
         """Take the next piece in; those that are complete now go to a list."""
-        size = len(piece.text)
         if not has_content(piece.text):
             self.without_content += 1
-        elif not self._held:
-            self._held, self._held_chars = [piece], size
-        elif self._held_chars + len(SEPARATOR) + size > self._settings.chars:
+            return
+        chars = len(piece.text)
+        if self._held:
+            together = self._held_chars + len(SEPARATOR) + chars
+            if together <= self._settings.chars:
+                if self._may_join(self._held[0].fields, piece.fields):
+                    self._held.append(piece)
+                    self._held_chars = together
+                    return
+                self.apart += self._settings.join != "never"
             complete += self.flush()
-            self._held, self._held_chars = [piece], size
-        elif self._may_join(self._held[0].fields, piece.fields):
-            self._held.append(piece)
-            self._held_chars += len(SEPARATOR) + size
-        else:
-            self.apart += self._settings.join != "never"
-            complete += self.flush()
-            self._held, self._held_chars = [piece], size
+        self._held, self._held_chars = [piece], chars
 
     def _may_join(self, first: Fields, second: Fields) -> bool:
         join = self._settings.join

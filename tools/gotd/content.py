@@ -18,7 +18,7 @@ _LONGEST_FOLD = 3
 
 def has_content(text: str) -> bool:
     """Return True if a letter or digit of any script stands in the text."""
-    return _LETTER_OR_DIGIT.search(text) is not None
+    return text[:1].isalnum() or _LETTER_OR_DIGIT.search(text) is not None
 
 
 def with_content(texts: Sequence[str]) -> np.ndarray:

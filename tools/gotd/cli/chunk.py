@@ -6,7 +6,7 @@ from typing import Annotated
 
 import click
 
-from gotd.chunked_records import document_of, lines_of
+from gotd.chunked_records import DocumentReader, lines_of
 from gotd.chunking import Chunker, Settings
 from gotd.cli import _options as options
 from gotd.cli._contents import whole_content
@@ -128,6 +128,7 @@ class _Files:
         self.options, self.replaced = options, 0
         self.field = options.text.key if options.text.template is None else TEXT_FIELD
         self._chunker, self._run = chunker, run
+        self._documents = DocumentReader(options.text)
 
     def chunk(self, reader: RecordReader, writer: RecordWriter) -> str:
         """Write the chunks of a file; return its content."""
@@ -136,7 +137,7 @@ class _Files:
             if not text.is_in_place(batch[0].fields):
                 self.field = TEXT_FIELD
                 self.replaced += sum(TEXT_FIELD in each.fields for each in batch if TEXT_FIELD not in text.paths)
-            complete = [chunk for record in batch for chunk in chunker.add(document_of(record, text))]
+            complete = [chunk for record in batch for chunk in chunker.add(self._documents.document(record))]
             writer.write(*lines_of(complete, self.field))
             self._run.advance(len(batch))
         writer.write(*lines_of(chunker.flush(), self.field))

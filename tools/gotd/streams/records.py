@@ -26,7 +26,7 @@ from gotd.types import JSON, Fields
 _BATCH_BYTES = 1 << 18
 #: Blank lines in a row that are passed over: a few kilobytes of zstd can stand for 10^11.
 _MOST_BLANK = 1 << 20
-FILE_LEVEL = 3
+FILE_LEVEL = 2
 PIPE_LEVEL = 1
 #: The encoder gets blocks cut at these offsets of the plain stream, so that a file's bytes do not depend on how
 #: its rows arrived.
