@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 PIP     = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint scripts/constraints.txt
 
-.PHONY: help setup demo demo-train real experiments quick test test-all check upgrade
+.PHONY: help setup demo demo-train real experiments quick test test-all check man upgrade
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
@@ -43,6 +43,8 @@ check: $(VENV)/.test-installed ## lint and types
 	$(PIP) ruff mypy  # constraints.txt has their versions
 	$(VENV)/bin/ruff check tools tests scripts
 	$(VENV)/bin/mypy
+man: $(VENV)/.installed ## the man pages, from what --help says
+	$(VENV)/bin/python tools/man/make.py
 upgrade: $(VENV)/.test-installed ## the newest version of everything but torch, into scripts/constraints.txt
 	$(VENV)/bin/python -m pip install --upgrade --upgrade-strategy eager --editable '.[dev]' \
 	    "$$(grep '^torch==' scripts/constraints.txt)"

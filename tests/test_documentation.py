@@ -1,8 +1,10 @@
 """The doors and the help: every option has its place, what they name exists, what they show runs."""
 
-import importlib
+import importlib.util
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -120,6 +122,31 @@ def test_every_option_is_explained() -> None:
         options = text.split("Options:\n", 1)[1].split("\nCommands:\n")[0]
         for entry in re.split(r"\n  (?=-)", options.strip()):
             assert len(entry.split()) > 2, f"{command}: {entry}"
+
+
+def test_the_man_pages_say_what_the_help_says() -> None:
+    specification = importlib.util.spec_from_file_location("make_man", ROOT / "tools/man/make.py")
+    assert specification is not None
+    assert specification.loader is not None
+    made = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(made)
+    pages = made.pages()
+    stale = [name for name in pages if (ROOT / "tools/man" / name).read_text() != pages[name]]
+    assert not stale, "run `make man`"
+    assert {path.name for path in (ROOT / "tools/man").glob("*.1")} == set(pages)
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="no man here")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_man_page_is_rendered_with_every_option(command: str) -> None:
+    done = subprocess.run(["man", "--warnings", "-l", str(ROOT / f"tools/man/{command}.1")], capture_output=True,
+                          text=True, check=True, env=os.environ | {"MANWIDTH": "200", "LC_ALL": "C.UTF-8"})
+    assert not done.stderr
+    shown = re.sub(r".\x08", "", done.stdout)
+    assert all(re.search(rf"(?<![\w-]){option}(?![\w-])", shown) for option in options_of(COMMANDS[command]))
+    lines = [line.strip() for line in HELP[command].splitlines() if line.startswith("    ds-")]
+    assert lines
+    assert all(line in shown for line in lines)
 
 
 @pytest.mark.parametrize("command", ["ds-train", "ds-target-stats"])

@@ -62,10 +62,11 @@ def test_the_readmes_install_makes_the_same_of_the_sdist(built: fresh_install.Bu
     assert {name for name in files if name.startswith("scripts/")} == of_users
 
 
-def test_every_command_is_there(user: Workdir) -> None:
+def test_every_command_is_there(user: Workdir, bin_of_wheel: Path) -> None:
     for command in COMMANDS:
         assert re.fullmatch(rf"{command} \d+\.\d+\.\d+\n", user.ok(f"{command} --version").out.decode())
         assert user.ok(f"{command} --help").out.startswith(b"Usage: ")
+        assert (bin_of_wheel.parent / f"share/man/man1/{command}.1").is_file()
     place = user.ok("python -c 'import gotd; print(gotd.__file__)'").out.decode().strip()
     assert not Path(place).resolve().is_relative_to(ROOT)
 
