@@ -182,7 +182,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
     made.ok(f"set -e\n{BLOCKS[0]}\ncp selected.jsonl.zst by-files.jsonl.zst")
     # The help's examples go without ds-chunk: vectors and scores of the pool itself.
     made.ok("ds-embed pool/*.jsonl.zst -o emb/ && ds-score --target target.npz emb/*.npy -o scores/")
-    made.ok("ds-embed pool/0.jsonl.zst -o pretraining.npy")
+    made.ok("ds-embed pool/0.jsonl.zst -o pretraining.npy && cp target.npz law.npz && cp target.npz news.npz")
     # A model so small that training it costs less than importing torch.
     config = {"model_type": "gpt2", "n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2, "vocab_size": 300}
     made.write("config.json", json.dumps(config).encode())

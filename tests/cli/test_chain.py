@@ -66,21 +66,6 @@ def test_nor_with_a_static_model(tmp_path: Path, static_model: Path) -> None:
     assert len(selections(tmp_path, f"--model {static_model}")) == 1
 
 
-@pytest.fixture(scope="session")
-def static_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model2vec folder over the words of the test texts."""
-    model2vec = pytest.importorskip("model2vec")
-    tokenizers = pytest.importorskip("tokenizers")
-    words = sorted({word for text in texts(50) for word in text.split()})
-    vocabulary = {word: number for number, word in enumerate(["[UNK]", *words])}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    vectors = np.random.default_rng(0).normal(size=(len(vocabulary), 32)).astype(np.float32)
-    folder = tmp_path_factory.mktemp("models") / "static"
-    model2vec.StaticModel(vectors, tokenizer, normalize=True).save_pretrained(folder)
-    return folder
-
-
 def test_the_choice_is_of_the_targets_subject(work: Workdir) -> None:
     lay_out(work, 3)
     work.ok(script(FILES, how="-k 100"))

@@ -3,8 +3,10 @@
 from collections import deque
 
 from gotd.streams.arrays import ArrayReader
+from gotd.streams.carried import EMBEDDING
 from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.end_seal import end_seal
+from gotd.streams.json_fields import parse_object
 from gotd.streams.npy_header import MAGIC
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.record_text import RecordText
@@ -40,3 +42,18 @@ def whole_content(name: str, long_window: bool) -> str:
         records = RecordReader(source, long_window)
         deque(records.batches(), maxlen=0)
         return records.verifier.content
+
+
+def has_texts_alone(name: str, long_window: bool) -> bool:
+    """Return whether a file holds records that carry no vectors, by its seal, or by its first record."""
+    found = end_seal(name)
+    if found and (found.seal.kind != "records" or found.seal.made_by.embedder):
+        return False
+    with open_input(name) as source:
+        if source.peek(len(MAGIC)) == MAGIC:
+            return False
+        lines = next(RecordReader(source, long_window).batches(), [])
+    try:
+        return not lines or EMBEDDING not in parse_object(lines[0])
+    except ValueError:  # which whoever reads it will say
+        return True

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from gotd.cli._contents import run_content
 from gotd.cli._frame import Run
@@ -18,7 +18,9 @@ from gotd.streams.records import Record, RecordWriter, read_records, windows
 from gotd.streams.sinks import Sink, open_output
 
 #: A window of longer records than usual holds fewer of them.
-_WINDOW_BYTES = 1 << 23
+WINDOW_BYTES = 1 << 23
+
+Item = TypeVar("Item")
 
 
 class Output(NamedTuple):
@@ -35,6 +37,10 @@ class Part(NamedTuple):
     records: list[Record[str]]
 
 
+def _records_of(part: Part) -> list[Record[str]]:
+    return part.records
+
+
 def embed_all(found: Iterator[tuple[Job, Provenance | None]], embedder: Embedder, reading: ReadOptions,
               dtype: str | None, run: Run) -> tuple[int, Counts]:
     """Makes the outputs that are not there yet; how many were, and what was counted.
@@ -44,7 +50,7 @@ def embed_all(found: Iterator[tuple[Job, Provenance | None]], embedder: Embedder
     there: list[Job] = []
     counts = Counts()
     parts = _parts(found, reading, embedder.window, there, dtype is not None, run)
-    stream = _in_flight(parts, embedder)
+    stream = in_flight(parts, _records_of, embedder)
     for first in stream:
         with open_output(first[0].output.provenance.job.output) as sink:
             counts += _write(sink, first, stream, embedder, dtype, run)
@@ -56,7 +62,7 @@ def embed_into(sink: Sink, provenance: Provenance, embedder: Embedder, reading: 
     """Makes one output, or of it what the run wants, wherever it goes."""
     found = iter([(provenance.job, provenance)])
     parts = _parts(found, reading, embedder.window, [], dtype is not None, run)
-    stream = _in_flight(parts, embedder)
+    stream = in_flight(parts, _records_of, embedder)
     return _write(sink, next(stream), stream, embedder, dtype, run)
 
 
@@ -101,7 +107,7 @@ def _parts(found: Iterator[tuple[Job, Provenance | None]], reading: ReadOptions,
             there.append(job)
             continue
         output = Output(provenance, TextDigest(reading.text))
-        records = windows(_records(output, reading, texts_alone), rows, _WINDOW_BYTES)
+        records = windows(_records(output, reading, texts_alone), rows, WINDOW_BYTES)
         for window in run.until_enough(records):
             yield Part(output, window)
         yield Part(output, [])
@@ -119,32 +125,45 @@ def _records(output: Output, reading: ReadOptions, texts_alone: bool) -> Iterato
         output.provenance.contents.append(run_content(own.run) if texts_alone else reader.verifier.content)
 
 
-def _in_flight(parts: Iterator[Part], embedder: Embedder) -> Iterator[tuple[Part, Embedded]]:
-    """The parts in order with their vectors, while later ones are read and embedded.
+def in_flight(items: Iterator[Item], records_of: Callable[[Item], list[Record[str]]], embedder: Embedder
+              ) -> Iterator[tuple[Item, Embedded]]:
+    """The items in order with the vectors of their records, while later ones are read and embedded.
 
     Where reading fails, what was read before comes first: outputs that are complete by then are finished.
     """
-    waiting: deque[tuple[Part, Callable[[], Embedded]]] = deque()
+    waiting: deque[tuple[Item, Callable[[], Embedded]]] = deque()
     failure: GotdError | None = None
     while failure is None:
         try:
-            part = next(parts, None)
+            item = next(items)
+        except StopIteration:
+            break
         except GotdError as error:
             failure = error
             break
-        if part is None:
-            break
-        waiting.append((part, embedder.begin([record.value for record in part.records])))
+        waiting.append((item, embedder.begin([record.value for record in records_of(item)])))
         while len(waiting) > WINDOWS_AHEAD:
-            yield _finished(*waiting.popleft())
+            yield _finished(*waiting.popleft(), records_of)
     while waiting:
-        yield _finished(*waiting.popleft())
+        yield _finished(*waiting.popleft(), records_of)
     if failure is not None:
         raise failure
 
 
-def _finished(part: Part, wait: Callable[[], Embedded]) -> tuple[Part, Embedded]:
+def _finished(item: Item, wait: Callable[[], Embedded], records_of: Callable[[Item], list[Record[str]]]
+              ) -> tuple[Item, Embedded]:
     try:
-        return part, wait()
+        return item, wait()
     except RowError as error:
-        raise DataError(part.records[error.row].place, error.what) from error
+        raise DataError(records_of(item)[error.row].place, error.what) from error
+
+
+def tell(counts: Counts, precision: str | None, run: Run) -> None:
+    """Add what an embedder has seen of the texts to the closing line, but for those without content."""
+    run.note(counts.truncated, "texts truncated")
+    run.note(counts.truncated_tokens, "tokens cut off")
+    run.note(counts.unread_characters, "characters not even tokenised")
+    if precision and counts.tokens:
+        run.notes.append(f"network in {precision}")
+    run.rate(counts.tokens, "tokens")
+    run.share(counts.padding, counts.padding + counts.tokens, "padding")

@@ -1,10 +1,12 @@
-"""Scored records, into an array of scores or as records that carry them."""
+"""Scored records or vectors, into arrays of scores or as records that carry them."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from gotd.cli._frame import Run
 from gotd.cli._jobs import Provenance
+from gotd.cli._outputs import is_array
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.carried import SCORE, with_scores
 from gotd.streams.digests import RecordRun
@@ -18,29 +20,69 @@ if TYPE_CHECKING:
 NOTE = "lowest"
 
 
-def write_scored(found: "Iterable[tuple[Sequence[Record[object]], np.ndarray]]", runs: list[RecordRun], sink: Sink,
-                 arrays_wanted: bool, provenance: Provenance, run: Run) -> int:
-    """Write records with their scores, float32 (n,), window by window; return how many have the lowest there is.
+class Output(NamedTuple):
+    """Scores by one target in the making. target : its place among those that are read for together"""
 
-    runs : the records, once `found` is at its end; an array is sealed with them
+    target: int
+    provenance: Provenance
+    sink: Sink
+
+
+class Window(NamedTuple):
+    """Some rows with their scores.
+
+    records : None of vectors; rows : how many
+    scores : float32 (rows,) by each target
     """
-    maker = provenance.made_by
-    writer = ArrayWriter(sink, "scores", "<f4", None, maker) if arrays_wanted else RecordWriter(sink, maker)
-    lowest = 0
-    for window, values in found:
+
+    records: Sequence[Record[object]] | None
+    rows: int
+    scores: "Sequence[np.ndarray]"
+
+
+@dataclass
+class Met:
+    """What a reading of inputs has met, once they have been read.
+
+    runs : the records that the rows belong to; contents : of each input
+    """
+
+    runs: list[RecordRun] = field(default_factory=list)
+    contents: list[str] = field(default_factory=list)
+
+
+def write_scored(found: Iterable[Window], met: Met, outputs: Sequence[Output], run: Run, of_vectors: bool = False
+                 ) -> int:
+    """Write scores, window by window, one output for each target; return how many have the lowest there is.
+
+    met : what `found` has met when it is at its end: arrays are sealed with it
+    of_vectors : there are no records, whatever an output is called
+    """
+    writers = [_writer(output, of_vectors or is_array(output.provenance.job.output)) for output in outputs]
+    lowest = [0] * len(writers)
+    for window in found:
+        for place, (writer, values) in enumerate(zip(writers, window.scores, strict=True)):
+            if isinstance(writer, ArrayWriter):
+                writer.write(values)
+            elif window.records is not None:
+                writer.write(with_scores(window.records, values))
+                had = sum(SCORE in record.fields for record in window.records)
+                run.tally(had, f'records had a "{SCORE}" already, replaced')
+            lowest[place] += count_lowest(values)
+        run.advance(window.rows)
+    for writer, output, count in zip(writers, outputs, lowest, strict=True):
         if isinstance(writer, ArrayWriter):
-            writer.write(values)
-        else:
-            writer.write(with_scores(window, values))
-            run.tally(sum(SCORE in record.fields for record in window), f'records had a "{SCORE}" already, replaced')
-        lowest += count_lowest(values)
-        run.advance(len(window))
-    if isinstance(writer, ArrayWriter):
-        writer.records += runs
-    writer.notes[NOTE] = lowest
-    writer.made_by = provenance.complete
-    writer.finish()
-    return lowest
+            writer.records += met.runs
+        writer.notes[NOTE] = count
+        output.provenance.contents.extend(met.contents)
+        writer.made_by = output.provenance.complete
+        writer.finish()
+    return max(lowest)
+
+
+def _writer(output: Output, arrays: bool) -> ArrayWriter | RecordWriter:
+    maker = output.provenance.made_by
+    return ArrayWriter(output.sink, "scores", "<f4", None, maker) if arrays else RecordWriter(output.sink, maker)
 
 
 def count_lowest(scores: "np.ndarray") -> int:

@@ -8,7 +8,7 @@ import click
 from gotd.cli import _options as options
 from gotd.cli._contents import texts_content, whole_content
 from gotd.cli._dry_run import report
-from gotd.cli._embedding import embed_all, embed_into
+from gotd.cli._embedding import embed_all, embed_into, tell
 from gotd.cli._environment import is_from_environment, unless_idle
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
@@ -16,7 +16,6 @@ from gotd.cli._outputs import is_array, is_directory
 from gotd.cli._printing import print_text
 from gotd.cli._process import prepare_process
 from gotd.embedders.loading import load
-from gotd.embedders.protocol import Counts
 from gotd.errors import UsageError
 from gotd.streams.record_files import ReadOptions
 from gotd.streams.record_text import RecordText
@@ -120,20 +119,9 @@ def command(context: click.Context, asked: EmbedOptions, files: tuple[str, ...],
         complete, counts = embed_all(run_jobs(found, maker, content_of), embedder, reading, written, run)
     run.note(complete, "outputs were already complete")
     run.note(reading.skipping.skipped, "bad records skipped")
-    _tell(counts, embedder.precision, run)
-    run.close()
-
-
-def _tell(counts: Counts, precision: str | None, run: Run) -> None:
-    """Add what was seen of the texts to the closing line."""
     run.note(counts.empty, "texts without content, whose vectors are zero")
-    run.note(counts.truncated, "texts truncated")
-    run.note(counts.truncated_tokens, "tokens cut off")
-    run.note(counts.unread_characters, "characters not even tokenised")
-    if precision and counts.tokens:
-        run.notes.append(f"network in {precision}")
-    run.rate(counts.tokens, "tokens")
-    run.share(counts.padding, counts.padding + counts.tokens, "padding")
+    tell(counts, embedder.precision, run)
+    run.close()
 
 
 main = entry_point(command)

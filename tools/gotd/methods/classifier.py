@@ -19,6 +19,7 @@ from gotd.methods.schema import CENTRE, ArrayField, Flag, Measured, Summary
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from torch import Tensor
 
     from gotd.ot.blocks import Workers
 
@@ -48,17 +49,15 @@ class LogOdds(BlockScorer):
 
         super().__init__(workers, device)
         self.dimension = len(arrays["normal"])
-        self._cost = cost_from(arrays, "sqeuclidean", figures.center, device)
+        self.cost = cost_from(arrays, "sqeuclidean", figures.center, device)
         self._normal = torch.from_numpy(arrays["normal"]).to(device)
         self._offset = float(arrays["offset"][0])
 
-    def _block(self, rows: "np.ndarray") -> "np.ndarray":
+    def of_points(self, points: "Tensor", rows: "np.ndarray") -> "np.ndarray":
+        """Log-odds of points."""
         import numpy as np
         import torch
 
-        from gotd.ot.blocks import padded
-
-        points = self._cost.points(padded(rows, self._rows, self._device))
         odds = torch.mv(points, self._normal).cpu().numpy()[: len(rows)]
         return np.asarray((odds.astype(np.float64) + self._offset).astype(np.float32))
 

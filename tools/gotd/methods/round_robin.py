@@ -30,6 +30,7 @@ from gotd.methods.schema import CENTRE, WHITENING, ArrayField, Flag, Measured, M
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from torch import Tensor
 
     from gotd.ot.blocks import Workers
 
@@ -89,15 +90,17 @@ class TurnScores(BlockScorer):
         self._distances, self._keys = arrays["distances"], arrays["keys"]
         cost = cost_from(arrays, figures.metric, figures.center, device)
         self._kernel = kernel_of(arrays["points"], cost, device)
+        self.cost = self._kernel.cost
         self._furthest = arrays["distances"][:, -1] if self._rounds else np.full(self._width, -np.inf, np.float32)
 
-    def _block(self, rows: "np.ndarray") -> "np.ndarray":
+    def of_points(self, points: "Tensor", rows: "np.ndarray") -> "np.ndarray":
+        """Turns of points, by their costs and by the content of their rows."""
         import numpy as np
 
         from gotd.methods.content_keys import content_keys
-        from gotd.methods.turns import distances_of
+        from gotd.methods.turns import costs_of
 
-        distances = distances_of(self._kernel, rows, self._width, self._rows, self._device)
+        distances = costs_of(self._kernel, points, self._width)[: len(rows)]
         turns = max(1, self._width * self._rounds)
         closest = np.maximum(distances.min(axis=1).astype(np.float64), 0.0)
         found = turns * (2.0 - 1.0 / (1.0 + closest))  # up to twice the turns, at an infinite distance too

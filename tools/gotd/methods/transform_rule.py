@@ -29,6 +29,7 @@ from gotd.methods.schema import (
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from torch import Tensor
 
     from gotd.methods.space import Space
     from gotd.ot.blocks import Workers
@@ -86,14 +87,13 @@ class TransformScorer(BlockScorer):
                                        for name in ("points", "weights", "potentials"))
         cost = cost_from(arrays, figures.metric, figures.center, device)
         self._kernel = transform(cost, Target(points, weights), figures.epsilon, potentials)
+        self.cost = self._kernel.cost
         self._calibration = calibration(figures.calibration_mean, None)._replace(scale=figures.calibration_scale)
 
-    def _block(self, rows: "np.ndarray") -> "np.ndarray":
+    def of_points(self, points: "Tensor", rows: "np.ndarray") -> "np.ndarray":
+        """Scores of points."""
         import numpy as np
 
-        from gotd.ot.blocks import padded
-
-        points = self._kernel.cost.points(padded(rows, self._rows, self._device))
         values = self._calibration.scores(self._kernel.potential(points))
         return np.asarray(values.cpu().numpy()[: len(rows)])
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gotd.methods.base import VectorProblem
 from gotd.methods.content_keys import content_keys
@@ -100,9 +101,13 @@ def kernel_of(points: np.ndarray, cost: Cost, device: torch.device) -> Transform
 
 def distances_of(kernel: Transform, rows: np.ndarray, width: int, count: int, device: torch.device) -> np.ndarray:
     """Costs of a block, the same bits whenever it is asked. Shapes: rows (n, d), n <= count -> float32 (n, width)."""
-    points = kernel.cost.points(padded(rows, count, device))
+    return costs_of(kernel, kernel.cost.points(padded(rows, count, device)), width)[: len(rows)]
+
+
+def costs_of(kernel: Transform, points: Tensor, width: int) -> np.ndarray:
+    """Costs of points, as from `kernel.cost`. Shapes: points float32 (block, d) -> float32 (block, width)."""
     costs = kernel.cost.alpha(points)[:, None] - kernel.logits(points)
-    return np.asarray(costs[: len(rows), :width].cpu().numpy())
+    return np.asarray(costs[:, :width].cpu().numpy())
 
 
 class Turns:

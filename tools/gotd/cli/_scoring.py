@@ -1,0 +1,107 @@
+"""One target or several, applied to inputs in one reading of each."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+
+from gotd.cli._contents import has_texts_alone, texts_content, whole_content
+from gotd.cli._embedding import tell
+from gotd.cli._frame import Run
+from gotd.cli._jobs import Job, Provenance
+from gotd.cli._outputs import is_array, is_directory
+from gotd.cli._score_targets import VectorTargets
+from gotd.cli._scored import Output
+from gotd.cli._scored_rows import RowScoring
+from gotd.cli._scored_texts import TextTargets
+from gotd.errors import UsageError
+from gotd.methods.base import TextRule
+from gotd.selection import load
+from gotd.streams.record_files import ReadOptions
+from gotd.streams.seal import MadeBy
+from gotd.streams.sinks import Sink
+from gotd.streams.sources import opened_in_turn
+
+#: One more whenever the same vectors or texts and target give other scores.
+REVISION = 1
+
+
+def folders(targets: Sequence[str], output: str) -> list[str]:
+    """Return where the scores by each target go: into the output, or, of several targets, into folders of their names.
+
+    Raises: UsageError where several have no folder, or one name.
+    """
+    if len(targets) == 1:
+        return [output]
+    if not is_directory(output):
+        raise UsageError(f"-o {output}: scores by several targets go into a folder each; give -o DIR/")
+    names = [PurePath(target).name.removesuffix(".npz") for target in targets]
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise UsageError(f"several targets are called {twice[0]}: folders in {output} are named after them; rename one")
+    return [f"{output.rstrip('/')}/{name}/" for name in names]
+
+
+class Scoring:
+    """Targets, all of vectors or all of texts, with how inputs are read for them.
+
+    models : where the models are that made the targets' vectors, as far as that was said
+    of_texts : options of the command line that only texts have a use for
+    made_by : what the scores by each target say of their making
+    """
+
+    def __init__(self, targets: Sequence[str], models: Sequence[str], reading: ReadOptions, of_texts: Sequence[str],
+                 threads: int, device: str) -> None:
+        held = [load(target) for target in targets]
+        self.made_by = [MadeBy("ds-score", REVISION, {}, target=each.digest, embedder=each.embedder) for each in held]
+        self._reading, self._of_texts = reading, of_texts
+        reads_texts = [issubclass(each.rule, TextRule) for each in held]
+        if any(reads_texts) and not all(reads_texts):
+            texts, vectors = (targets[reads_texts.index(kind)] for kind in (True, False))
+            raise UsageError(f"{texts} scores texts, {vectors} vectors: score by each kind apart")
+        self._texts = self._vectors = None
+        if reads_texts[0]:
+            for option in of_texts:
+                raise UsageError(f"{option} does nothing with {targets[0]}, which says what it reads; leave it out")
+            self._texts = TextTargets(targets, held, threads, reading.skipping, reading.long_window)
+        else:
+            self._vectors = VectorTargets(targets, held, models, threads, device)
+
+    def close(self) -> None:
+        """End what was begun."""
+        if self._vectors:
+            self._vectors.close()
+
+    def provenances(self, found: Sequence[Sequence[Job]]) -> Iterator[list[Provenance]]:
+        """Yield the outputs that are made in one reading: for the same inputs one by each target."""
+        for jobs in zip(*found, strict=True):
+            yield [Provenance(job, made_by) for job, made_by in zip(jobs, self.made_by, strict=True)]
+
+    def content_of(self, job: Job, name: str) -> str:
+        """Name what of an input its output depends on."""
+        skipping, long_window = self._reading.skipping.allowed, self._reading.long_window
+        if is_array(job.output):
+            if self._texts:
+                return texts_content(name, self._texts.reading.text, skipping, long_window)
+            if has_texts_alone(name, long_window):
+                return texts_content(name, self._reading.text, skipping, long_window)
+        return whole_content(name, long_window)
+
+    def score(self, outputs: Sequence[Output], run: Run) -> int:
+        """Read the inputs of some outputs, which are the same, and write the scores; return how many rank last."""
+        sources = opened_in_turn(outputs[0].provenance.job.inputs)
+        if self._texts:
+            return self._texts.score(sources, outputs, run)
+        assert self._vectors is not None
+        return RowScoring(self._vectors, outputs, self._reading, self._of_texts, run).score(sources)
+
+    def work(self, provenance: Provenance, sink: Sink, run: Run) -> None:
+        """Write the scores by the first target, or what of them the run wants."""
+        self.score([Output(0, provenance, sink)], run)
+
+    def tell(self, lowest: int, run: Run) -> None:
+        """Add what was met to the closing line. lowest : how many rows rank last"""
+        run.note(self._reading.skipping.skipped, "bad records skipped")
+        run.note(lowest, "texts without content, or shorter than --min-words, rank last" if self._texts else
+                 "rows without content rank last")
+        if self._vectors and self._vectors.counts.documents:
+            tell(self._vectors.counts, self._vectors.embedder.precision, run)
