@@ -53,7 +53,7 @@ def test_the_options_of_rules_import_nothing_heavy() -> None:
 import sys
 from gotd.methods import RULES, rule_type
 for name in RULES:
-    assert rule_type(name).options_type.on_command_line()
+    rule_type(name).options_type.on_command_line()
 print([name for name in ("numpy", "torch") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -37,7 +37,8 @@ def texts(file: Path) -> list[str]:
     ("got", {"epsilon": 0.7, "metric": "cosine", "whiten": False}), ("got", {"share": 0.5, "choose": 20.0}),
     ("got", {"pool_sample": 100, "passes": 2, "tol": 1e-3, "seed": 3}), ("got", {"max_target": 10}),
     ("mean", {}), ("mean", {"whiten": True}), ("nearest", {}), ("nearest", {"center": False}), ("round-robin", {}),
-    ("round-robin", {"rounds": 3, "whiten": True, "seed": 5}), ("classifier", {}), ("random", {"seed": 7}),
+    ("round-robin", {"rounds": 3, "whiten": True, "seed": 5}), ("best-match", {"rounds": 3}), ("classifier", {}),
+    ("random", {"seed": 7}),
 ])  # fmt: skip
 def test_python_writes_what_the_command_writes(chain: Workdir, name: str, options: dict[str, object]) -> None:
     words = {True: "--{}", False: "--no-{}"}
@@ -48,18 +49,21 @@ def test_python_writes_what_the_command_writes(chain: Workdir, name: str, option
     assert seal is not None
     fitted = fit(name, problem(chain.path), options, seal.seal.made_by.embedder)
     with open_output(str(chain.path / "python.npz")) as sink:
-        save(sink, fitted)
+        save(sink, fitted.arrays, fitted.summary)
     assert chain.read("python.npz") == chain.read("command.npz")
 
 
-def test_texts_too(chain: Workdir) -> None:
-    chain.ok("ds-target-stats --method dsir --gumbel --min-words 5 --target target.jsonl pool.jsonl -o command.npz")
+@pytest.mark.parametrize(("name", "line", "options"), [
+    ("dsir", "--gumbel --min-words 5", {"gumbel": True, "min_words": 5}), ("cross-entropy", "", {}),
+])  # fmt: skip
+def test_texts_too(chain: Workdir, name: str, line: str, options: dict[str, object]) -> None:
+    chain.ok(f"ds-target-stats --method {name} {line} --target target.jsonl pool.jsonl -o command.npz")
     target, pool = (texts(chain.path / name) for name in ("target.jsonl", "pool.jsonl"))
-    fitted = fit("dsir", TextProblem([target], [pool], 2), {"gumbel": True, "min_words": 5})
+    fitted = fit(name, TextProblem([target], [pool], 2), options)
     with open_output(str(chain.path / "python.npz")) as sink:
-        save(sink, fitted)
+        save(sink, fitted.arrays, fitted.summary)
     assert chain.read("python.npz") == chain.read("command.npz")
-    assert load(str(chain.path / "python.npz")).rule.name == "dsir"
+    assert load(str(chain.path / "python.npz")).rule.name == name
 
 
 @pytest.mark.parametrize(("name", "options", "embedder", "whiten", "center"), [

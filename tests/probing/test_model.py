@@ -9,8 +9,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from gotd.methods.ngrams import WEIGHTS
 from gotd.probing.counting import Counted
-from gotd.probing.model import WEIGHTS, Mixture, document_costs, word_probabilities
+from gotd.probing.model import Mixture, document_costs, word_probabilities
 from gotd.probing.target import VOCABULARY, Target
 
 B1, B2, B3 = WEIGHTS

@@ -46,7 +46,8 @@ _SECTIONS = {
 
 @click.command("ds-target-stats", cls=SectionedCommand, sections=_SECTIONS)
 @click.argument("pool", nargs=-1, metavar="POOL...", callback=options.listed)
-@click.option("--target", required=True, metavar="FILE", help="Vectors of the task's texts; for dsir the texts.")
+@click.option("--target", required=True, metavar="FILE",
+              help="Vectors of the task's texts; for dsir and cross-entropy the texts.")
 @click.option("-o", "--output", default=None, metavar="FILE.npz", help="The target file, for ds-score.")
 @click.option("--screen", is_flag=True,
               help="Fit nothing: print each POOL file's distance to the target, nearest first, as a table.")
@@ -83,8 +84,10 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     where the files are) and at most 256 MiB of products; never the pool.
 
     Baselines: mean and nearest score by the distance to the target's mean and to its nearest row; round-robin lets
-    each target row in turn take its nearest document (reads the pool twice or more); classifier is logistic regression;
-    dsir compares hashed words and word pairs, and reads records (JSON Lines) in place of vectors; random.
+    each target row in turn take its nearest document (reads the pool twice or more); best-match scores by the best rank
+    in any target row's list of nearest documents; classifier is logistic regression; dsir compares hashed words and
+    word pairs, cross-entropy two language models of them, and both read records (JSON Lines) in place of vectors;
+    random.
 
     \b
     Examples:

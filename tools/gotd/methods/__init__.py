@@ -27,8 +27,10 @@ RULES: Mapping[str, str] = {
     "mean": "gotd.methods.mean:Mean",
     "nearest": "gotd.methods.nearest:Nearest",
     "round-robin": "gotd.methods.round_robin:RoundRobin",
+    "best-match": "gotd.methods.best_match:BestMatch",
     "classifier": "gotd.methods.classifier:Classifier",
     "dsir": "gotd.methods.dsir:Dsir",
+    "cross-entropy": "gotd.methods.cross_entropy:CrossEntropy",
     "random": "gotd.methods.random_scores:Random",
 }
 

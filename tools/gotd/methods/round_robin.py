@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gotd.ot.blocks import Workers
+    from gotd.ot.cost import Cost
 
 #: Documents held for each that a target row takes, and altogether at least: sixteen bytes of each.
 _DEPTH, _HELD = 16, 1 << 20
@@ -49,7 +50,8 @@ class RoundRobinOptions(SpaceOptions):
     """Options of the turns."""
 
     rounds: Annotated[int | None, Option(
-        f"Of round-robin: documents each target row takes. Default: {_DEFAULT_TURNS} among all.", "N", least=1)] = None
+        f"Of round-robin and best-match: documents each target row takes. Default: {_DEFAULT_TURNS} among all.",
+        "N", least=1)] = None
 
     def idle(self) -> Mapping[str, str]:
         """Return what is used to whiten alone: the whole pool is read, not a sample."""
@@ -148,7 +150,6 @@ class RoundRobin(VectorRule):
         import torch
 
         from gotd.methods.space import space_arrays, space_of
-        from gotd.methods.turns import Turns, nearest_left
 
         rows = len(problem.target)
         rounds = self.options.rounds or math.ceil(_DEFAULT_TURNS / rows)
@@ -156,21 +157,28 @@ class RoundRobin(VectorRule):
             raise GotdError(f"--rounds {rounds} of {rows} target rows: at most {_MOST_TURNS} turns can be counted")
         space = space_of(problem, self.options)
         points = space.cost.points(torch.from_numpy(problem.target).to(problem.device)).cpu().numpy()
-        depth = max(rounds * _DEPTH, _HELD // rows)
-        game, readings, over = Turns(rows, rounds), 0, False
-        while not over and readings < MOST_READINGS:
-            over = game.play(nearest_left(problem, points, space.cost, depth, game.taken), depth)
-            readings += 1
-        arrays = game.thresholds()
+        arrays, readings, over = self.thresholds(problem, points, space.cost, rounds)
         done = arrays["keys"].shape[1]
         warning = (f"{done} rounds of {rounds}: target rows share their nearest documents; the rest is ranked by "
                    "distance")
         summary = RoundRobinSummary(
             method=self.name, warnings=[] if over else [warning], rounds=done,
-            taken=int(np.isfinite(arrays["distances"]).sum()), readings=readings, metric=self.options.metric,
-            center=self.options.centers, whiten=bool(self.options.whiten), source_rows=space.drawn.counts.distinct,
-            target_rows=rows)
+            taken=len(np.unique(arrays["keys"][np.isfinite(arrays["distances"])])), readings=readings,
+            metric=self.options.metric, center=self.options.centers, whiten=bool(self.options.whiten),
+            source_rows=space.drawn.counts.distinct, target_rows=rows)
         return Fitted({"points": points} | arrays | space_arrays(space.cost), summary, space.read)
+
+    def thresholds(self, problem: VectorProblem, points: "np.ndarray", cost: "Cost",
+                   rounds: int) -> "tuple[dict[str, np.ndarray], int, bool]":
+        """Return D and the keys, the number of readings of the pool, and whether all rounds were played."""
+        from gotd.methods.turns import Turns, nearest_left
+
+        depth = max(rounds * _DEPTH, _HELD // len(points))
+        game, readings, over = Turns(len(points), rounds), 0, False
+        while not over and readings < MOST_READINGS:
+            over = game.play(nearest_left(problem, points, cost, depth, game.taken), depth)
+            readings += 1
+        return game.thresholds(), readings, over
 
     @property
     def rereads(self) -> bool:

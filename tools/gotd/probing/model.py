@@ -20,10 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gotd.lookup import Int64s
+from gotd.methods.ngrams import WEIGHTS
 from gotd.probing.target import VOCABULARY, Numbered, Target, has_before
-
-#: b1, b2, b3, as expectation-maximisation finds them for held-out text of real tasks, rounded.
-WEIGHTS = (0.93, 0.5, 0.25)
 
 
 class Counts:
