@@ -54,6 +54,7 @@ class Inputs:
 
     names  : of the source, or of the pool where that is the source; ranked : of the pool where it is not.
     mixes  : as --mix gives them; weights : of the rows of `names`; masses : of the rows of the target.
+    vector_key : of the field that holds vectors in records and tables; None for the usual ones.
     """
 
     target: str
@@ -62,6 +63,7 @@ class Inputs:
     mixes: Sequence[str]
     weights: Sequence[str]
     masses: TargetMasses
+    vector_key: str | None = None
 
     @property
     def mixed_files(self) -> list[str]:
@@ -83,11 +85,11 @@ def fit_rows(method: str, options: Mapping[str, object], inputs: Inputs, source_
     from gotd.ot.source import Part
 
     device, embedders = find_device(device_name), Embedders()
-    rows, masses, blank = read_target(inputs.target, embedders, inputs.masses)
+    rows, masses, blank = read_target(inputs.target, embedders, inputs.masses, inputs.vector_key)
     rule = resolve_vectors(method, options, embedders.identity)
     parts, ranked = _parts(inputs, embedders, rows.shape[1], rule.looks), None
     if inputs.ranked:
-        blocks = VectorFiles(inputs.ranked, embedders, rows.shape[1]).blocks
+        blocks = VectorFiles(inputs.ranked, embedders, rows.shape[1], key=inputs.vector_key).blocks
         ranked = Part(some_names(inputs.ranked), 1.0, blocks)
     problem = VectorProblem(rows, masses, parts, Workers(threads, device), device, source_is_pool, ranked)
     fitted = rule.fit(problem)
@@ -122,9 +124,10 @@ def screened_table(inputs: Inputs, options: TransportOptions, threads: int, devi
     from gotd.ot.source import Part
 
     device, embedders = find_device(device_name), Embedders()
-    rows, masses, blank = read_target(inputs.target, embedders, inputs.masses)
+    rows, masses, blank = read_target(inputs.target, embedders, inputs.masses, inputs.vector_key)
     run.note(blank, "rows of the target without content left out")
-    parts = [Part(name, 1.0, VectorFiles([name], embedders, rows.shape[1]).blocks) for name in inputs.names]
+    parts = [Part(name, 1.0, VectorFiles([name], embedders, rows.shape[1], key=inputs.vector_key).blocks)
+             for name in inputs.names]
     resolved = options.resolved(embedders.identity)
     screened = screen(rows, masses, parts, resolved, Workers(threads, device), device)
     run.advance(sum(each.rows for each in screened))
@@ -144,9 +147,10 @@ def _parts(inputs: Inputs, embedders: Embedders, width: int, looks: bool) -> "li
     rest = 1.0 - total if total < 1.0 - _ROUNDING else 0.0
     weights = WeightFiles(inputs.weights).blocks if inputs.weights else None
     name = some_names(inputs.names) + (f" with weights {some_names(inputs.weights)}" if inputs.weights else "")
-    files = VectorFiles(inputs.names, embedders, width, looks)
+    files = VectorFiles(inputs.names, embedders, width, looks, inputs.vector_key)
     base = Part(name, rest, files.blocks, weights, None if looks else files.size)
-    return [base, *(Part(name, mass, VectorFiles([name], embedders, width).blocks) for name, mass in others)]
+    return [base, *(Part(name, mass, VectorFiles([name], embedders, width, key=inputs.vector_key).blocks)
+                    for name, mass in others)]
 
 
 def mixed(item: str) -> tuple[str, float]:

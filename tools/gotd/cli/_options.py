@@ -15,7 +15,7 @@ from gotd.cli._printing import print_message
 from gotd.cli._sharing import shard_of
 from gotd.errors import UsageError
 from gotd.runtime import thread_count as thread_count
-from gotd.streams.locations import STANDARD, some_names
+from gotd.streams.locations import STANDARD, VECTOR_FIELD, some_names
 from gotd.streams.record_text import MESSAGE_TEMPLATE, TEXT_FIELD, RecordText, unescaped
 from gotd.streams.sources import expanded
 
@@ -151,6 +151,9 @@ _target_text_options = (
     click.option("--target-text-template", default=None, metavar="TEXT", callback=_template,
                  help="Of the target's records; default as the others'."),
 )
+
+vector_key = click.option("--vector-key", default=None, metavar="NAME", callback=readable,
+                          help=f"Field of records, or column, that holds vectors as lists; default {VECTOR_FIELD}.")
 
 
 def text(command: Callback) -> Callback:

@@ -117,13 +117,13 @@ def _distances(target_vectors: str, read: _Read, found: Comparison, asked: Probe
     from gotd.ot.source import Part
 
     embedders = Embedders()
-    q = VectorFiles([target_vectors], embedders)
+    q = VectorFiles([target_vectors], embedders, key=asked.vector_key)
     blocks = list(_Some(q, read.judging).blocks())
     _require_same_records(q, read.target)
     rows = np.concatenate(blocks).astype(np.float32)
-    p = VectorFiles(asked.source_vectors, embedders, rows.shape[1])
+    p = VectorFiles(asked.source_vectors, embedders, rows.shape[1], key=asked.vector_key)
     base = Part(some_names(p.names), 1.0 - asked.share, p.blocks)
-    files = [VectorFiles([name], embedders, rows.shape[1]) for name in asked.vectors]
+    files = [VectorFiles([name], embedders, rows.shape[1], key=asked.vector_key) for name in asked.vectors]
     wanted = Wanted(TransportOptions.pool_sample, asked.seed)
     workers, device = Workers(threads), torch.device("cpu")
     before = draw([base._replace(mass=1.0)], wanted, workers, device)

@@ -39,7 +39,7 @@ def report(pool_names: Sequence[str], asked: ReportOptions, threads: int, run: R
         target_texts = texts.texts
         require_target(choice, pool or Pool([], None, reading, run.advance),
                        Aim(asked.target, target, "", None, None, None, {}))
-        model = _Model(asked.models, asked.target, target, threads, stack)
+        model = _Model(asked, target, threads, stack)
         aim = _aim(asked, model, choice, texts)
     files = {"choice": [asked.choice], "records of the pool": pool_names,
              "scores": pool.score_files if pool else [],
@@ -66,9 +66,9 @@ class _Texts:
 class _Model:
     """Where vectors come from: files, held against the target file, or the embedder that it names."""
 
-    def __init__(self, models: Sequence[str], name: str, target: TargetFile, threads: int, stack: ExitStack) -> None:
-        self.name, self.target = name, target
-        self._models, self._threads, self._stack = list(models), threads, stack
+    def __init__(self, asked: ReportOptions, target: TargetFile, threads: int, stack: ExitStack) -> None:
+        self.name, self.target = asked.target or "", target
+        self._models, self._key, self._threads, self._stack = list(asked.models), asked.vector_key, threads, stack
         self._embedders = Embedders()
 
     def rows(self, name: str | None, texts: list[str], runs: Sequence[RecordRun], records: str) -> np.ndarray | None:
@@ -76,7 +76,7 @@ class _Model:
         make them."""
         if name is None:
             return None if self._embedder is None else _embedded(self._embedder, texts)
-        files = VectorFiles([name], self._embedders)
+        files = VectorFiles([name], self._embedders, key=self._key)
         rows = files.all_rows()
         files.require_records(runs, records)
         require_same_embedder(self.target.embedder, self._embedders.identity, self.name, name)

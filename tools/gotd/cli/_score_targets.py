@@ -49,7 +49,7 @@ class VectorTargets:
         for other, target in zip(self.files, self._held, strict=True):
             if target.embedder is None:
                 raise UsageError(f"{other} does not say what made its vectors, so that none can be made of texts: "
-                                 "score vectors, made as those were")
+                                 "score vectors, made as those were, or name the field of vectors with --vector-key")
             require_same_embedder(held.embedder, target.embedder, file, other)
         assert held.embedder is not None
         return load_same(held.embedder, self.models, file, threads=self._threads, device=self._device)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from gotd.cli._contents import run_content
 from gotd.cli._embedding import WINDOW_BYTES, in_flight
@@ -13,18 +13,19 @@ from gotd.cli._outputs import is_array, is_records
 from gotd.cli._score_targets import WINDOW, VectorTargets
 from gotd.cli._scored import Met, Output, Window, write_scored
 from gotd.errors import DataError, UsageError
-from gotd.streams.arrays import ArrayReader
-from gotd.streams.carried import EMBEDDING, embedding_of, embeddings
+from gotd.streams.carried import EMBEDDING, Carried, vector_of, vectors_of
 from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.end_seal import end_seal
 from gotd.streams.finite import rounded
 from gotd.streams.json_fields import RecordError
+from gotd.streams.locations import VECTOR_FIELD
 from gotd.streams.npy_header import MAGIC
 from gotd.streams.record_files import ReadOptions
 from gotd.streams.record_text import RecordText, is_spec
 from gotd.streams.records import Record, RecordReader, read_records, windows
 from gotd.streams.seal import MadeBy
 from gotd.streams.sources import ByteSource
+from gotd.streams.vector_reader import VectorReader, holds_table, vector_reader
 from gotd.types import Fields
 
 if TYPE_CHECKING:
@@ -34,16 +35,37 @@ if TYPE_CHECKING:
 _HALF = "<f2"
 
 
+class VectorFields(NamedTuple):
+    """Where records and tables hold vectors.
+
+    key : the field of lists that was named, if any
+    may_be_lists : or lists under their usual name are vectors, too, as the targets do not say what would make others
+    """
+
+    key: str | None
+    may_be_lists: bool
+
+    @property
+    def names(self) -> list[str]:
+        """Fields of which any holds a record's vector."""
+        return [self.key] if self.key is not None else [EMBEDDING, *([VECTOR_FIELD] if self.may_be_lists else [])]
+
+    def are_absent(self, fields: Fields) -> bool:
+        """Return whether a record holds none, and was not said to."""
+        return self.key is None and fields.keys().isdisjoint(self.names)
+
+
 class RowScoring:
     """Scores of the rows of some sources, by targets, in one reading.
 
+    vectors : where records and tables hold vectors
     of_texts : options of the command line that only texts have a use for
     """
 
-    def __init__(self, targets: VectorTargets, outputs: Sequence[Output], reading: ReadOptions,
+    def __init__(self, targets: VectorTargets, outputs: Sequence[Output], reading: ReadOptions, vectors: VectorFields,
                  of_texts: Sequence[str], run: Run) -> None:
         self._targets, self._outputs, self._reading = targets, outputs, reading
-        self._of_texts, self._run = of_texts, run
+        self._vectors, self._of_texts, self._run = vectors, of_texts, run
         self._which = [output.target for output in outputs]
         self._met = Met()
 
@@ -51,7 +73,9 @@ class RowScoring:
         """Write the scores; return how many rows rank last. By its first bytes the first source says what all are."""
         first = next(sources)
         every = chain([first], sources)
-        if first.peek(len(MAGIC)) != MAGIC:
+        arrays = is_array(self._outputs[0].provenance.job.output)
+        is_table = arrays and self._vectors.may_be_lists and holds_table(first, self._vectors.key)
+        if first.peek(len(MAGIC)) != MAGIC and not is_table:
             return write_scored(self._of_records(every), self._met, self._outputs, self._run)
         for output in self._outputs:
             if is_records(output.sink.name):
@@ -63,7 +87,7 @@ class RowScoring:
 
     def _of_vectors(self, sources: Iterable[ByteSource]) -> Iterator[Window]:
         for source in sources:
-            reader = ArrayReader(source, "vectors")
+            reader = vector_reader(source, self._vectors.key)
             found = self._targets.stream(self._fitting(reader), self._which, source.name)
             for scores in self._run.until_enough(_recut(found, lambda: WINDOW)):
                 yield Window(None, len(scores[0]), scores)
@@ -73,14 +97,14 @@ class RowScoring:
                 self._met.runs.append(RecordRun(reader.verifier.digest.rows, None))
             self._met.contents.append(reader.verifier.content)
 
-    def _fitting(self, reader: ArrayReader) -> "Iterator[np.ndarray]":
+    def _fitting(self, reader: VectorReader) -> "Iterator[np.ndarray]":
         """Vectors as they are read, once they are known to fit the targets."""
         for block in reader.blocks():
             self._targets.check(reader.verifier)
             if block.shape[1] != self._targets.dimension:
                 ours, file = self._targets.dimension, self._targets.files[0]
                 what = f"dimension {block.shape[1]}, the target has {ours} ({file})"
-                raise DataError(reader.name, what, "embed both alike")
+                raise DataError(reader.verifier.name, what, "embed both alike")
             yield block
 
     def _of_records(self, sources: Iterable[ByteSource]) -> Iterator[Window]:
@@ -88,11 +112,14 @@ class RowScoring:
         arrays, reading = is_array(self._outputs[0].provenance.job.output), self._reading
         for source in sources:
             reader = RecordReader(source, reading.long_window)
-            kind = _Kind(reader, reading.text)
+            kind = _Kind(reader, reading.text, self._vectors)
             batches = read_records(reader, reading.skipping, kind.value_of)
             if (first := next(batches, None)) is not None:
                 batches = chain([first], batches)
-            pairs = self._embedded(batches) if kind.is_text else self._carried(reader, batches)
+            if kind.is_text:
+                pairs = self._embedded(cast("Iterator[list[Record[str]]]", batches))
+            else:
+                pairs = self._carried(reader, batches)
             digest = TextDigest(reading.text if kind.is_text else _embedded_text(reader))
             for window in self._scored(pairs, reader.name):
                 if kind.is_text:
@@ -105,15 +132,16 @@ class RowScoring:
             by_texts = kind.is_text and arrays
             self._met.contents.append(run_content(digest.run) if by_texts else reader.verifier.content)
 
-    def _carried(self, reader: RecordReader, batches: Iterator[list[Record[str]]]
-                 ) -> "Iterator[tuple[list[Record[str]], np.ndarray]]":
+    def _carried(self, reader: RecordReader, batches: Iterator[list[Record[Carried]]]
+                 ) -> "Iterator[tuple[Sequence[Record[Carried]], np.ndarray]]":
         for option in self._of_texts:
             raise UsageError(f"{option} does nothing where records carry vectors; leave it out")
         for window in self._run.until_enough(windows(batches, WINDOW)):
             self._targets.check(reader.verifier)
-            yield window, embeddings(window, self._targets.dimension)
+            yield window, vectors_of(window, self._targets.dimension, "the target has")
 
-    def _embedded(self, batches: Iterator[list[Record[str]]]) -> "Iterator[tuple[list[Record[str]], np.ndarray]]":
+    def _embedded(self, batches: Iterator[list[Record[str]]]
+                  ) -> "Iterator[tuple[Sequence[Record[Carried]], np.ndarray]]":
         """Windows with the vectors that ds-embed would write, and ds-score read."""
         import numpy as np
 
@@ -123,9 +151,9 @@ class RowScoring:
             self._targets.counts += embedded.counts
             yield window, rounded(embedded.vectors, half, partial(_place, window))
 
-    def _scored(self, pairs: "Iterator[tuple[list[Record[str]], np.ndarray]]", name: str) -> Iterator[Window]:
+    def _scored(self, pairs: "Iterator[tuple[Sequence[Record[Carried]], np.ndarray]]", name: str) -> Iterator[Window]:
         """The windows with their scores; rows of neighbouring windows share blocks."""
-        waiting: deque[list[Record[str]]] = deque()
+        waiting: deque[Sequence[Record[Carried]]] = deque()
 
         def rows() -> "Iterator[np.ndarray]":
             for window, vectors in pairs:
@@ -169,17 +197,17 @@ class _Kind:
     is_text : known once a record has been read
     """
 
-    def __init__(self, reader: RecordReader, text: RecordText) -> None:
+    def __init__(self, reader: RecordReader, text: RecordText, vectors: VectorFields) -> None:
         self.is_text = False
-        self._reader, self._text, self._is_known = reader, text, False
+        self._reader, self._text, self._vectors, self._is_known = reader, text, vectors, False
 
-    def value_of(self, fields: Fields) -> str:
-        """The vector that a record carries, in base64, or its text. Raises: RecordError where it has neither."""
+    def value_of(self, fields: Fields) -> Carried:
+        """The vector that a record carries, or its text. Raises: RecordError where it has neither."""
         if not self._is_known:
             said = _said(self._reader)
-            self._is_known, self.is_text = True, EMBEDDING not in fields and not (said and said.embedder)
+            self._is_known, self.is_text = True, not (said and said.embedder) and self._vectors.are_absent(fields)
         if not self.is_text:
-            return embedding_of(fields)
+            return vector_of(fields, self._vectors.key)
         text = self._text.of(fields)
         if EMBEDDING in fields:
             raise RecordError(f'a "{EMBEDDING}", and records before it have none', "score one kind at a time")

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-from gotd.cli._contents import has_texts_alone, texts_content, whole_content
+from gotd.cli._contents import has_texts_alone, table_content, texts_content, whole_content
 from gotd.cli._embedding import tell
 from gotd.cli._frame import Run
 from gotd.cli._jobs import Job, Provenance
 from gotd.cli._outputs import is_array, is_directory
 from gotd.cli._score_targets import VectorTargets
 from gotd.cli._scored import Output
-from gotd.cli._scored_rows import RowScoring
+from gotd.cli._scored_rows import RowScoring, VectorFields
 from gotd.cli._scored_texts import TextTargets
 from gotd.errors import UsageError
 from gotd.methods.base import TextRule
@@ -20,6 +20,7 @@ from gotd.streams.record_files import ReadOptions
 from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import Sink
 from gotd.streams.sources import opened_in_turn
+from gotd.types import JSON
 
 #: One more whenever the same vectors or texts and target give other scores.
 REVISION = 1
@@ -50,9 +51,11 @@ class Scoring:
     """
 
     def __init__(self, targets: Sequence[str], models: Sequence[str], reading: ReadOptions, of_texts: Sequence[str],
-                 threads: int, device: str) -> None:
+                 vector_key: str | None, threads: int, device: str) -> None:
         held = [load(target) for target in targets]
-        self.made_by = [MadeBy("ds-score", REVISION, {}, target=each.digest, embedder=each.embedder) for each in held]
+        how: dict[str, JSON] = {} if vector_key is None else {"vector_key": vector_key}
+        self.made_by = [MadeBy("ds-score", REVISION, how, target=each.digest, embedder=each.embedder) for each in held]
+        self._fields = VectorFields(vector_key, vector_key is not None or any(each.embedder is None for each in held))
         self._reading, self._of_texts = reading, of_texts
         reads_texts = [issubclass(each.rule, TextRule) for each in held]
         if any(reads_texts) and not all(reads_texts):
@@ -82,7 +85,10 @@ class Scoring:
         if is_array(job.output):
             if self._texts:
                 return texts_content(name, self._texts.reading.text, skipping, long_window)
-            if has_texts_alone(name, long_window):
+            lists = self._fields.may_be_lists and not self._texts
+            if lists and (content := table_content(name, self._fields.key)):
+                return content
+            if self._fields.key is None and has_texts_alone(name, long_window, self._fields.names):
                 return texts_content(name, self._reading.text, skipping, long_window)
         return whole_content(name, long_window)
 
@@ -92,7 +98,7 @@ class Scoring:
         if self._texts:
             return self._texts.score(sources, outputs, run)
         assert self._vectors is not None
-        return RowScoring(self._vectors, outputs, self._reading, self._of_texts, run).score(sources)
+        return RowScoring(self._vectors, outputs, self._reading, self._fields, self._of_texts, run).score(sources)
 
     def work(self, provenance: Provenance, sink: Sink, run: Run) -> None:
         """Write the scores by the first target, or what of them the run wants."""

@@ -30,14 +30,15 @@ class TargetMasses(NamedTuple):
         return [*masses, *([self.texts] if self.texts else [])]
 
 
-def read_target(name: str, embedders: Embedders, wanted: TargetMasses) -> "TargetRows":
+def read_target(name: str, embedders: Embedders, wanted: TargetMasses,
+                vector_key: str | None = None) -> "TargetRows":
     """Return the rows of the file with the masses that are wanted.
 
     Raises: DataError where no row has content, or masses do not fit the rows.
     """
     from gotd.methods.target_rows import rows_with_content
 
-    files = VectorFiles([name], embedders)
+    files = VectorFiles([name], embedders, key=vector_key)
     rows = files.all_rows()
     return rows_with_content(name, rows, _masses(files, len(rows), wanted))
 

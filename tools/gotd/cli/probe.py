@@ -60,6 +60,7 @@ class ProbeOptions:
         "--vectors", multiple=True, metavar="FILE.npy", callback=options.listed,
         help="Of each choice, in the order of the choices.")]
     as_json: Annotated[bool, click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")]
+    vector_key: Annotated[str | None, options.vector_key]
     target_text: Annotated[RecordText, options.target_text]
     text: Annotated[RecordText, options.text]
     skip_invalid: Annotated[int, options.skip_invalid]

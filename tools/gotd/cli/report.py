@@ -53,6 +53,7 @@ class ReportOptions:
     output: Annotated[str, click.option(
         "-o", "--output", required=True, metavar="FILE.html|FILE.json",
         help="Where to write; *_mqc.json for MultiQC, `-` for JSON on standard output.")]
+    vector_key: Annotated[str | None, options.vector_key]
     target_text: Annotated[RecordText, options.target_text]
     text: Annotated[RecordText, options.text]
     skip_invalid: Annotated[int, options.skip_invalid]

@@ -38,6 +38,7 @@ class ScoreOptions:
     models: Annotated[tuple[str, ...], click.option(
         "--model", "models", multiple=True, metavar="FOLDER|NAME",
         help="Where the model is that made the target's vectors, to make them of texts; of hash not needed.")]
+    vector_key: Annotated[str | None, options.vector_key]
     text: Annotated[RecordText, options.text]
     shard: Annotated[str | None, options.shard]
     skip_invalid: Annotated[int, options.skip_invalid]
@@ -56,9 +57,9 @@ def command(context: click.Context, asked: ScoreOptions, files: tuple[str, ...],
     """Score texts, or vectors: how fast the distance to the target falls per mass added there.
 
     Reads records, of whose texts it makes vectors as those of the target were made, and writes none of them; records
-    that carry "gotd_embedding"; or .npy vectors. Writes records with "gotd_score", or .npy scores (float32) for -o DIR/
-    and -o FILE.npy. Higher is better; zero is the average document of the source. Holds the target, the model and some
-    blocks. With a target of another --method the score is that rule's.
+    that carry "gotd_embedding", or a list of numbers (--vector-key); or .npy vectors. Writes records with "gotd_score",
+    or .npy scores (float32) for -o DIR/ and -o FILE.npy. Higher is better; zero is the average document of the source.
+    Holds the target, the model and some blocks. With a target of another --method the score is that rule's.
 
     \b
     Examples:
@@ -77,7 +78,8 @@ def command(context: click.Context, asked: ScoreOptions, files: tuple[str, ...],
     cpus = prepare_process(options.thread_count(asked.threads))
     of_texts = [option for name, option in _OF_TEXTS.items() if options.on_command_line(context, name)]
     reading = ReadOptions(asked.text, Skipping(asked.skip_invalid), asked.long_window)
-    with closing(Scoring(asked.targets, asked.models, reading, of_texts, cpus, asked.device)) as scoring:
+    with closing(Scoring(asked.targets, asked.models, reading, of_texts, asked.vector_key, cpus,
+                         asked.device)) as scoring:
         if asked.dry_run:
             print_text(report(found[0], scoring.made_by[0], scoring.content_of, scoring.work, reading.skipping,
                               len(files), run))

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from gotd.cli._fitting import Fit, Inputs
 
 #: What every rule listens to, and --screen.
-_ALWAYS = frozenset({"pool", "target", "threads", "quiet", "help", "version", "screen"})
+_ALWAYS = frozenset({"pool", "target", "threads", "quiet", "help", "version", "screen", "vector_key"})
 
 #: The options of rules that other packages add are of one rule, too.
 _SECTIONS = {
     "Options": ["target", "output", "method", "source", "target_mass"],
-    "What is read": ["target_texts", "mix", "weights", "text_key", "text_template", "message_template", "skip_invalid",
+    "What is read": ["target_texts", "mix", "weights", "vector_key", "text_key", "text_template", "message_template", "skip_invalid",
                      "long_window"],
     "How vectors are compared": ["whiten", "center", "metric", "epsilon"],
     "How the potentials are found": ["pool_sample", "passes", "tol", "max_iterations", "max_target",
@@ -65,6 +65,7 @@ _SECTIONS = {
 @click.option("--target-texts", default=None, metavar="FILE",
               help="The records that --target was embedded from, whose words --target-mass counts.")
 @of_rules
+@options.vector_key
 @options.text
 @options.skip_invalid
 @options.long
@@ -74,14 +75,15 @@ _SECTIONS = {
 @click.pass_context
 def command(context: click.Context, /, pool: tuple[str, ...], target: str, output: str | None, screen: bool,
             method: str, source: tuple[str, ...], mix: tuple[str, ...], weights: tuple[str, ...], target_mass: str,
-            target_texts: str | None, text: RecordText, skip_invalid: int, long_window: bool, threads: int | None,
-            device: str, quiet: bool, **_of_rules: object) -> None:
+            target_texts: str | None, vector_key: str | None, text: RecordText, skip_invalid: int, long_window: bool,
+            threads: int | None, device: str, quiet: bool, **_of_rules: object) -> None:
     """Fit a rule to a target, by default its optimal-transport potentials; print a JSON summary.
 
-    Reads .npy vectors, each file once, once more for each of --passes, and once more for --share where the sample is
-    not the whole pool (standard input and pipes then go through temporary files). Writes one .npz of the size of the
-    target, and of d x d numbers where vectors are whitened. Holds the target, the sample (--pool-sample rows, float16
-    where the files are) and at most 256 MiB of products; never the pool.
+    Reads vectors, .npy or lists in records and tables (--vector-key), each file once, once more for each of --passes,
+    and once more for --share where the sample is not the whole pool (standard input and pipes then go through temporary
+    files). Writes one .npz of the size of the target, and of d x d numbers where vectors are whitened. Holds the
+    target, the sample (--pool-sample rows, float16 where the files are) and at most 256 MiB of products; never the
+    pool.
 
     Baselines: mean and nearest score by the distance to the target's mean and to its nearest row; round-robin lets
     each target row in turn take its nearest document (reads the pool twice or more); best-match scores by the best rank
@@ -106,7 +108,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     require_ending(_output(output, screen), TARGET)
     masses = TargetMasses(target_mass, target_texts, ReadOptions(text, Skipping(skip_invalid), long_window))
     names, ranked = list(source or pool) or [STANDARD], list(pool) if source else []
-    inputs = Inputs(target, names, ranked, mix, list(weights), masses)
+    inputs = Inputs(target, names, ranked, mix, list(weights), masses, vector_key)
     if inputs.files.count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
     cpus = prepare_process(options.thread_count(threads))

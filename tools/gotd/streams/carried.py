@@ -7,25 +7,28 @@ import base64
 import binascii
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import orjson
 
 from gotd.errors import DataError
 from gotd.streams.finite import rounded
-from gotd.streams.json_fields import RecordError, with_field, without_field
+from gotd.streams.json_fields import RecordError, named_fields, with_field, without_field
+from gotd.streams.listed_vectors import fill, list_of
+from gotd.streams.locations import VECTOR_FIELD
 from gotd.streams.records import Record
 from gotd.streams.seal import MadeBy, Verifier
-from gotd.types import Fields
+from gotd.types import JSON, Fields
 
 EMBEDDING, SCORE = "gotd_embedding", "gotd_score"
+#: A vector as a record holds it: base64 of float16, as ds-embed writes it, or a list of numbers.
+Carried: TypeAlias = str | list[JSON]
 #: For records without a score that could be trusted.
 SCORE_REMEDY = "give the --scores of these records, pipe them through ds-score, or name a field by --score-key"
-#: Makes vectors of records that hold lists of numbers.
-_AS_ARRAY = ("score them as an array: python -c 'import json, sys, numpy; numpy.save(\"FILE.npy\", "
-             "numpy.array([json.loads(line)[\"{}\"] for line in sys.stdin], \"f4\"))' < FILE")
 #: What float32 rounds to infinity begins here. Its largest number is below, also as it is written: 3.4028235e+38.
 _ROUNDS_TO_INFINITY = 2.0**128 - 2.0**103
+_HALF = np.dtype("<f2")
 
 
 def with_embeddings(records: Sequence[Record[object]], vectors: np.ndarray) -> list[bytes]:
@@ -34,7 +37,7 @@ def with_embeddings(records: Sequence[Record[object]], vectors: np.ndarray) -> l
     Shapes: vectors float (n, d).
     Raises: DataError naming the record whose vector float16 cannot hold.
     """
-    rows = rounded(vectors, np.dtype("<f2"), lambda row: records[row].place)
+    rows = rounded(vectors, _HALF, lambda row: records[row].place)
     values = (b'"' + base64.b64encode(row.tobytes()) + b'"' for row in rows)
     return [_replaced(record, EMBEDDING, value) for record, value in zip(records, values, strict=True)]
 
@@ -64,38 +67,60 @@ def _literals(scores: np.ndarray) -> list[bytes]:
     return orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
 
 
-def embeddings(records: Sequence[Record[str]], dimension: int) -> np.ndarray:
-    """The vectors the records carry. Shapes: -> float16 (n, dimension).
+def vector_of(fields: Fields, key: str | None) -> Carried:
+    """Return the vector that a record carries.
 
-    Raises: DataError naming the record whose embedding is not base64, of another dimension, NaN or infinite.
+    key : of a list of numbers; None for what ds-embed wrote, or else the usual name of such a list
+    Raises: RecordError, a ValueError, where it carries none.
     """
-    rows = np.empty((len(records), dimension), dtype="<f2")
+    if key is not None:
+        return list_of(fields, key)
+    carried = fields.get(EMBEDDING)
+    if isinstance(carried, str):
+        return carried
+    if EMBEDDING not in fields and VECTOR_FIELD not in fields:
+        what = f'no "{EMBEDDING}" field, and no "{VECTOR_FIELD}"{named_fields(fields)}'
+        raise RecordError(what, "pipe the records through ds-embed, or name the field of vectors with --vector-key")
+    return list_of(fields, EMBEDDING if EMBEDDING in fields else VECTOR_FIELD)
+
+
+def width_of(carried: Carried) -> int:
+    """Return the dimension of a vector that a record carries."""
+    if isinstance(carried, list):
+        return len(carried)
+    return (len(carried) * 3 // 4 - carried.count("=")) // _HALF.itemsize
+
+
+def vectors_of(records: Sequence[Record[Carried]], dimension: int, of: str) -> np.ndarray:
+    """The vectors the records carry. Shapes: -> float16 (n, dimension), float32 where some are lists.
+
+    of : what has that dimension, for messages
+    Raises: DataError naming the record whose vector is not base64, of another dimension, NaN or infinite.
+    """
+    if all(isinstance(record.value, str) for record in records):
+        rows = np.empty((len(records), dimension), dtype=_HALF)
+    else:
+        rows = np.empty((len(records), dimension), dtype="<f4")
     for row, record in zip(rows, records, strict=True):
-        try:
-            data = base64.b64decode(record.value, validate=True)
-        except (binascii.Error, ValueError) as error:
-            what = f'"{EMBEDDING}" is not base64'
-            raise DataError(record.place, what, "pipe the records through ds-embed") from error
-        if len(data) != rows.itemsize * dimension:
-            what = f"dimension {len(data) / rows.itemsize:g}, the target has {dimension}"
-            raise DataError(record.place, what, "embed pool and target with the same --model")
-        row[:] = np.frombuffer(data, dtype="<f2")
-        if not np.isfinite(row).all():
-            raise DataError(record.place, "an embedding that is NaN or infinite", "embed that record again")
+        if isinstance(record.value, str):
+            row[:] = _decoded(record.value, record.place, dimension, of)
+        else:
+            fill(row, record.value, record.place, of)
     return rows
 
 
-def embedding_of(fields: Fields) -> str:
-    """The embedding a record carries, in base64. Raises: RecordError, a ValueError, where it carries none."""
-    embedding = fields.get(EMBEDDING)
-    if isinstance(embedding, str):
-        return embedding
-    for name in (EMBEDDING, "embedding"):
-        value = fields.get(name)
-        if isinstance(value, list) and value and isinstance(value[0], float | int):
-            what = f'"{name}" is a list of numbers, as other tools write it, and no embedding by ds-embed'
-            raise RecordError(what, _AS_ARRAY.format(name))
-    raise RecordError(f'no "{EMBEDDING}" field', "pipe the records through ds-embed")
+def _decoded(value: str, place: str, dimension: int, of: str) -> np.ndarray:
+    try:
+        data = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise DataError(place, f'"{EMBEDDING}" is not base64', "pipe the records through ds-embed") from error
+    if len(data) != _HALF.itemsize * dimension:
+        what = f"dimension {len(data) / _HALF.itemsize:g}, {of} {dimension}"
+        raise DataError(place, what, "embed pool and target with the same --model")
+    row = np.frombuffer(data, dtype=_HALF)
+    if not np.isfinite(row).all():
+        raise DataError(place, "an embedding that is NaN or infinite", "embed that record again")
+    return row
 
 
 def score_of(fields: Fields, key: str = SCORE) -> np.float32:

@@ -62,14 +62,20 @@ _TYPE_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", ty
 
 
 def value_at(record: Mapping[str, JSON], key: str) -> JSON:
-    """Return a field's value; where none has that whole name, what its parts between dots lead to, or None."""
+    """Return a field's value; where none has that whole name, what its parts between dots lead to, or None.
+
+    A number is a place in an array, counted from 0.
+    """
     if key in record:
         return record[key]
     value: JSON = record
     for part in key.split("."):
-        if not isinstance(value, Mapping) or part not in value:
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
             return None
-        value = value[part]
     return value
 
 

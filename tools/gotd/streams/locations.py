@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from gotd.types import JSON
 
 STANDARD = "-"
+#: Field that holds the vector of a record, unless another is named: what most APIs and data sets call it.
+VECTOR_FIELD = "embedding"
 #: Bytes moved at a time.
 PIECE_BYTES = 1 << 20
 #: Names in one message: more would push what is wrong off the screen.

@@ -6,8 +6,8 @@ maps lists of pairs; NaN and infinite numbers are written as Python's json does.
 """
 
 import tempfile
-from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import orjson
 
@@ -16,7 +16,9 @@ from gotd.streams.lines import MAX_RECORD_BYTES
 from gotd.streams.table_values import carrier, converter
 
 if TYPE_CHECKING:
-    from pyarrow import RecordBatch
+    from pyarrow import Array, RecordBatch
+
+Item = TypeVar("Item")
 
 #: What people call each kind, and its first bytes. Sources: the formats' specifications.
 PARQUET, ARROW_FILE, ARROW_STREAM = "Parquet", "an Arrow file", "an Arrow stream"
@@ -45,24 +47,65 @@ def table_lines(kind: str, pieces: Iterator[bytes], file: IO[bytes] | None, name
     file : to read from in place of pieces, where it can be read from any place
     Raises: DataError with the rows before the damage, GotdError without pyarrow.
     """
-    faults = _faults(kind, name)
+    _faults(kind, name)
     if file is None and kind != ARROW_STREAM:
         with tempfile.TemporaryFile(prefix="gotd-") as copy:
             _fill(copy, pieces, name)
             yield from table_lines(kind, iter(()), copy, name)
         return
+    yield from _of_batches(kind, pieces, file, name, lambda batch: _batch_lines(batch, name))
+
+
+def _of_batches(kind: str, pieces: Iterator[bytes], file: IO[bytes] | None, name: str,
+                made_of: "Callable[[RecordBatch], Iterator[Item]]", column: str | None = None) -> Iterator[Item]:
+    """Yield what is made of each batch. Raises: DataError with the rows before the damage."""
     batches = _stream_batches(_Stream(pieces if file is None else _pieces(file)))
     if file is not None and kind == PARQUET:
-        batches = _parquet_batches(file)
+        batches = _parquet_batches(file, column)
     elif file is not None and kind == ARROW_FILE:
         batches = _file_batches(file)
     rows = 0
     try:
         for batch in batches:
-            yield from _batch_lines(batch, name)
+            yield from made_of(batch)
             rows += batch.num_rows
-    except faults as error:
+    except _faults(kind, name) as error:
         raise _damaged(f"{name}: after row {rows}", kind, error) from error
+
+
+def has_lists(kind: str, file: IO[bytes], column: str, name: str) -> bool:
+    """Return whether a table has one column of that name, of lists of numbers. Raises: as `table_lines`."""
+    faults = _faults(kind, name)
+    import pyarrow
+    from pyarrow import parquet, types
+
+    try:
+        file.seek(0)
+        if kind == PARQUET:
+            schema = parquet.ParquetFile(file).schema_arrow
+        else:
+            opened = pyarrow.ipc.open_file if kind == ARROW_FILE else pyarrow.ipc.open_stream
+            schema = opened(pyarrow.PythonFile(file, mode="r")).schema
+        kinds = [field.type for field in schema if field.name == column]
+    except faults as error:
+        raise _damaged(name, kind, error) from error
+    finally:
+        file.seek(0)
+    lists = [each for each in kinds if types.is_list(each) or types.is_large_list(each)
+             or types.is_fixed_size_list(each)]
+    return len(kinds) == len(lists) == 1 and (types.is_floating(lists[0].value_type)
+                                              or types.is_integer(lists[0].value_type))
+
+
+def column_lists(kind: str, file: IO[bytes], column: str, name: str) -> "Iterator[Array]":
+    """Yield a column of lists as Arrow arrays, some thousand rows at a time, none of them empty."""
+
+    def lists(batch: "RecordBatch") -> "Iterator[Array]":
+        batch.validate(full=True)  # offsets that lead elsewhere would be followed
+        for start in range(0, batch.num_rows, _ROWS):
+            yield batch.column(column).slice(start, _ROWS)
+
+    yield from _of_batches(kind, iter(()), file, name, lists, column)
 
 
 def _faults(kind: str, name: str) -> tuple[type[Exception], ...]:
@@ -102,8 +145,8 @@ def row_count(kind: str, file: IO[bytes], name: str) -> int | None:
         raise _damaged(name, kind, error) from error
 
 
-def _parquet_batches(file: IO[bytes]) -> "Iterator[RecordBatch]":
-    """Yield rows of one row group after the other, a few pages of each column in memory."""
+def _parquet_batches(file: IO[bytes], column: str | None = None) -> "Iterator[RecordBatch]":
+    """Yield rows of one row group after the other, a few pages of each column in memory. column : the only one read"""
     import pyarrow.parquet as parquet
 
     table = parquet.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True)
@@ -112,7 +155,7 @@ def _parquet_batches(file: IO[bytes]) -> "Iterator[RecordBatch]":
         row_bytes = max(1, figures.total_byte_size // max(1, figures.num_rows))
         rows = max(1, min(_ROWS, _BYTES // row_bytes))
         found = 0
-        for batch in table.iter_batches(rows, row_groups=[group], use_threads=False):
+        for batch in table.iter_batches(rows, row_groups=[group], columns=column and [column], use_threads=False):
             found += batch.num_rows
             yield batch
         if found != figures.num_rows:

@@ -43,23 +43,25 @@ class VectorFiles:
     """The rows of several files, one after the other.
 
     width : the dimension they must have; None where they say it themselves.
+    key : of the field that holds them in records and tables; None for the usual ones.
     looks : only the first rows of a file are read, and its seal; of a pipe all, whose writer would else be cut off.
     rows, runs : after a reading, how many there are and what their seals say of the records they belong to.
     """
 
     def __init__(self, names: Sequence[str], embedders: Embedders, width: int | None = None,
-                 looks: bool = False) -> None:
+                 looks: bool = False, key: str | None = None) -> None:
         self.names, self._embedders, self._width, self._looks = list(names), embedders, width, looks
+        self._key = key
         self.rows, self.runs = 0, list[RecordRun]()
 
     def blocks(self) -> "Iterator[np.ndarray]":
         """Rows in order, float16 or float32 (n, d)."""
-        from gotd.streams.arrays import ArrayReader
+        from gotd.streams.vector_reader import vector_reader
 
         rows, runs = 0, list[RecordRun]()
         for name in self.names:
             with open_input(name) as opened:
-                reader = ArrayReader(opened, "vectors")
+                reader = vector_reader(opened, self._key)
                 for block in reader.blocks():
                     if self._width is not None and block.shape[1] != self._width:
                         what = f"dimension {block.shape[1]}, the target has {self._width}"
@@ -77,9 +79,11 @@ class VectorFiles:
 
     @property
     def size(self) -> int | None:
-        """Bytes of all files, where each is one that can be read again."""
+        """Bytes of all files, where each is an array that can be read again."""
         paths = [Path(name) for name in self.names]
-        return sum(path.stat().st_size for path in paths) if all(path.is_file() for path in paths) else None
+        if not all(path.is_file() and path.suffix.lower() == ".npy" for path in paths):
+            return None
+        return sum(path.stat().st_size for path in paths)
 
     def require_records(self, runs: Sequence[RecordRun], records: str) -> None:
         """Hold what was read against records. Raises: DataError where they are not those the vectors were made from.
