@@ -33,8 +33,8 @@ _ALWAYS = frozenset({"pool", "target", "threads", "quiet", "help", "version", "s
 #: The options of rules that other packages add are of one rule, too.
 _SECTIONS = {
     "Options": ["target", "output", "method", "source", "target_mass"],
-    "What is read": ["target_texts", "mix", "weights", "vector_key", "text_key", "text_template", "message_template", "skip_invalid",
-                     "long_window"],
+    "What is read": ["target_texts", "mix", "weights", "vector_key", "text_key", "text_template", "message_template",
+                     "skip_invalid", "long_window"],
     "How vectors are compared": ["whiten", "center", "metric", "epsilon"],
     "How the potentials are found": ["pool_sample", "passes", "tol", "max_iterations", "max_target",
                                      "allow_unconverged", "seed"],
