@@ -85,11 +85,11 @@ class Carried:
 
     def text(self, line: bytes) -> str:
         """The text of a record that was read."""
-        return self._ranking.read.text_of(parse_object(line))
+        return self._ranking.read.text.of(parse_object(line))
 
     def _ranked(self, fields: Fields) -> tuple[np.float32, str]:
         """Score and text of a record. Raises: ValueError where it cannot be ranked."""
-        return score_of(fields, self._ranking.score_key or SCORE), self._ranking.read.text_of(fields)
+        return score_of(fields, self._ranking.score_key or SCORE), self._ranking.read.text.of(fields)
 
 
 class _Scores(NamedTuple):
@@ -189,11 +189,11 @@ class Beside:
 
     def text(self, line: bytes) -> str:
         """The text of a record that was read."""
-        return self._ranking.read.text_of(parse_object(line))
+        return self._ranking.read.text.of(parse_object(line))
 
     def _text_of(self, record: Record[str | None]) -> str:
         try:
-            return self._ranking.read.text_of(record.fields)
+            return self._ranking.read.text.of(record.fields)
         except ValueError as error:
             remedy = "give the --text-key or --text-template that was embedded"
             raise DataError(record.place, str(error), remedy) from error

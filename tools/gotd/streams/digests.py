@@ -84,7 +84,8 @@ class TextDigest:
     def add_texts(self, texts: Sequence[str]) -> None:
         """The next records, all of which have a text."""
         contents = [text.encode("utf-8", "surrogatepass") for text in texts]
-        self._hash.update(b"".join([part for content in contents for part in (_signed(len(content)), content)]))
+        lengths = [len(content).to_bytes(_LENGTH_BYTES, "little", signed=True) for content in contents]
+        self._hash.update(b"".join([part for each in zip(lengths, contents, strict=True) for part in each]))
         self.rows += len(texts)
 
     @property

@@ -1,6 +1,7 @@
 """Records of several files, one after the other, each with a text: opened, checked and digested in one place."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from gotd.streams.digests import TextDigest
@@ -26,9 +27,10 @@ class ReadOptions(NamedTuple):
     long_window: bool = False
     remedy: str = ""
 
-    def text_of(self, fields: Fields) -> str:
-        """The text of a record. Raises: RecordError, a ValueError, where it has none."""
-        return self.text.of(fields, self.remedy)
+    @property
+    def text_of(self) -> Callable[[Fields], str]:
+        """Makes the text of a record; raises RecordError, a ValueError, where it has none."""
+        return partial(self.text.of, remedy=self.remedy)
 
     def again(self) -> "ReadOptions":
         """The same for another reading, in which bad records are counted anew."""
@@ -47,6 +49,7 @@ class RecordFiles:
     def __init__(self, names: Sequence[str], options: ReadOptions,
                  require: Callable[[Fields], object] = no_value) -> None:
         self._names, self._options, self._require = names, options, require
+        self._made_text = options.text_of
 
     def batches(self, digests: Sequence[TextDigest] = ()) -> Iterator[list[Record[str]]]:
         """Yield the records in order, BATCH_RECORDS at a time. digests : take the texts in
@@ -68,6 +71,6 @@ class RecordFiles:
             yield [record.value for record in batch]
 
     def _text_of(self, fields: Fields) -> str:
-        text = self._options.text_of(fields)
+        text = self._made_text(fields)
         self._require(fields)
         return text

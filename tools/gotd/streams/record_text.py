@@ -138,7 +138,7 @@ class RecordText:
                 null = ", it is null" if self.key in fields else ""
                 raise RecordError(f'no "{self.key}" field{null or named_fields(fields, self.key)}',
                                   remedy or NAME_THE_FIELD)
-            text = self._as_text(value, self.key)
+            text = value if isinstance(value, str) else self._as_text(value, self.key)
         else:
             text = self._filled(_parts(self.template), fields, remedy or _MEND_TEMPLATE)
         if not text.isascii():
