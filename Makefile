@@ -32,7 +32,7 @@ experiments: $(VENV)/.test-installed ## a STUDY of scripts/experiments on DATA, 
 	$(VENV)/bin/python scripts/experiments/$(STUDY).py $(DATA) build/experiments --scale $(SCALE) $(ARGS)
 # One worker more than CPUs: some tests wait for a scheduler, a signal or a server.
 PYTEST = $(VENV)/bin/python -m pytest -q -n $$(($$(nproc) + 1)) --dist loadgroup
-QUICK ?= tests/ot tests/streams tests/methods tests/probing tests/test_chunking.py tests/test_ranking.py tests/test_imports.py
+QUICK ?= tests/ot tests/streams tests/methods tests/probing tests/test_chunking.py tests/choice/test_ranking.py tests/test_imports.py
 quick: $(VENV)/.test-installed ## the tests in QUICK: the mathematics, the formats, the rules; no neural network, no study
 	$(PYTEST) -m "not slow and not long" $(QUICK)
 test: $(VENV)/.test-installed ## the tests, without the slow ones

@@ -41,7 +41,7 @@ _IMPORTED_LATE = {
     "ds-report": ("torch", "gotd.methods.got", "gotd.embedders.hashing", "jinja2", "matplotlib.figure",
                   "matplotlib.backends.backend_svg"),
     "ds-embed": ("numpy", "gotd.embedders.hashing"),
-    "ds-train": ("torch", "transformers", "transformers.trainer", "gotd.training.one_model"),
+    "ds-train": ("torch", "transformers", "transformers.trainer", "gotd.training.train_seed"),
 }
 _IMPORTED_FOR_A_MODEL = ("torch", "transformers", "tokenizers", "gotd.embedders.transformer", "gotd.embedders.static")
 

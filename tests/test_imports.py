@@ -71,10 +71,11 @@ def layer(path: Path) -> str:
 
 
 MAY_IMPORT = {
-    "api": {"api", "", "methods", "embedders", "ot", "streams", "probing"},
-    "cli": {"cli", "", "methods", "embedders", "ot", "streams", "training", "probing", "report"},
+    "api": {"api", "", "choice", "methods", "embedders", "ot", "streams", "probing"},
+    "cli": {"cli", "", "choice", "methods", "embedders", "ot", "streams", "training", "probing", "report"},
     "probing": {"probing", "methods", ""},
-    "report": {"report", "methods", "ot", "streams", ""},
+    "report": {"report", "choice", "methods", "ot", "streams", ""},
+    "choice": {"choice", "methods", "streams", ""},
     "training": {"training", "streams", ""},
     "": {"", "streams", "ot", "methods", "embedders"},
     "methods": {"methods", "ot", ""},

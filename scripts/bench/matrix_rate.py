@@ -15,12 +15,12 @@ from typing import Any
 
 import torch
 
-from gotd.embedders.hardware import cpu_layout, find_devices
 from gotd.embedders.network import load_network
 from gotd.embedders.precision import PRECISIONS, find_precision
 from gotd.embedders.sentence_transformers_config import read_sentence_config
 from gotd.embedders.text_tokens import TextTokenizer
 from gotd.embedders.transformer import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
+from gotd.embedders.workers import cpu_layout, find_devices
 
 _SECONDS = 2.0
 

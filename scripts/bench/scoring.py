@@ -22,11 +22,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from gotd.devices import find_device
 from gotd.methods.transform_rule import TransformFigures, TransformScorer
 from gotd.ot.blocks import Workers, block_rows
 from gotd.ot.cost import Cost, Target
 from gotd.ot.transform import transform
+from gotd.runtime import find_device
 
 #: Blocks of an array of rows, and arrays that are timed at once.
 _BLOCKS, _ARRAYS = 8, 16

@@ -39,11 +39,11 @@ class Problem(NamedTuple):
 
 def ours(problem: Problem, sample: int, passes: int) -> tuple[np.ndarray, dict[str, Any]]:
     """gotd, as ds-target-stats and ds-score run it: sample, solve, passes, then every row scored."""
-    from gotd.devices import find_device
     from gotd.methods.base import VectorProblem
     from gotd.methods.got import Got, GotOptions
     from gotd.ot.blocks import Workers
     from gotd.ot.source import Part
+    from gotd.runtime import find_device
 
     device = find_device(problem.device)
     workers = Workers(problem.threads, device)

@@ -13,8 +13,8 @@ from gotd.ot.marginal import StreamedSource
 from gotd.ot.potentials import SCORE_TOLERANCE, Potentials, solve_sample
 from gotd.ot.sample import Sample, hold
 from gotd.ot.source import Part
+from gotd.ot.source_passes import solve_stream
 from gotd.ot.transform import transform
-from gotd.ot.whole_source import solve_stream
 
 CPU = torch.device("cpu")
 EPS = 0.6

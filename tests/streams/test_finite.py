@@ -7,7 +7,7 @@ import pytest
 
 from gotd.errors import DataError
 from gotd.streams.arrays import ArrayReader, ArrayWriter
-from gotd.streams.carried import with_embeddings
+from gotd.streams.embedded_records import with_embeddings
 from gotd.streams.records import Record
 from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output

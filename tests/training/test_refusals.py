@@ -150,7 +150,7 @@ def test_a_disk_that_fills_up_is_named_and_training_goes_on_later(train: Train, 
         raise error
 
     line = f"{CLM} --save-steps 1 pool.jsonl -o made"
-    for where in ("trainer.OrderedTrainer._save_optimizer_and_scheduler", "one_model._save"):
+    for where in ("trainer.OrderedTrainer._save_optimizer_and_scheduler", "train_seed._save"):
         with monkeypatch.context() as once:
             once.setattr(f"gotd.training.{where}", full)
             with pytest.raises(GotdError, match=r"made/work/seed-0: .*; free space there: the same command goes on"):

@@ -89,7 +89,7 @@ def test_a_kill_after_the_last_step_takes_no_other(train: Train, folder: Path, m
 
     train(f"{line} -o whole")
     with monkeypatch.context() as once:
-        once.setattr("gotd.training.one_model._save", killed)
+        once.setattr("gotd.training.train_seed._save", killed)
         with pytest.raises(Killed):
             train(f"{line} -o killed")
     train(f"{line} -o killed")

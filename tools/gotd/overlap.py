@@ -13,7 +13,7 @@ import numpy as np
 
 from gotd.lookup import Int32s, Int64s, Lookup
 from gotd.methods.ngrams import Classes, Words, find_words, text_blocks
-from gotd.methods.sampling import mix
+from gotd.methods.row_sample import mix
 
 #: As in the decontamination of training sets (Brown et al., arXiv 2005.14165, appendix C).
 RUN_WORDS = 13

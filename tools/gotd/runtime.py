@@ -4,6 +4,8 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+from gotd.errors import GotdError
+
 if TYPE_CHECKING:
     import torch
 
@@ -14,6 +16,25 @@ def thread_count(threads: int | None) -> int:
     """Return the CPUs to use: those asked for, what Slurm gave, or the affinity mask (os.cpu_count ignores both)."""
     slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
     return threads or (int(slurm) if slurm.isdecimal() and int(slurm) else len(os.sched_getaffinity(0)))
+
+
+def find_device(name: str) -> "torch.device":
+    """The device of a name: cpu, cuda, cuda:1, ..., or auto.
+
+    Raises: GotdError where there is no such device.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        # Only using it, there and back, shows whether it is there.
+        found = torch.zeros(1, device=name)
+        found.cpu()
+        return found.device
+    except (RuntimeError, AssertionError, ImportError) as error:
+        reason = str(error).splitlines()[0]
+        raise GotdError(f"{name}: no such device here ({reason}); use cpu") from error
 
 
 class Runtime:
@@ -28,8 +49,6 @@ class Runtime:
     @cached_property
     def device(self) -> "torch.device":
         """The device. Raises: GotdError where there is no such one."""
-        from gotd.devices import find_device
-
         return find_device(self._device)
 
     @cached_property

@@ -10,12 +10,12 @@ import numpy as np
 from gotd.api.embedding import embed
 from gotd.api.inputs import Documents, Item, TextSource, read_documents, record_text
 from gotd.api.target import Target, fit
-from gotd.candidates import Candidate
-from gotd.choosing import Rules, choose
+from gotd.choice.candidates import Candidate
+from gotd.choice.choose import Rules, choose
+from gotd.choice.near_copies import NearCopies
 from gotd.errors import DataError, UsageError
 from gotd.methods import rule_names, rule_type
 from gotd.methods.base import TextRule
-from gotd.near_copies import NearCopies
 from gotd.overlap import RUN_WORDS, Sharing
 
 

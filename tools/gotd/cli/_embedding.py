@@ -11,8 +11,8 @@ from gotd.cli._jobs import Job, Provenance
 from gotd.embedders.protocol import WINDOWS_AHEAD, Counts, Embedded, Embedder
 from gotd.errors import DataError, GotdError, RowError
 from gotd.streams.arrays import ArrayWriter
-from gotd.streams.carried import EMBEDDING, with_embeddings
 from gotd.streams.digests import TextDigest
+from gotd.streams.embedded_records import EMBEDDING, with_embeddings
 from gotd.streams.record_files import ReadOptions, record_readers
 from gotd.streams.records import Record, RecordWriter, read_records, windows
 from gotd.streams.sinks import Sink, open_output

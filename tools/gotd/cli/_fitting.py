@@ -79,10 +79,10 @@ class Inputs:
 def fit_rows(method: str, options: Mapping[str, object], inputs: Inputs, source_is_pool: bool, threads: int,
              device_name: str) -> Fit:
     """Fit a rule to vectors."""
-    from gotd.devices import find_device
     from gotd.methods.input_warnings import counted, input_warnings, misplaced
     from gotd.ot.blocks import Workers
     from gotd.ot.source import Part
+    from gotd.runtime import find_device
 
     device, embedders = find_device(device_name), Embedders()
     rows, masses, blank = read_target(inputs.target, embedders, inputs.masses, inputs.vector_key)
@@ -118,10 +118,10 @@ def fit_texts(rule: TextRule, target: str, names: Sequence[str], reading: ReadOp
 
 def screened_table(inputs: Inputs, options: TransportOptions, threads: int, device_name: str, run: Run) -> str:
     """Every file's distance to the target, nearest first, in columns with tabs between."""
-    from gotd.devices import find_device
     from gotd.methods.screen import screen
     from gotd.ot.blocks import Workers
     from gotd.ot.source import Part
+    from gotd.runtime import find_device
 
     device, embedders = find_device(device_name), Embedders()
     rows, masses, blank = read_target(inputs.target, embedders, inputs.masses, inputs.vector_key)

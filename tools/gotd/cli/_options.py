@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from gotd import __version__
 from gotd.cli._environment import is_from_environment, one_of
 from gotd.cli._printing import print_message
-from gotd.cli._sharing import shard_of
+from gotd.cli._shard import shard_of
 from gotd.errors import UsageError
 from gotd.runtime import thread_count as thread_count
 from gotd.streams.locations import STANDARD, VECTOR_FIELD, some_names

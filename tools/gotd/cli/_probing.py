@@ -8,7 +8,7 @@ import numpy as np
 
 from gotd.cli._frame import Run
 from gotd.cli.probe import ProbeOptions
-from gotd.methods.sampling import RowSample
+from gotd.methods.row_sample import RowSample
 from gotd.probing.comparing import Comparison, HeldOut, Input, Settings, compare
 from gotd.probing.report import as_json, as_table
 from gotd.probing.units import numbered
@@ -111,8 +111,8 @@ def _distances(target_vectors: str, read: _Read, found: Comparison, asked: Probe
     import torch
 
     from gotd.methods.distances import TargetDistance
-    from gotd.methods.draw import Wanted, draw
     from gotd.methods.options import TransportOptions
+    from gotd.methods.source_sample import Wanted, draw
     from gotd.ot.blocks import Workers
     from gotd.ot.source import Part
 

@@ -91,8 +91,8 @@ class VectorTargets:
 
     @cached_property
     def _scorers(self) -> "list[RowScorer]":
-        from gotd.devices import find_device
         from gotd.ot.blocks import Workers
+        from gotd.runtime import find_device
 
         device = find_device(self._device)
         workers, found = Workers(self._threads, device), []

@@ -8,8 +8,8 @@ from gotd.cli._frame import Run
 from gotd.cli._jobs import Provenance
 from gotd.cli._outputs import is_array
 from gotd.streams.arrays import ArrayWriter
-from gotd.streams.carried import SCORE, with_scores
 from gotd.streams.digests import RecordRun
+from gotd.streams.embedded_records import SCORE, with_scores
 from gotd.streams.records import Record, RecordWriter
 from gotd.streams.sinks import Sink
 

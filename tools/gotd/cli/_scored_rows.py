@@ -13,8 +13,8 @@ from gotd.cli._outputs import is_array, is_records
 from gotd.cli._score_targets import WINDOW, VectorTargets
 from gotd.cli._scored import Met, Output, Window, write_scored
 from gotd.errors import DataError, UsageError
-from gotd.streams.carried import EMBEDDING, Carried, vector_of, vectors_of
 from gotd.streams.digests import RecordRun, TextDigest
+from gotd.streams.embedded_records import EMBEDDING, Carried, vector_of, vectors_of
 from gotd.streams.end_seal import end_seal
 from gotd.streams.finite import rounded
 from gotd.streams.json_fields import RecordError

@@ -8,9 +8,8 @@ from typing import Annotated
 import click
 
 from gotd.cli import _options as options
-from gotd.cli._frame import Run, entry_point
+from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._printing import print_json, print_text
-from gotd.cli._process import prepare_process
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
 from gotd.streams.record_text import RecordText

@@ -9,9 +9,8 @@ import click
 
 from gotd.cli import _options as options
 from gotd.cli._environment import is_from_environment
-from gotd.cli._frame import Run, entry_point
+from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._outputs import require_apart, require_ending
-from gotd.cli._process import prepare_process
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
 from gotd.streams.record_text import RecordText

@@ -9,11 +9,10 @@ import click
 from gotd.cli import _options as options
 from gotd.cli._dry_run import report
 from gotd.cli._environment import unless_idle
-from gotd.cli._frame import Run, entry_point
+from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._jobs import Job, has_nothing_to_do, is_done, jobs
 from gotd.cli._outputs import is_directory
 from gotd.cli._printing import print_text
-from gotd.cli._process import prepare_process
 from gotd.cli._scored import Output
 from gotd.cli._scoring import Scoring, folders
 from gotd.errors import UsageError

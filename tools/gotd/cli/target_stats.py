@@ -8,10 +8,9 @@ import click
 
 from gotd.cli import _options as options
 from gotd.cli._environment import one_of
-from gotd.cli._frame import Run, entry_point
+from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._outputs import TARGET, require_apart, require_ending
 from gotd.cli._printing import print_json, print_text
-from gotd.cli._process import prepare_process
 from gotd.cli._rule_options import chosen_rule, of_rules, require_heard, values_given
 from gotd.cli._sections import SectionedCommand
 from gotd.errors import UsageError

@@ -9,17 +9,17 @@ from typing import Annotated
 
 import click
 
-from gotd.candidates import Beside, Carried, Ranking
-from gotd.choosing import EXCLUDED, Rules, choose, count_copies, scored
+from gotd.choice.candidates import Ranking, ScoredRecords, ScoreFiles
+from gotd.choice.choose import EXCLUDED, Rules, choose, count_copies, scored
+from gotd.choice.near_copies import NearCopies
 from gotd.cli import _options as options
 from gotd.cli._environment import one_of
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import RECORDS, require_apart, require_ending
 from gotd.errors import GotdError, UsageError
-from gotd.near_copies import NearCopies
 from gotd.overlap import RUN_WORDS, Sharing
-from gotd.streams.carried import SCORE
 from gotd.streams.digests import TextDigest
+from gotd.streams.embedded_records import SCORE
 from gotd.streams.locations import STANDARD
 from gotd.streams.pairing import Pair, pairs
 from gotd.streams.record_files import ReadOptions, RecordFiles
@@ -174,7 +174,7 @@ class _Excluded:
 
 
 @contextlib.contextmanager
-def _opened(names: list[str], found: list[Pair], again: bool, ranking: Ranking) -> Iterator[Carried | Beside]:
+def _opened(names: list[str], found: list[Pair], again: bool, ranking: Ranking) -> Iterator[ScoredRecords | ScoreFiles]:
     """The pool, its scores and, if it is to be read `again`, its records in temporary files if they come from pipes."""
     with contextlib.ExitStack() as stack:
         if again:
@@ -182,10 +182,10 @@ def _opened(names: list[str], found: list[Pair], again: bool, ranking: Ranking) 
         if found:
             kept = dict(zip([name for pair in found for name in pair.records], names, strict=True))
             scores = stack.enter_context(rereadable([pair.scores for pair in found]))
-            yield Beside([Pair(name, [kept[record] for record in pair.records])
+            yield ScoreFiles([Pair(name, [kept[record] for record in pair.records])
                           for pair, name in zip(found, scores, strict=True)], ranking)
         else:
-            yield Carried(names, ranking)
+            yield ScoredRecords(names, ranking)
 
 
 def _share(fraction: float, rows: int) -> int:

@@ -10,9 +10,8 @@ import click
 
 from gotd.cli import _options as options
 from gotd.cli._environment import is_from_environment, one_of, unless_idle
-from gotd.cli._frame import Run, Terminated, entry_point
+from gotd.cli._frame import Run, Terminated, entry_point, prepare_process
 from gotd.cli._outputs import is_named_as_file
-from gotd.cli._process import prepare_process
 from gotd.cli._sections import SectionedCommand
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import STANDARD, is_url

@@ -11,10 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gotd.embedders.batches import plan
 from gotd.embedders.dense import load_step
 from gotd.embedders.device_network import DeviceNetwork, Head
-from gotd.embedders.hardware import cpu_layout, find_devices
 from gotd.embedders.model_folder import digest
 from gotd.embedders.network import Network, in_precision, load_network
 from gotd.embedders.pooling import PADDED_MEAN, POOLINGS
@@ -22,7 +20,7 @@ from gotd.embedders.precision import PRECISIONS, find_precision
 from gotd.embedders.protocol import Counts, Embedded, Embedder, Vectors
 from gotd.embedders.sentence_transformers_config import SentenceConfig, read_sentence_config
 from gotd.embedders.text_tokens import TextTokenizer, Tokens
-from gotd.embedders.workers import Waits, Workers
+from gotd.embedders.workers import Waits, Workers, cpu_layout, find_devices, plan
 from gotd.errors import GotdError, RowError, UsageError
 from gotd.types import JSON
 

@@ -1,20 +1,68 @@
-"""Threads that take batches off one list, each with a replica of the network: several on a CPU, two on every GPU."""
+"""How the work of a network is shared out: devices, batches, and threads that take batches off one list.
+
+Each thread has a replica of the network: several on a CPU, two on every GPU.
+"""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from gotd.embedders.device_network import DeviceNetwork
 from gotd.embedders.protocol import Vectors
 from gotd.embedders.text_tokens import Tokens
 from gotd.errors import GotdError
+from gotd.runtime import find_device
 
+#: Networks that run beside each other on CPUs, a batch each: one a CPU wins as long as Python's lock is free enough.
+_MOST_CPU_WORKERS = 16
 #: Waits for the vectors of some texts, in pieces, in the order of the texts.
 Waits: TypeAlias = list[Callable[[], Vectors]]
+
+
+class Layout(NamedTuple):
+    """How CPUs are shared out: workers with a batch of their own each, and threads within each of them."""
+
+    workers: int
+    threads: int
+
+
+def cpu_layout(threads: int) -> Layout:
+    """Two threads that work on two batches wait for each other less than two that share one."""
+    workers = min(threads, _MOST_CPU_WORKERS)
+    return Layout(workers, max(1, threads // workers))
+
+
+def find_devices(names: str) -> list[torch.device]:
+    """The devices of "auto" (every GPU, or the CPU where there is none), or of names with commas between them.
+
+    Raises:
+        GotdError: a device that is not there.
+    """
+    if names == "auto" and torch.cuda.is_available():
+        return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    return [find_device(name) for name in names.split(",")]
+
+
+def plan(lengths: Sequence[int], batch_tokens: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Rows of each batch: texts of like length, so that little is padded, in batches of at most `batch_tokens` places.
+
+    The longest come first: where memory is short, it runs out at once. Texts of no length are in no batch; a text
+    longer than `batch_tokens` has a batch to itself.
+    """
+    sizes = np.asarray(lengths, dtype=np.int64)
+    order = np.argsort(-sizes, kind="stable")
+    order = order[: np.count_nonzero(sizes)]
+    begin = 0
+    while begin < len(order):
+        end = begin + max(1, batch_tokens // int(sizes[order[begin]]))
+        yield order[begin:end]
+        begin = end
 
 
 class Workers:

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from gotd.methods.sampling import mix, row_keys
+from gotd.methods.row_sample import mix, row_keys
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _HALVES_IN_WORD = 4

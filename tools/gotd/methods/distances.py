@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from gotd.errors import GotdError
-from gotd.methods.draw import Drawn
 from gotd.methods.options import TransportOptions, default_epsilon
+from gotd.methods.source_sample import Drawn
 from gotd.methods.space import cost_of
 from gotd.ot.blocks import Workers
 from gotd.ot.compress import compress

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gotd.methods.sampling import log_uniform
+from gotd.methods.row_sample import log_uniform
 
 #: Room for rows that wait for their place, as a part of the sample and at least: the less, the more often it is sorted.
 _WAITING_PART, _LEAST_WAITING = 8, 4096

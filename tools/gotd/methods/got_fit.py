@@ -8,9 +8,9 @@ from torch import Tensor
 
 from gotd.errors import GotdError
 from gotd.methods.base import Fitted, VectorProblem
-from gotd.methods.draw import Drawn
 from gotd.methods.finite_step import Fit, Pool, finite_step
 from gotd.methods.got import GotOptions, GotSummary, StepFigures, StepSummary
+from gotd.methods.source_sample import Drawn
 from gotd.methods.space import Space, space_arrays, space_of
 from gotd.ot.blocks import Workers
 from gotd.ot.compress import Compressed, compress
@@ -18,13 +18,13 @@ from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moment
 from gotd.ot.diagnosis import expected_overlap, mean_cost_warning, rounding_warning, weighted_correlation
 from gotd.ot.exact import exact_potentials
 from gotd.ot.gradient import calibration
-from gotd.ot.half_fits import change_on_another_sample
 from gotd.ot.marginal import StreamedSource
 from gotd.ot.newton import Newton
 from gotd.ot.potentials import Potentials, residual_of, solve_sample
 from gotd.ot.sample import Sample, hold, sample_mean_costs, sample_potentials
+from gotd.ot.seed_variation import change_on_another_sample
+from gotd.ot.source_passes import solve_stream
 from gotd.ot.transform import transform, with_potentials
-from gotd.ot.whole_source import solve_stream
 
 #: Absolute; its inverse, times what vectors are made of, has to stay a float32.
 _SMALLEST_EPSILON = 1e-30

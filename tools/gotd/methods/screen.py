@@ -30,8 +30,8 @@ import torch
 
 from gotd.methods.base import SourceCounts
 from gotd.methods.distances import TargetDistance
-from gotd.methods.draw import Drawn, Wanted, draw, mixed_covariance
 from gotd.methods.options import TransportOptions
+from gotd.methods.source_sample import Drawn, Wanted, draw, mixed_covariance
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from gotd.methods.base import Arrays, Read, VectorProblem
-from gotd.methods.draw import Drawn, Wanted, draw
 from gotd.methods.options import STEP_PART, Metric, SpaceOptions, default_epsilon
+from gotd.methods.source_sample import Drawn, Wanted, draw
 from gotd.ot.cost import Cost
 from gotd.ot.whitening import whitening
 

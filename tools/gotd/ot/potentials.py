@@ -4,7 +4,7 @@
 
 whose gradient is b_j - c_j. Sinkhorn's step is g_j += eps (log b_j - log c_j). On a sample, where a look is cheap,
 Anderson acceleration takes a third to a quarter of its iterations (acceleration.py). On the whole source, where a look
-is a reading of it, Newton's steps with the sample's curvature take fewest (whole_source.py, newton.py). State is the
+is a reading of it, Newton's steps with the sample's curvature take fewest (source_passes.py, newton.py). State is the
 vector g alone, whatever the size of the source.
 
 The marginals alone do not say how far the scores are from right: where the dual is flat they hold for many g. So what
@@ -58,7 +58,7 @@ class Potentials(NamedTuple):
     epsilon        : eps, absolute.
     converged      : marginal_error <= the tolerance asked for, and score_error <= SCORE_TOLERANCE.
     iterations     : looks at the source that the last stage took.
-    marginal_error : sum_j |c_j - b_j| at this g: measured, or what is to be expected (whole_source.py).
+    marginal_error : sum_j |c_j - b_j| at this g: measured, or what is to be expected (source_passes.py).
     measured       : which of the two.
     distance       : sum_i a_i f_i + sum_j b_j g_j = <P, C> + eps KL(P | a b), the entropic distance.
     mean_potential : sum_i a_i f_i at this g.

@@ -8,7 +8,7 @@ import numpy as np
 
 from gotd.lookup import Int32s, Int64s
 from gotd.methods.ngrams import find_words, text_blocks
-from gotd.methods.sampling import row_keys
+from gotd.methods.row_sample import row_keys
 from gotd.overlap import Overlap
 from gotd.probing.model import Counts
 from gotd.probing.target import Numbered, Target

@@ -8,7 +8,7 @@ import numpy as np
 from gotd.errors import DataError
 from gotd.methods.base import LOWEST
 from gotd.report.sketch import Sketch
-from gotd.streams.carried import EMBEDDING, SCORE
+from gotd.streams.embedded_records import EMBEDDING, SCORE
 from gotd.streams.record_text import RecordText
 from gotd.types import JSON, Fields
 

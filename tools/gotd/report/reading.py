@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gotd.candidates import Beside, Carried, Ranking, targets_of
+from gotd.choice.candidates import Ranking, ScoredRecords, ScoreFiles, targets_of
 from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
-from gotd.streams.carried import SCORE, score_of
 from gotd.streams.digests import RecordRun, TextDigest
+from gotd.streams.embedded_records import SCORE, score_of
 from gotd.streams.end_seal import end_seal
 from gotd.streams.json_fields import parse_object
 from gotd.streams.locations import is_url
@@ -153,7 +153,8 @@ class Pool:
 
     def _scored(self) -> Iterator[Batch]:
         ranking = Ranking(self._options, None, self._advance)
-        found = Beside(pairs(self._scores, self.names), ranking) if self._scores else Carried(self.names, ranking)
+        found = (ScoreFiles(pairs(self._scores, self.names), ranking) if self._scores
+                 else ScoredRecords(self.names, ranking))
         for batch in found.batches():
             if batch:
                 yield Batch([parse_object(each.line) for each in batch], [each.text for each in batch],

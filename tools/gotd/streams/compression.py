@@ -8,9 +8,9 @@ import zstandard
 
 from gotd.errors import DataError
 from gotd.streams.file_kinds import KIND_BYTES
-from gotd.streams.old_compression import BZIP2_MAGIC, XZ_MAGIC, block_streams
 from gotd.streams.seal import MAX_SEAL_BYTES
 from gotd.streams.sources import ByteSource
+from gotd.streams.xz_bzip2 import BZIP2_MAGIC, XZ_MAGIC, block_streams
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 GZIP_MAGIC = b"\x1f\x8b"

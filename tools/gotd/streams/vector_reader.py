@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 
 from gotd.streams.arrays import ArrayReader
-from gotd.streams.carried import vector_of, vectors_of, width_of
+from gotd.streams.embedded_records import vector_of, vectors_of, width_of
 from gotd.streams.file_kinds import KIND_BYTES, content_of
 from gotd.streams.listed_vectors import rows_of
 from gotd.streams.locations import RECORD_ENDINGS, VECTOR_FIELD

@@ -13,10 +13,10 @@ from gotd.training.config import Request
 from gotd.training.evaluation import spreads
 from gotd.training.folder import OutputFolder
 from gotd.training.leaks import warnings
-from gotd.training.one_model import train_one
 from gotd.training.prepare import Prepared, prepare, prepared
 from gotd.training.reading import Reading, digest_of, uncounted
 from gotd.training.run_record import DONE, Metrics, RunRecord, SeedResult
+from gotd.training.train_seed import train_one
 from gotd.training.trainer import process_state, sequences_at_once
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gotd import candidates, choosing
-from gotd.candidates import Beside, Carried, Ranking
-from gotd.choosing import COPIES, EXCLUDED, NEAR_COPIES, WITHOUT_CONTENT, Choice, Rules, choose, scored
+from gotd.choice import candidates
+from gotd.choice import choose as choosing
+from gotd.choice.candidates import Ranking, ScoredRecords, ScoreFiles
+from gotd.choice.choose import COPIES, EXCLUDED, NEAR_COPIES, WITHOUT_CONTENT, Choice, Rules, choose, scored
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.pairing import Pair
 from gotd.streams.record_files import ReadOptions
@@ -136,12 +137,12 @@ def test_the_choice_is_the_defined_one_from_any_shards_both_ways(
     made = set()
     for shards in (1, 3, 7):
         carried, beside = write(tmp_path_factory.mktemp("pool"), rows, shards)
-        for pool in (Carried(carried, ranking()), Beside(beside, ranking())):
+        for pool in (ScoredRecords(carried, ranking()), ScoreFiles(beside, ranking())):
             choice = choose(pool, rules)
             assert numbers(choice) == chosen
             assert choice.left_out == left_out
             assert pool.rows == len(rows)
-            records = choice.records if isinstance(pool, Carried) else scored(choice.records)[0]
+            records = choice.records if isinstance(pool, ScoredRecords) else scored(choice.records)[0]
             made.add(tuple(json.dumps(json.loads(record.line)) for record in records))
     assert len(made) == 1
 
@@ -156,7 +157,7 @@ def test_near_copies_are_left_out_best_first(
     counts = set()
     for shards in (1, 3):
         carried, beside = write(tmp_path_factory.mktemp("pool"), rows, shards)
-        for pool in (Carried(carried, ranking()), Beside(beside, ranking())):
+        for pool in (ScoredRecords(carried, ranking()), ScoreFiles(beside, ranking())):
             choice = choose(pool, rules._replace(near=FirstDigits()))
             assert numbers(choice) == chosen
             for reason in (EXCLUDED, WITHOUT_CONTENT):
@@ -168,7 +169,7 @@ def test_near_copies_are_left_out_best_first(
 def test_ten_thousand_copies_of_the_best_text(tmp_path: Path) -> None:
     rows = [Row("the same", 9.0)] * 10_000 + [Row(f"text {number}", 1.0) for number in range(300)]
     carried, beside = write(tmp_path, rows, 3)
-    for pool in (Carried(carried, ranking()), Beside(beside, ranking())):
+    for pool in (ScoredRecords(carried, ranking()), ScoreFiles(beside, ranking())):
         choice = choose(pool, Rules(200))
         assert numbers(choice) == [0, *range(10_000, 10_199)]
         assert choice.left_out == {COPIES: 9_999}

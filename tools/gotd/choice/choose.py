@@ -10,10 +10,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from gotd.candidates import Candidate
+from gotd.choice.candidates import Candidate
+from gotd.choice.ranking import BELOW_ALL, LeftOut, Ranked, WithinLimit
 from gotd.content import copy_key, fewest_chars, has_content
-from gotd.ranking import BELOW_ALL, LeftOut, Ranked, WithinLimit
-from gotd.streams.carried import SCORE, with_scores
+from gotd.streams.embedded_records import SCORE, with_scores
 from gotd.streams.json_fields import parse_object
 from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record
@@ -24,7 +24,7 @@ _WINDOW = 4
 
 
 class Pool(Protocol):
-    """Records with scores (see candidates.py); read again for each threshold, and below each window."""
+    """Records with scores (see choice/candidates.py); read again for each threshold, and below each window."""
 
     def thresholds(self, wanted: int) -> "Iterator[np.float32 | None]": ...
 

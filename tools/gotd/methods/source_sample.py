@@ -12,7 +12,7 @@ from gotd.errors import GotdError
 from gotd.methods.base import SourceCounts
 from gotd.methods.content_keys import content_keys
 from gotd.methods.distinct_sample import Distinct, DistinctSample
-from gotd.methods.outside_moments import OutsideMoments, RowSums, moment_rows, row_sums
+from gotd.methods.row_moments import RowMoments, RowSums, moment_rows, row_sums
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost, moments
 from gotd.ot.source import Part, RowCounts, shares, weighted_blocks, without_mass
@@ -99,7 +99,7 @@ class _PartReading:
         self._part, self._wanted, self._device = part, wanted, device
         self._size, self._sample = size, DistinctSample(size)
         self._found = Distinct(np.empty((0, 0)), np.empty(0), np.empty(0, dtype=np.int64))
-        self._outside = OutsideMoments(0, size)  # until rows say of what dimension they are
+        self._outside = RowMoments(0, size)  # until rows say of what dimension they are
         self._counts = RowCounts()
         self._weight, self._shift = 0.0, torch.empty(0)
         self._weighted_sum = np.zeros(1)
@@ -152,7 +152,7 @@ class _PartReading:
             if not len(self._shift):
                 self._shift = torch.tensor(rows).float().mean(dim=0).to(self._device)
                 expected = self._expected(rows.shape[1] * rows.itemsize)
-                self._outside = OutsideMoments(moment_rows(rows.shape[1]), self._size, expected)
+                self._outside = RowMoments(moment_rows(rows.shape[1]), self._size, expected)
             self._weight += float(weights.sum())
             self._watch(keys)
             outside = self._sample.add(rows, keys, weights)

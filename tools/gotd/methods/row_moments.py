@@ -48,7 +48,7 @@ def moment_rows(width: int) -> int:
     return min(max(_ROWS_PER_DIMENSION * width, _LEAST_ROWS), _MOST_ROWS)
 
 
-class OutsideMoments:
+class RowMoments:
     """Counts each distinct row once, and adds up what is summed of them.
 
     most : rows that count, at most, with the `held` ones of the sample, whose keys are the smallest.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gotd.methods.sampling import RowSample, row_keys
+from gotd.methods.row_sample import RowSample, row_keys
 
 
 def sampled(

@@ -12,7 +12,7 @@ from gotd.ot.marginal import StreamedSource
 from gotd.ot.potentials import Potentials, solve_sample
 from gotd.ot.sample import hold
 from gotd.ot.source import Part
-from gotd.ot.whole_source import solve_stream
+from gotd.ot.source_passes import solve_stream
 
 COST, CPU = Cost("sqeuclidean"), torch.device("cpu")
 #: Seed, rows, rows of the sample, relative eps and passes.

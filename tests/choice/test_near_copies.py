@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from gotd.near_copies import PERMUTATIONS, NearCopies, bands
+from gotd.choice.near_copies import PERMUTATIONS, NearCopies, bands
 
 pytest.importorskip("datasketch")
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gotd.ranking import LeftOut, Ranked, TopK, WithinLimit
+from gotd.choice.ranking import LeftOut, Ranked, TopK, WithinLimit
 
 SCORES = st.lists(st.integers(-3, 3), max_size=60)  # few values: many ties
 

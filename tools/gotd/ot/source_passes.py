@@ -53,7 +53,7 @@ def _corrected(
 
     What the step changes in the marginal c is measured on the sample, and added to what was measured on the source. By
     how much the sample may mistake the change, its two halves tell; the expected errors have both. They are 0.8 to 4
-    times, and mostly 1 to 2 times, what a reading finds (tests/ot/test_whole_source.py): the halves do not know that
+    times, and mostly 1 to 2 times, what a reading finds (tests/ot/test_source_passes.py): the halves do not know that
     the step was made on this sample, which in part makes up for its faults. The distance D,
     whose gradient is b - c, changes by the mean of the gradients at both ends times the step:
 

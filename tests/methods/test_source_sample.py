@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from gotd.errors import GotdError
-from gotd.methods import draw as drawing
-from gotd.methods.draw import Drawn, Wanted, draw
+from gotd.methods import source_sample as drawing
+from gotd.methods.source_sample import Drawn, Wanted, draw
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gotd.choice.ranking import TopK
 from gotd.errors import DataError
-from gotd.ranking import TopK
 from gotd.streams.arrays import ArrayReader
-from gotd.streams.carried import SCORE, require_scored, score_of
 from gotd.streams.digests import RecordRun
+from gotd.streams.embedded_records import SCORE, require_scored, score_of
 from gotd.streams.end_seal import end_seal
 from gotd.streams.json_fields import parse_object
 from gotd.streams.pairing import Pair, Proof
@@ -46,7 +46,7 @@ class Candidate(NamedTuple):
     text: str
 
 
-class Carried:
+class ScoredRecords:
     """Records that carry their score, in the order of the files.
 
     rows, targets : once it was read to the end, how many there were, and the targets that the seals of scores name
@@ -100,10 +100,10 @@ class _Scores(NamedTuple):
     seals: list[Seal]
 
 
-class Beside:
+class ScoreFiles:
     """Records with scores beside them. Scores are read first, and records only where one of them may be chosen.
 
-    rows, targets : once the scores were read, as in Carried
+    rows, targets : once the scores were read, as in ScoredRecords
     """
 
     def __init__(self, pairs: Sequence[Pair], ranking: Ranking) -> None:
