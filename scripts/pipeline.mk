@@ -165,13 +165,43 @@ folder = @mkdir -p $(@D)
 $(foreach f,$(call local,$(POOL_FILES)),$(eval $(call escaped,$(WORK)/chunks/$(call shard,$f).jsonl.zst: $f)))
 $(foreach f,$(POOL_FILES),$(eval file-of-$(call escaped,$(call shard,$f)) := $f))
 
+# Small shards take less time than a process takes to begin. Of those of which nothing is there yet one process makes
+# several first; what it leaves out, for an error in one of them, has a process of its own then. (A process for several
+# names its outputs after files alone, so that shards called by their folders are made one by one.)
+SMALL     := 16384k
+small      = $(foreach f,$(shell find -L $(POOL_FILES) -prune -size -$(SMALL)),$(call shard,$f))
+new        = $(foreach s,$1,$(if $(wildcard $(WORK)/chunks/$s.jsonl.zst $(WORK)/emb/$s.npy),,$s))
+SMALL_NEW := $(if $(strip $(COMMON) $(call urls,$(POOL_FILES))),,$(call new,$(small)))
+if_not_yet = $(if $(filter $*,$(SMALL_NEW)),@test -e $@ || { $1; },$1)
+
+#: Of $2 shards so many to a process that at least $1 have something to do, and one more.
+each       = $(shell awk 'BEGIN { n = int(($2 + $1 - 1) / ($1)); n = n < 16 ? n : 16; print n, n + 1 }')
+#: $(call in-slices,FUNCTION,LENGTH,LENGTH + 1,LIST)
+in-slices  = $(if $4,$(call $1,$(wordlist 1,$2,$4))$(call in-slices,$1,$2,$3,$(wordlist $3,$(words $4),$4)))
+slices     = $(call in-slices,$1,$(word 1,$2),$(word 2,$2),$3)
+
+define together-rules
+.PHONY: together/chunks/$1 together/emb/$1
+$(call escaped,$(2:%=$(WORK)/chunks/%.jsonl.zst)): | together/chunks/$1
+$(call escaped,$(2:%=$(WORK)/emb/%.npy)): | together/emb/$1
+together/chunks/$1: $(call escaped,$(2:%=$(WORK)/made-with/shards/%))
+	@mkdir -p $(WORK)/chunks
+	-ds-chunk $$(CHUNK) $(foreach s,$2,$(file-of-$s)) -o $(WORK)/chunks/
+together/emb/$1: $(call escaped,$(WORK)/made-with/embed) | together/chunks/$1
+	@mkdir -p $(WORK)/emb
+	-ls -d $(2:%=$(WORK)/chunks/%.jsonl.zst) 2> /dev/null | \
+	    xargs -r ds-embed $$(MODELS) $$(EMBED) -o $(WORK)/emb/
+endef
+together    = $(if $(word 2,$1),$(eval $(call together-rules,$(call escaped,$(firstword $1)),$1)))
+$(call slices,together,$(call each,2 * $(CPUS),$(words $(SMALL_NEW))),$(SMALL_NEW))
+
 $(WORK)/chunks/%.jsonl.zst: $(WORK)/made-with/shards/%
 	$(folder)
-	ds-chunk $(CHUNK) $(file-of-$*) -o $@ && $(made)
+	$(call if_not_yet,ds-chunk $(CHUNK) $(file-of-$*) -o $@ && $(made))
 
 $(WORK)/emb/%.npy: $(WORK)/chunks/%.jsonl.zst $(WORK)/made-with/embed
 	$(folder)
-	ds-embed $(MODELS) $(EMBED) $< -o $@ && $(made)
+	$(call if_not_yet,ds-embed $(MODELS) $(EMBED) $< -o $@ && $(made))
 
 $(OUT)/target.npy: $(call local,$(TARGET)) $(OUT)/made-with/target $(WORK)/made-with/embed
 	$(folder)
@@ -181,6 +211,19 @@ $(OUT)/target.npy: $(call local,$(TARGET)) $(OUT)/made-with/target $(WORK)/made-
 $(OUT)/target.npz: $(OUT)/target.npy $(FITTED) $(addprefix $(OUT)/made-with/,stats emb-files)
 	ds-target-stats $(STATS) --target $< $$(cat $(OUT)/made-with/emb-files) -o $(@D)/fitted.npz > $(@D)/fitted.json
 	mv $(@D)/fitted.json $(@D)/summary.json && mv $(@D)/fitted.npz $@
+
+# A new target makes all scores anew, several by one process where make knows rules of several targets (from 4.3 on).
+scores     = $(1:%=$(OUT)/scores/%.npy)
+vectors    = $(1:%=$(WORK)/emb/%.npy)
+define score-rule
+$(call escaped,$(scores) &: $(vectors) $(OUT)/target.npz $(OUT)/made-with/score)
+	@mkdir -p $(OUT)/scores
+	ds-score $$(SCORE) --target $(OUT)/target.npz $(vectors) -o $(OUT)/scores/ && touch -c $(scores)
+endef
+score-together = $(if $(word 2,$1),$(eval $(call score-rule,$1)))
+ifneq ($(filter grouped-target,$(.FEATURES)),)
+  $(if $(COMMON),,$(call slices,score-together,$(call each,$(CPUS),$(words $(SHARDS))),$(SHARDS)))
+endif
 
 $(OUT)/scores/%.npy: $(WORK)/emb/%.npy $(OUT)/target.npz $(OUT)/made-with/score
 	$(folder)

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,9 @@ MAKE = (f"make -f {PIPELINE} POOL=pool/ TARGET=target.jsonl K=20 CHUNK='--chars 
         "STATS='--method mean' WORK=work")
 SHARDS = ["a", "b", "c"]
 SELECTED = "work/target/selected.jsonl.zst"
-#: Outputs in what make prints; the mv of a summary and a target file comes after their command.
-OUTPUT = re.compile(r"^ds-.* -o work/(\S+)|mv \S+/fitted\.\w+ work/(\S+)", re.MULTILINE)
+#: Outputs in what make prints: of a command for several those that it touches then; the mv of a summary and a target
+#: file comes after their command.
+OUTPUT = re.compile(r"^ds-.* touch -c (.+)|^ds-.* -o (\S+)|mv \S+/fitted\.\w+ (\S+)", re.MULTILINE)
 
 
 def prepared(work: Workdir) -> Workdir:
@@ -59,7 +61,7 @@ def times(work: Workdir) -> dict[str, int]:
 def would_remake(work: Workdir, line: str) -> list[str]:
     """The outputs that a run would make again, in the same way."""
     shown = work.ok(f"{line} -n").out.decode()
-    found = {path for names in OUTPUT.findall(shown) for path in names if path}
+    found = {path.removeprefix("work/") for names in OUTPUT.findall(shown) for path in " ".join(names).split()}
     return sorted(name for name in found if not name.endswith("fitted.npz"))
 
 
@@ -225,6 +227,22 @@ def test_a_command_that_fails_ends_make_and_leaves_no_output(built: Workdir) -> 
     assert "failed/target/target.npz" not in built.names()
 
 
+def test_small_shards_share_processes_and_a_bad_one_keeps_its_own_error(work: Workdir) -> None:
+    write_shards(work, "target.jsonl", *(f"pool/{name}" for name in "abcdefg"))
+    done = work.ok(f"{MAKE} CPUS=1")  # one processor: four shards to a process, and three
+    counts = Counter(re.findall(r"^(ds-\S+): [\d,]+ rows", done.err, re.MULTILINE))  # ds-embed: and the target
+    assert counts == {"ds-chunk": 2, "ds-embed": 3, "ds-target-stats": 1, "ds-score": 1, "ds-topk": 1}
+    made = [f"{folder}/{name}" for name in "abcdefg" for folder in ("chunks", "emb")]
+    work.ok(f"{MAKE} CPUS=1 SMALL=0k WORK=apart {' '.join(f'apart/emb/{name}.npy' for name in 'abcdefg')}")
+    assert [work.read(*work.path.glob(f"work/{name}.*")) for name in made] == [
+        work.read(*work.path.glob(f"apart/{name}.*")) for name in made]
+    work.ok("mkdir bad && cp pool/[a-d].jsonl bad/ && echo 'no json' >> bad/b.jsonl")
+    failed = work.run(f"{MAKE} -k CPUS=1 POOL=bad WORK=failed {' '.join(f'failed/emb/{name}.npy' for name in 'abcd')}")
+    assert failed.status == 2
+    assert "bad/b.jsonl:31: " in failed.err
+    assert {f"failed/emb/{name}.npy" for name in "abcd"} & work.names() == {f"failed/emb/{name}.npy" for name in "acd"}
+
+
 def test_the_goal_report_writes_a_page_beside_the_choice(built: Workdir) -> None:
     pytest.importorskip("matplotlib")
     done = built.ok(f"{MAKE} report FIELD=source")
@@ -258,13 +276,13 @@ def killed(work: Workdir, line: str, after: float, number: signal.Signals) -> No
 def test_killed_at_random_moments_and_run_again_the_same_bytes(work: Workdir, kills: int) -> None:
     prepared(work)
     start = time.monotonic()
-    work.ok(f"{MAKE} -j2 WORK=whole")
+    work.ok(f"{MAKE} CPUS=1 -j2 WORK=whole")
     whole, draw = time.monotonic() - start, random.Random(kills)
     wanted = outputs(work, "whole")
     for number in range(kills):
         kind = draw.choice([signal.SIGKILL, signal.SIGTERM])
-        killed(work, f"{MAKE} -j2 WORK=run-{number}", draw.uniform(0, whole), kind)
-        work.ok(f"{MAKE} -j2 WORK=run-{number}")
+        killed(work, f"{MAKE} CPUS=1 -j2 WORK=run-{number}", draw.uniform(0, whole), kind)
+        work.ok(f"{MAKE} CPUS=1 -j2 WORK=run-{number}")
         assert outputs(work, f"run-{number}") == wanted, (number, kind)
         work.ok(f"rm -r run-{number}")
 
