@@ -21,7 +21,8 @@ from machine import Machine, add_machine
 from results import whole
 from torch.nn.functional import cross_entropy
 
-from gotd.training.tokenizers import load_tokenizer, train_tokenizer
+from gotd.pretrained import load_fast_tokenizer
+from gotd.training.tokenizers import train_tokenizer
 
 #: Nothing is to be predicted there.
 _IGNORED = -100
@@ -90,7 +91,7 @@ class Bench:
         if not self._tokenizer_folder.exists():
             made = train_tokenizer(texts(study.source), self.shape.vocabulary, False, self.shape.length)
             made.save_pretrained(self._tokenizer_folder)
-        self.tokenizer = load_tokenizer(self._tokenizer_folder)
+        self.tokenizer = load_fast_tokenizer(self._tokenizer_folder)
 
     def tokens(self, path: Path) -> Tokens:
         """A file's texts as tokens."""

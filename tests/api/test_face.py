@@ -148,6 +148,25 @@ def test_topk_by_other_measures_and_what_is_left_out() -> None:
         "without content": 1, "copies": 1, "excluded": 1}
 
 
+def test_topk_by_quotas_chance_and_several_targets() -> None:
+    pool = [{"text": f"text {row}", "meta": {"source": "web" if row < 7 else "code"}} for row in range(10)]
+    scores = np.arange(10, 0, -1)
+    best = gotd.topk(pool, scores, k=4, per="meta.source", at_most=0.5)
+    assert (best.indices.tolist(), best.kinds) == ([0, 1, 7, 8], {"web": 2, "code": 2})
+    shares = {"web": 0.25, "code": 0.75}
+    assert gotd.topk(pool, scores, k=4, per="meta.source", shares=shares).indices.tolist() == [0, 7, 8, 9]
+    assert gotd.topk(pool, scores, budget_words=5).indices.tolist() == [0, 1]
+    drawn = [gotd.topk(pool, scores, k=4, temperature=2.0, seed=seed).indices.tolist() for seed in (0, 0, 1, 2)]
+    assert drawn[0] == drawn[1]
+    assert len({tuple(each) for each in drawn}) == 3
+    both = gotd.topk(pool, {"down": scores, "up": -scores}, k=4, split={"up": 0.25, "down": 0.75})
+    assert both.indices.tolist() == [0, 9, 1, 2]
+    assert both.targets == ["down", "up", "down", "down"]
+    assert both.scores.tolist() == [10.0, -1.0, 9.0, 8.0]
+    found = gotd.select(texts(40), texts(10, seed=1), budget_words=200, temperature=1.0, seed=1)
+    assert len(found) == 3
+
+
 def test_a_choice_is_judged_as_the_command_judges_it(chain: Workdir) -> None:
     chain.ok("head -60 pool.jsonl > a.jsonl")
     line = "ds-probe --json --resamples 200 --target target.jsonl --source pool.jsonl a.jsonl"
@@ -185,6 +204,14 @@ VECTORS = np.eye(4, dtype="f4")
      "dimension 64"),
     (lambda: gotd.topk(["a"], [1.0]), "give one of k"), (lambda: gotd.topk(["a"], [1.0], k=0), "give one of k"),
     (lambda: gotd.topk(["a"], [1.0, 2.0], k=1), "give one for each record"),
+    (lambda: gotd.topk(["a"], [1.0], k=1, per="kind"), "give both"),
+    (lambda: gotd.topk(["a"], [1.0], k=1, at_most=0.5), "give both"),
+    (lambda: gotd.topk(["a"], [1.0], k=1, per="x", at_most=0.5, shares={"a": 1}), "give one"),
+    (lambda: gotd.topk(["a"], [1.0], budget_tokens=5), "--tokenizer FOLDER"),
+    (lambda: gotd.topk(["a"], [1.0], k=1, temperature=float("inf")), "finite"),
+    (lambda: gotd.topk(["a"], [1.0], k=1, seed=3), "--temperature"),
+    (lambda: gotd.topk(["a"], {"a": [1.0], "b": [1.0]}, k=1, split=[1.0]), "1 shares for 2 targets"),
+    (lambda: gotd.topk(["a"], {"a": [1.0], "b": [1.0]}, k=1, split={"a": 0.5, "c": 0.5}), "the targets are a, b"),
     (lambda: gotd.topk(["a"], [float("nan")], k=1), r"scores\[0\]: NaN"),
 ])  # fmt: skip
 def test_what_cannot_be_is_an_error_with_its_place(call: Callable[[], object], said: str) -> None:

@@ -1,7 +1,9 @@
 """The choice against its definition: down the ranking, past what must not be chosen; however the pool is read."""
 
 import json
+import random
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gotd.choice import candidates
-from gotd.choice import choose as choosing
-from gotd.choice.candidates import Ranking, ScoredRecords, ScoreFiles
-from gotd.choice.choose import COPIES, EXCLUDED, NEAR_COPIES, WITHOUT_CONTENT, Choice, Rules, choose, scored
+from gotd.choice import ranking_window, score_files
+from gotd.choice.budgets import CHARACTERS, RECORDS, words
+from gotd.choice.candidates import Ranking, ScoredRecords
+from gotd.choice.choose import Choice, choose, lines_of
+from gotd.choice.quotas import Quotas
+from gotd.choice.ranking_window import COPIES, EXCLUDED, NEAR_COPIES, WITHOUT_CONTENT, Rules
+from gotd.choice.score_files import ScoreFiles
 from gotd.streams.arrays import ArrayWriter
 from gotd.streams.pairing import Pair
 from gotd.streams.record_files import ReadOptions
@@ -28,6 +33,8 @@ LOWEST = -3.4028235e38
 class Row(NamedTuple):
     text: str
     score: float
+    kind: str = ""
+    other: float = 0.0
 
 
 #: Few texts, each in some shapes that are copies of each other; copies have one score or another.
@@ -56,6 +63,9 @@ class FirstDigits:
             return False
         self.seen.add(number)
         return True
+
+    def has(self, text: str) -> bool:
+        return int(text.split()[-1]) // 3 in self.seen
 
 
 def expected(rows: list[Row], limit: int, by_chars: bool, keep_copies: bool,
@@ -92,28 +102,37 @@ def expected(rows: list[Row], limit: int, by_chars: bool, keep_copies: bool,
 
 def write(folder: Path, rows: list[Row], shards: int) -> tuple[list[str], list[Pair]]:
     """The pool as records that carry scores, and as records with scores beside them."""
-    carried, beside = [], []
+    carried, beside, _ = write_for_two(folder, rows, shards)
+    return carried, beside
+
+
+def write_for_two(folder: Path, rows: list[Row], shards: int) -> tuple[list[str], list[Pair], list[Pair]]:
+    """The same, and with scores for another target beside them."""
+    carried, beside, others = [], [], []
     for number in range(shards):
         part = rows[len(rows) * number // shards : len(rows) * (number + 1) // shards]
-        names = [str(folder / f"{number}{ending}") for ending in (".carried.zst", ".jsonl.zst", ".npy")]
-        lines = [json.dumps({"text": row.text}).encode() for row in part]
+        names = [str(folder / f"{number}{ending}") for ending in (".carried.zst", ".jsonl.zst", ".npy", ".other.npy")]
+        lines = [json.dumps({"text": row.text} | ({"meta": {"kind": row.kind}} if row.kind else {})).encode()
+                 for row in part]
         for name, tail in ((names[0], True), (names[1], False)):
             with open_output(name) as sink:
                 writer = RecordWriter(sink, MadeBy("ds-score"))
                 writer.write([line[:-1] + b',"gotd_score":%r}' % row.score if tail else line
                               for line, row in zip(lines, part, strict=True)])
                 writer.finish()
-        with open_output(names[2]) as sink:
-            array = ArrayWriter(sink, "scores", "<f4", None, MadeBy("ds-score"))
-            array.write(np.array([row.score for row in part], dtype=np.float32))
-            array.finish()
+        for name, values in ((names[2], [row.score for row in part]), (names[3], [row.other for row in part])):
+            with open_output(name) as sink:
+                array = ArrayWriter(sink, "scores", "<f4", None, MadeBy("ds-score"))
+                array.write(np.array(values, dtype=np.float32))
+                array.finish()
         carried.append(names[0])
         beside.append(Pair(names[2], [names[1]]))
-    return carried, beside
+        others.append(Pair(names[3], [names[1]]))
+    return carried, beside, others
 
 
-def ranking() -> Ranking:
-    return Ranking(ReadOptions(RecordText(), Skipping()), None, lambda _: None)
+def ranking(kind_key: str = "") -> Ranking:
+    return Ranking(ReadOptions(RecordText(), Skipping()), (), lambda _: None, kind_key)
 
 
 def numbers(choice: Choice) -> list[int]:
@@ -123,8 +142,8 @@ def numbers(choice: Choice) -> list[int]:
 @pytest.fixture(autouse=True)
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if k were large beside it: else all of a small pool are candidates at once."""
-    monkeypatch.setattr(candidates, "_MORE_CANDIDATES", 0)
-    monkeypatch.setattr(choosing, "_WINDOW", 1)
+    monkeypatch.setattr(score_files, "_MORE_CANDIDATES", 0)
+    monkeypatch.setattr(ranking_window, "_WINDOW", 1)
 
 
 @settings(deadline=None, max_examples=60)
@@ -132,17 +151,17 @@ def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_choice_is_the_defined_one_from_any_shards_both_ways(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], limit: int, by_chars: bool, keep_copies: bool
 ) -> None:
-    rules = Rules(limit * (8 if by_chars else 1), by_chars, keep_copies, excluded)
+    rules = Rules(limit * (8 if by_chars else 1), CHARACTERS if by_chars else RECORDS, keep_copies, excluded)
     chosen, left_out = expected(rows, rules.limit, by_chars, keep_copies)
     made = set()
     for shards in (1, 3, 7):
         carried, beside = write(tmp_path_factory.mktemp("pool"), rows, shards)
-        for pool in (ScoredRecords(carried, ranking()), ScoreFiles(beside, ranking())):
+        for pool in (ScoredRecords(carried, ranking()), ScoreFiles([beside], ranking())):
             choice = choose(pool, rules)
             assert numbers(choice) == chosen
             assert choice.left_out == left_out
             assert pool.rows == len(rows)
-            records = choice.records if isinstance(pool, ScoredRecords) else scored(choice.records)[0]
+            records = choice.records if isinstance(pool, ScoredRecords) else lines_of(choice.records, True)[0]
             made.add(tuple(json.dumps(json.loads(record.line)) for record in records))
     assert len(made) == 1
 
@@ -152,12 +171,12 @@ def test_the_choice_is_the_defined_one_from_any_shards_both_ways(
 def test_near_copies_are_left_out_best_first(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], limit: int, by_chars: bool
 ) -> None:
-    rules = Rules(limit * (8 if by_chars else 1), by_chars, False, excluded)
+    rules = Rules(limit * (8 if by_chars else 1), CHARACTERS if by_chars else RECORDS, False, excluded)
     chosen, left_out = expected(rows, rules.limit, by_chars, False, FirstDigits())
     counts = set()
     for shards in (1, 3):
         carried, beside = write(tmp_path_factory.mktemp("pool"), rows, shards)
-        for pool in (ScoredRecords(carried, ranking()), ScoreFiles(beside, ranking())):
+        for pool in (ScoredRecords(carried, ranking()), ScoreFiles([beside], ranking())):
             choice = choose(pool, rules._replace(near=FirstDigits()))
             assert numbers(choice) == chosen
             for reason in (EXCLUDED, WITHOUT_CONTENT):
@@ -169,7 +188,43 @@ def test_near_copies_are_left_out_best_first(
 def test_ten_thousand_copies_of_the_best_text(tmp_path: Path) -> None:
     rows = [Row("the same", 9.0)] * 10_000 + [Row(f"text {number}", 1.0) for number in range(300)]
     carried, beside = write(tmp_path, rows, 3)
-    for pool in (ScoredRecords(carried, ranking()), ScoreFiles(beside, ranking())):
+    for pool in (ScoredRecords(carried, ranking()), ScoreFiles([beside], ranking())):
         choice = choose(pool, Rules(200))
         assert numbers(choice) == [0, *range(10_000, 10_199)]
         assert choice.left_out == {COPIES: 9_999}
+
+
+def by_chance(seed: int, count: int = 300) -> list[Row]:
+    """Texts of some words, copies among them, in four kinds of unlike sizes, with scores for two targets."""
+    draw = random.Random(seed)
+    return [Row(" ".join(draw.choices("one two three four five six seven".split(), k=draw.randint(1, 6))).title(),
+                draw.randint(-99, 99) / 32, draw.choices("abcd", [8, 4, 2, 1])[0], draw.randint(-99, 99) / 32)
+            for _ in range(count)]
+
+
+SHARES = {kind: Fraction(1, 4) for kind in "abcd"}
+EVERY_RULE = {
+    "at most": Rules(40, quotas=Quotas("meta.kind", Fraction(3, 10))),
+    "shares": Rules(400, CHARACTERS, quotas=Quotas("meta.kind", None, SHARES, True)),
+    "words": Rules(90, words()),
+    "temperature": Rules(40, temperature=0.7, seed=3),
+    "several": Rules(120, words(), quotas=Quotas("meta.kind", None, SHARES, True), temperature=0.7,
+                     split=(Fraction(7, 10), Fraction(3, 10))),
+}
+
+
+@pytest.mark.parametrize("name", EVERY_RULE)
+def test_one_three_and_seven_shards_give_the_same_bytes(name: str, tmp_path: Path) -> None:
+    rules, made = EVERY_RULE[name], set()
+    for shards in (1, 3, 7):
+        (tmp_path / str(shards)).mkdir()
+        carried, beside, others = write_for_two(tmp_path / str(shards), by_chance(1), shards)
+        several = len(rules.split) > 1
+        pools = [ScoreFiles([beside, others], ranking("meta.kind"))] if several else [
+            ScoreFiles([beside], ranking("meta.kind")), ScoredRecords(carried, ranking("meta.kind"))]
+        for pool in pools:
+            choice = choose(pool, rules)
+            records = lines_of(choice.records, isinstance(pool, ScoreFiles), ["x", "y"] if several else [])[0]
+            made.add((tuple(json.dumps(json.loads(record.line)) for record in records), str(choice[1:])))
+    assert len(made) == 1
+    assert len(made.pop()[0]) > 10

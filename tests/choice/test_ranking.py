@@ -14,6 +14,17 @@ def in_order(scores: list[int]) -> list[int]:
     return sorted(range(len(scores)), key=lambda row: (-scores[row], row))
 
 
+def rows_within(chosen: WithinLimit, limit: int) -> list[int]:
+    """The longest head of what is kept whose costs, added up, stay within the limit."""
+    rows, spent = [], 0
+    for kept in chosen.ranking():
+        spent += kept.cost
+        if spent > limit:
+            break
+        rows.append(kept.record.row)
+    return rows
+
+
 @given(SCORES, st.integers(1, 20), st.integers(1, 9))
 def test_top_k_is_the_head_of_the_sorted_rows(scores: list[int], k: int, cut: int) -> None:
     top = TopK(k)
@@ -42,7 +53,7 @@ def test_within_a_limit_is_the_longest_head_that_fits(items: list[tuple[int, int
         if spent > limit:
             break
         expected.append(row)
-    assert [record.row for record in chosen.best()] == expected
+    assert rows_within(chosen, limit) == expected
 
 
 COPIES = st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 9), st.integers(0, 6)), max_size=60)
@@ -63,20 +74,44 @@ def test_of_one_key_only_the_best_counts(items: list[tuple[int, int, int]], limi
         if spent > limit:
             break
         expected.append(row)
-    assert [record.row for record in chosen.best()] == expected
+    assert rows_within(chosen, limit) == expected
 
 
 def test_what_is_replaced_is_let_go() -> None:
     chosen = WithinLimit(10)
-    for row in range(300_000):  # ever better copies of three texts
+    for row in range(150_000):  # ever better copies of three texts
         chosen.add(Ranked(np.float32(row), -row, b""), 1, row % 3)
-    assert len(chosen._heap) < 100_000
-    assert [record.row for record in chosen.best()] == [299_999, 299_998, 299_997]
+    assert len(chosen._whole.heap) < 100_000
+    assert rows_within(chosen, 10) == [149_999, 149_998, 149_997]
 
 
 def test_counts_of_scores_that_do_not_matter_any_more_are_let_go() -> None:
     left_out = LeftOut()
-    for score in range(1_000_000):
-        left_out.add("copies", np.float32(score), np.float32(score - 10))
-    assert left_out.counts(np.float32(999_990)) == {"copies": 10}
-    assert len(left_out._counts["copies"]) < 200_000
+    for score in range(300_000):
+        left_out.add("copies", Ranked(np.float32(score), 0, b""), np.float32(score - 10))
+    assert left_out.counts(lambda _: np.float32(299_990)) == {"copies": 10}
+    assert len(left_out._counts["copies", ""]) < 200_000
+
+
+def test_of_any_number_of_kinds_no_more_is_kept_than_of_all() -> None:
+    chosen = WithinLimit(50, lambda _: 5)
+    for row in range(20_000):
+        chosen.add(Ranked(np.float32(row % 997), -row, b"", kind=str(row % 5000)), 1)
+        assert len(chosen._kept) <= 50
+        assert len(chosen._kinds) <= 50
+    assert [kept.record.rank for kept in chosen.ranking()] == [996.0] * 20 + [995.0] * 20 + [994.0] * 10
+
+
+KINDS = st.lists(st.tuples(st.integers(-3, 3), st.sampled_from("abc")), max_size=60)
+
+
+@given(KINDS, st.integers(1, 12), st.integers(1, 5))
+def test_of_each_kind_the_best_are_kept(items: list[tuple[int, str]], limit: int, most: int) -> None:
+    chosen = WithinLimit(limit, lambda _: most)
+    for row, (score, kind) in enumerate(items):
+        chosen.add(Ranked(np.float32(score), -row, b"", kind=kind), 1)
+    expected: list[int] = []
+    for row in in_order([score for score, _ in items]):
+        if [items[each][1] for each in expected].count(items[row][1]) < most and len(expected) < limit:
+            expected.append(row)
+    assert [kept.record.row for kept in chosen.ranking()] == expected

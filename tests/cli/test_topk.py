@@ -4,6 +4,7 @@ import json
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from workdir import Workdir, records, texts
@@ -146,3 +147,75 @@ def test_near_copies_are_left_out(work: Workdir) -> None:
     assert sum("not quite" in each["text"] for each in chosen) == 20  # they stand higher
     work.ok(f"cat pool.jsonl | {line} --distinct 0.8 -o piped.jsonl && cmp best.jsonl piped.jsonl")
     work.fails(f"{line} --distinct 0.8 --keep-copies pool.jsonl", "--keep-copies", status=2)
+
+
+def kinds_pool(work: Workdir) -> None:
+    """60 records of three sources, 40 of them of the best one, with two scores."""
+    lines = [{"text": text, "meta": {"source": "web" if row < 40 else "code" if row < 55 else "books"}, "quality": -row,
+              "math": row % 7} for row, text in enumerate(texts(60))]
+    work.write("pool.jsonl", "\n".join(map(json.dumps, lines)).encode())
+
+
+def test_quotas(work: Workdir) -> None:
+    kinds_pool(work)
+    line = "ds-topk -k 20 --score-key quality --per meta.source"
+    said = work.ok(f"{line} --at-most 0.5 pool.jsonl -o best.jsonl").err
+    assert "20 chosen; web 10, code 10" in said
+    work.write("shares.tsv", b"web\t0.2\nbooks\t0.2\ncode\t0.6\n")
+    said = work.ok(f"cat pool.jsonl | {line} --shares shares.tsv -o best.jsonl").err
+    assert "20 chosen; code 12, web 4, books 4" in said
+    assert [each["quality"] for each in of_lines(work.read("best.jsonl"))][:4] == [0, -1, -2, -3]
+    work.write("shares.json", b'{"books": 0.5, "web": 0.5}')
+    work.fails(f"{line} --shares shares.json pool.jsonl -o none.jsonl", 'by "meta.source" cannot be filled',
+               "books has 5 of 10: 5 records too few", "--allow-fewer")
+    work.fails(f"{line} --at-most 0.2 pool.jsonl -o none.jsonl", "12 of 20 records can be chosen, 8 too few")
+    assert "none.jsonl" not in work.names()
+    said = work.ok(f"{line} --shares shares.json --allow-fewer pool.jsonl -o best.jsonl").err
+    assert "only 15 records were there" in said
+    assert "15 of kinds without a share left out; web 10, books 5" in said
+    work.write("bad.json", b'{"web": 0.5}')
+    work.fails(f"{line} --shares bad.json pool.jsonl", "bad.json: shares that sum to 0.5")
+    work.fails(f"{line} pool.jsonl", "--at-most", status=2)
+    work.fails(f"{line.replace('meta.source', 'domain')} --at-most 0.5 pool.jsonl", 'no record has a "domain" field')
+    work.fails(f"{line.replace('meta.source', 'meta')} --at-most 0.5 pool.jsonl", "pool.jsonl:1", "JSON object")
+
+
+def test_a_choice_by_chance(work: Workdir) -> None:
+    kinds_pool(work)
+    line = "ds-topk -k 10 --score-key quality --temperature"
+    made = {key: work.ok(f"{line} {key} pool.jsonl | zstdcat").out for key in ("0", "0.5", "0.5 --seed 1", "1e-9")}
+    assert made["0"] == made["1e-9"]
+    assert len(set(made.values())) == 3
+    assert work.ok(f"cat pool.jsonl | {line} 0.5 | zstdcat").out == made["0.5"]
+    work.fails("ds-topk -k 10 --score-key quality --seed 1 pool.jsonl", "--temperature", status=2)
+    assert work.ok("ds-topk -k 10 --score-key quality pool.jsonl | zstdcat", DS_SEED="7").out == made["0"]
+
+
+def test_several_targets_share_a_choice(work: Workdir) -> None:
+    kinds_pool(work)
+    line = "ds-topk --score-key quality --score-key math pool.jsonl -o best.jsonl"
+    work.ok(f"{line} -k 10")
+    chosen = of_lines(work.read("best.jsonl"))
+    assert [each["gotd_target"] for each in chosen] == ["quality", "math"] * 5
+    assert [each["quality"] for each in chosen] == [0, -6, -1, -13, -2, -20, -3, -27, -4, -34]
+    work.ok(f"{line} -k 10 --split 0.2,0.8")
+    assert [each["gotd_target"] for each in of_lines(work.read("best.jsonl"))].count("math") == 8
+    np.save(work.path / "s.npy", np.arange(60, dtype=np.float32))
+    work.ok("mkdir b && cp s.npy b/pool.npy && cp s.npy b/other.npy && cp pool.jsonl other.jsonl && cp s.npy u.npy")
+    work.fails("ds-topk -k 8 --scores b --scores s.npy pool.jsonl other.jsonl", "some are a folder", status=2)
+    work.fails("ds-topk -k 8 --scores s.npy --scores s.npy pool.jsonl -o none.jsonl", "given twice", status=2)
+    work.write("split.json", b'{"s": 0.5, "t": 0.5}')
+    work.fails("ds-topk -k 8 --scores s.npy --scores u.npy --split split.json pool.jsonl", "the targets are s, u")
+    work.ok("ds-topk -k 8 --scores s.npy --scores u.npy --order input pool.jsonl -o best.jsonl")
+    assert {each["gotd_target"] for each in of_lines(work.read("best.jsonl"))} == {"s", "u"}
+    work.fails("ds-topk -k 8 --scores s.npy --split 0.5,0.5 pool.jsonl", "--split", status=2)
+
+
+def test_budgets_of_words(work: Workdir) -> None:
+    kinds_pool(work)
+    said = work.ok("cat pool.jsonl | ds-topk --budget-words 200 --score-key quality -o best.jsonl").err
+    assert "3 chosen" in said  # of 62 words each: the number at the end and its full stop are two
+    work.fails("ds-topk --budget-tokens 9 --score-key quality pool.jsonl", "--tokenizer", status=2)
+    line = "ds-topk --budget-tokens 9 --tokenizer . --score-key quality pool.jsonl -o no.jsonl"
+    work.fails(line, "no tokenizer there")
+    assert "no.jsonl" not in work.names()

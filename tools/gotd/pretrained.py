@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from gotd.errors import DataError
+from gotd.errors import DataError, GotdError
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
@@ -58,6 +58,18 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
 
     with _refusing(folder):
         return AutoTokenizer.from_pretrained(folder, **_SAFE)
+
+
+def load_fast_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
+    """Return the tokenizer in a folder, a fast one. Raises: GotdError where there is none."""
+    try:
+        tokenizer = load_tokenizer(folder)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise GotdError(f"{folder}: no tokenizer there ({reason}); give --tokenizer FOLDER") from error
+    if not tokenizer.is_fast:
+        raise GotdError(f"{folder}: only a slow tokenizer; save it with a tokenizer.json")
+    return tokenizer
 
 
 def load_model(head: str, folder: Path, config: "PretrainedConfig", **options: object

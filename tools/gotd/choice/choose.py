@@ -1,178 +1,167 @@
 """The best records of a pool, but for those that say nothing, stand in other texts, or say what a better one says.
 
-A choice goes down the ranking: by score, then by input order. What is left out on the way does not count towards
-the limit. How many are left out is counted down to the score of the last record chosen, which does not depend on how
-the pool was read.
+A choice goes down the ranking: by score (or by score and chance), then by input order. What is left out on the way does
+not count towards the limit. How many are left out is counted down to the rank of the last record chosen, of a kind that
+has its quota to that of the kind's last one, which does not depend on how the pool was read.
+
+Several targets, each with a ranking of its own, take turns: always the one that has the least of its share so far. A
+record that is taken, and every copy of it, is passed over by the others.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from gotd.choice.candidates import Candidate
-from gotd.choice.ranking import BELOW_ALL, LeftOut, Ranked, WithinLimit
-from gotd.content import copy_key, fewest_chars, has_content
-from gotd.streams.embedded_records import SCORE, with_scores
+from gotd.choice.noise import Noise
+from gotd.choice.ranking import BELOW_ALL, Kept, Ranked
+from gotd.choice.ranking_window import COPIES, NEAR_COPIES, Pool, Rules, TargetRanking
+from gotd.choice.spending import Spending
+from gotd.content import copy_key
+from gotd.errors import GotdError
+from gotd.streams.embedded_records import SCORE, with_scores, with_targets
 from gotd.streams.json_fields import parse_object
 from gotd.streams.record_text import RecordText
 from gotd.streams.records import Record
 
-WITHOUT_CONTENT, EXCLUDED, COPIES, NEAR_COPIES = "without content", "excluded", "copies", "near copies"
-#: Near copies are looked for among so many times what is wanted; where too few are left, below those.
-_WINDOW = 4
-
-
-class Pool(Protocol):
-    """Records with scores (see choice/candidates.py); read again for each threshold, and below each window."""
-
-    def thresholds(self, wanted: int) -> "Iterator[np.float32 | None]": ...
-
-    def batches(self, least: "np.float32 | None" = None) -> Iterator[list[Candidate]]: ...
-
-    def text(self, line: bytes) -> str: ...
-
-
-class NearCopies(Protocol):
-    """Texts, and which others are near copies of one of them."""
-
-    def add(self, text: str) -> bool:
-        """Take the text in; False, and nothing is taken in, where it is a near copy of one that was."""
-
-
-class Rules(NamedTuple):
-    """What is chosen.
-
-    limit    : of records, or with `by_chars` of the characters of their texts
-    excluded : which of some texts must not be chosen, bool (n,)
-    near     : an empty set, that knows near copies
-    """
-
-    limit: int
-    by_chars: bool = False
-    keep_copies: bool = False
-    excluded: Callable[[Sequence[str]], np.ndarray] | None = None
-    near: NearCopies | None = None
+#: Kinds that a message names.
+_KINDS_NAMED = 8
 
 
 class Choice(NamedTuple):
     """What was chosen, best first.
 
-    left_out : by the reason, how many records of the last one's score or a higher one were not chosen; near copies,
-        how many were met on the way to it, copies of what stands higher up among them
+    left_out : by the reason, how many records of the last one's rank or a higher one were not chosen; near copies,
+        how many were met on the way to it. Of several targets' rankings, the sum.
+    spent    : of the limit, in its unit.
+    kinds    : how many records of each kind, where kinds have quotas; most first.
+    other_kinds : records of the pool whose kinds have no share.
+    shared   : records that were chosen for one target and would have been for another.
     """
 
     records: list[Ranked]
     left_out: dict[str, int]
+    spent: int
+    kinds: dict[str, int]
+    other_kinds: int
+    shared: int
 
 
 def choose(pool: Pool, rules: Rules) -> Choice:
-    """Return the best records that the rules allow. Memory: O(limit)."""
-    if rules.near is not None:
-        return _choose_apart(pool, rules, rules.near)
-    window = _window(pool, rules, rules.limit, None)
-    best = window.kept.best()
-    return _choice(best, window.kept.full or len(best) < len(window.ranking), window.left_out)
+    """Return the best records that the rules allow. Memory: O(limit).
+
+    Raises: GotdError where quotas cannot be filled.
+    """
+    noise = Noise(rules.temperature, rules.seed, pool.deviations()) if rules.temperature else None
+    spending = Spending(rules)
+    rankings = [TargetRanking(rules, noise, target, spending.is_closed) for target in range(len(rules.split))]
+    walk = _Walk(pool, rules, spending)
+    while (target := spending.next_target()) is not None:
+        ranking = rankings[target]
+        if (entry := ranking.head()) is not None:
+            walk.take(entry, ranking)
+            ranking.pop()
+        elif ranking.has_more:
+            _read(pool, rules, [each for each in rankings if each.has_more and each.head() is None])
+        else:
+            spending.end(target, ranking.is_exhausted)
+    if rules.quotas is not None and not rules.quotas.allow_fewer:
+        _require_filled(rules, spending)
+    return _choice(walk, rankings, spending)
 
 
-def _choose_apart(pool: Pool, rules: Rules, near: NearCopies) -> Choice:
-    """The best that are no near copies of better ones: by windows of the ranking, each below the one before."""
-    chosen: list[Ranked] = []
-    left_out, spent = LeftOut(), 0
-    window: _Window | None = None
-    while window is None or (window.kept.full and window.ranking):
-        window = _window(pool, rules, _WINDOW * rules.limit, window)
-        for record, cost in window.ranking:
-            if spent >= rules.limit:
-                break
-            if not near.add(pool.text(record.line)):
-                left_out.add(NEAR_COPIES, record.score)
-                continue
-            spent += cost
-            if spent <= rules.limit:
-                chosen.append(record)
-        if spent >= rules.limit:
-            left_out.take(window.left_out, chosen[-1].score if chosen else -BELOW_ALL)
-            return _choice(chosen, True, left_out)
-        goes_on = window.kept.full and window.ranking
-        left_out.take(window.left_out, window.ranking[-1][0].score if goes_on else BELOW_ALL)
-    return _choice(chosen, False, left_out)
-
-
-def _choice(records: list[Ranked], full: bool, left_out: LeftOut) -> Choice:
-    last = records[-1].score if records else -BELOW_ALL
-    return Choice(records, left_out.counts(last if full else BELOW_ALL))
-
-
-def _window(pool: Pool, rules: Rules, limit: int, above: "_Window | None") -> "_Window":
-    """The best of the pool within a limit, below those of another window."""
-    window = _Window(rules, limit, above)
-    for least in [None] if rules.by_chars or above else pool.thresholds(limit):
-        window = _Window(rules, limit, above)
-        window.read(pool, least)
-        if window.kept.full:
-            break
-    window.ranking = window.kept.ranking()
-    return window
-
-
-class _Window:
-    """The best of what ranks below another window, and what was left out there."""
-
-    def __init__(self, rules: Rules, limit: int, above: "_Window | None") -> None:
-        self.kept, self.left_out = WithinLimit(limit), LeftOut()
-        self.ranking: list[tuple[Ranked, int]] = []
-        self._rules = rules
-        self._above = above.ranking[-1][0] if above else None
-        self._keys_above = above.kept.keys if above else set[Hashable]()
-
-    def read(self, pool: Pool, least: "np.float32 | None") -> None:
-        """Take in what may be chosen."""
+def _read(pool: Pool, rules: Rules, rankings: Sequence[TargetRanking]) -> None:
+    """Read the pool for the next window of each ranking."""
+    is_first = all(ranking.is_new for ranking in rankings)
+    for least in pool.thresholds(rules.window) if is_first and rules.is_of_best else [None]:
+        windows = [ranking.next_window() for ranking in rankings]
         for batch in pool.batches(least):
-            for each in self._allowed([each for each in batch if self._is_of_interest(each)]):
-                record = Ranked(each.score, -each.row, each.line)
-                cost, fewest = (len(each.text), fewest_chars(each.text)) if self._rules.by_chars else (1, 1)
-                if self._rules.keep_copies:
-                    self.kept.add(record, cost)
-                    continue
-                key = copy_key(each.text)
-                if self._above and each.score == self._above.score and key in self._keys_above:
-                    continue  # it was counted as a copy there
-                copy = self.kept.add(record, cost, key, fewest)
-                if copy is not None:
-                    self.left_out.add(COPIES, copy.score, self.kept.least_score)
+            for window in windows:
+                window.read(batch)
+        if all(window.kept.is_full for window in windows):
+            break
+    for ranking, window in zip(rankings, windows, strict=True):
+        ranking.go_on(window)
 
-    def _is_of_interest(self, each: Candidate) -> bool:
-        below = self._above is None or (each.score, -each.row) < (self._above.score, self._above.later)
-        return below and bool(each.score >= self.kept.least_score)
 
-    def _allowed(self, batch: list[Candidate]) -> list[Candidate]:
-        """Those with content that are not excluded."""
-        allowed = []
-        for each in batch:
-            if has_content(each.text):
-                allowed.append(each)
+class _Walk:
+    """The way down the rankings."""
+
+    def __init__(self, pool: Pool, rules: Rules, spending: Spending) -> None:
+        self.chosen: list[Ranked] = []
+        self.shared = 0
+        self._pool, self._rules, self._spending = pool, rules, spending
+        self._rows: dict[Hashable, int] = {}
+
+    def take(self, entry: Kept, ranking: TargetRanking) -> None:
+        """Choose a record, or leave it out."""
+        record, near = entry.record, self._rules.near
+        key = record.later if entry.key is None else entry.key
+        if key in self._rows:
+            if self._rows[key] == record.row:
+                self.shared += 1
             else:
-                self._leave_out(WITHOUT_CONTENT, each)
-        if self._rules.excluded is None or not allowed:
-            return allowed
-        excluded = self._rules.excluded([each.text for each in allowed]).tolist()
-        for each, out in zip(allowed, excluded, strict=True):
-            if out:
-                self._leave_out(EXCLUDED, each)
-        return [each for each, out in zip(allowed, excluded, strict=True) if not out]
+                ranking.left_out.add(COPIES, record)
+            return
+        cost = ranking.cost(self._pool)
+        fits = self._spending.fits(record, cost)
+        text = "" if near is None else self._pool.text(record.line)
+        if near is not None and not (near.add(text) if fits else not near.has(text)):
+            ranking.left_out.add(NEAR_COPIES, record)
+        elif fits:
+            self.chosen.append(record)
+            self._spending.add(record, cost)
+            self._rows[key] = record.row
+        else:
+            self._spending.close(record, cost)
 
-    def _leave_out(self, reason: str, each: Candidate) -> None:
-        """Count it, unless the window above has counted all of its score."""
-        if self._above is None or each.score < self._above.score:
-            self.left_out.add(reason, each.score, self.kept.least_score)
+
+def _choice(walk: _Walk, rankings: Sequence[TargetRanking], spending: Spending) -> Choice:
+    left_out: Counter[str] = Counter()
+    for target, ranking in enumerate(rankings):
+        ranking.end()
+        ranks = [record.rank for record in walk.chosen if record.target == target]
+        left_out.update(ranking.left_out.counts(
+            partial(spending.least_rank, target, last=ranks[-1] if ranks else -BELOW_ALL)))
+    return Choice(walk.chosen, dict(sorted(left_out.items())), spending.total, dict(spending.kinds.most_common()),
+                  rankings[0].other_kinds, walk.shared)
 
 
-def scored(records: Sequence[Ranked]) -> tuple[list[Ranked], int]:
-    """Return the records with their scores in their lines, and how many scores that they had were replaced."""
+def _require_filled(rules: Rules, spending: Spending) -> None:
+    """Raise GotdError where quotas leave room that nothing fills."""
+    quotas, unit = rules.quotas, rules.unit.name
+    short = {kind: spent for kind, spent in spending.short().items() if spent[0] < spent[1]}
+    if quotas is None or spending.is_full or (quotas.shares is not None and not short):
+        return
+    named = [f"{kind} has {spent:,} of {limit:,}" for kind, (spent, limit) in list(short.items())[:_KINDS_NAMED]]
+    more = f" and {len(short) - _KINDS_NAMED:,} more kinds" if len(short) > _KINDS_NAMED else ""
+    if quotas.shares is not None:
+        missing = sum(limit - spent for spent, limit in short.values())
+        what = f"{', '.join(named)}{more}: {missing:,} {unit} too few"
+    else:
+        missing = rules.limit - spending.total
+        what = (f"{spending.total:,} of {rules.limit:,} {unit} can be chosen, {missing:,} too few; no kind may have "
+                f"more than {float(quotas.at_most or 0):g} of them"
+                + (f", and {', '.join(named)}{more}" if named else ""))
+    raise GotdError(f'quotas by "{quotas.field}" cannot be filled: {what}; choose less, mend the quotas, or let fewer '
+                    "be chosen (--allow-fewer)")
+
+
+def lines_of(records: Sequence[Ranked], with_score: bool, targets: Sequence[str] = ()) -> tuple[list[Ranked], int]:
+    """Return the records with their scores in their lines, and how many scores that they had were replaced.
+
+    with_score : or as they are. targets : names of several; their lines say which of them it was
+    """
     parsed = [Record(item.line, parse_object(item.line), "", None) for item in records]
-    lines = with_scores(parsed, np.array([item.score for item in records], dtype=np.float32))
-    replaced = sum(SCORE in record.fields for record in parsed)
+    lines, replaced = [record.line for record in parsed], 0
+    if with_score:
+        lines = with_scores(parsed, np.array([item.score for item in records], dtype=np.float32))
+        replaced = sum(SCORE in record.fields for record in parsed)
+    if len(targets) > 1:
+        lines = with_targets([record._replace(line=line) for record, line in zip(parsed, lines, strict=True)],
+                             [targets[item.target] for item in records])
     return [item._replace(line=line) for item, line in zip(records, lines, strict=True)], replaced
 
 

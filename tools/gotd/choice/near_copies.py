@@ -6,6 +6,8 @@ their runs, so that nothing is left out that is no near copy.
 Source: Broder, On the resemblance and containment of documents (SEQUENCES 1997).
 """
 
+from typing import Any
+
 import numpy as np
 
 from gotd.errors import GotdError
@@ -38,14 +40,25 @@ class NearCopies:
 
     def add(self, text: str) -> bool:
         """Take a text in; False, and nothing is taken in, where it is a near copy of one that was."""
-        runs = self._runs_of(text)
-        signature = self._empty.copy()
-        signature.update_batch((runs.astype(np.uint64) >> np.uint64(32)).tolist())
-        if any(jaccard(runs, self._runs[number]) >= self._similarity for number in self._bands.query(signature)):
+        runs, signature = self._signed(text)
+        if self._is_near(runs, signature):
             return False
         self._bands.insert(len(self._runs), signature)
         self._runs.append(runs)
         return True
+
+    def has(self, text: str) -> bool:
+        """Return True if it is a near copy of a text that was taken in."""
+        return self._is_near(*self._signed(text))
+
+    def _signed(self, text: str) -> tuple[Int64s, Any]:
+        runs = self._runs_of(text)
+        signature = self._empty.copy()
+        signature.update_batch((runs.astype(np.uint64) >> np.uint64(32)).tolist())
+        return runs, signature
+
+    def _is_near(self, runs: Int64s, signature: Any) -> bool:
+        return any(jaccard(runs, self._runs[number]) >= self._similarity for number in self._bands.query(signature))
 
     def _runs_of(self, text: str) -> Int64s:
         words = find_words([text], self._classes)

@@ -1,7 +1,7 @@
 """The best of a stream in one pass: by score, then by input order."""
 
 import heapq
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -42,12 +42,19 @@ class TopK:
 class Ranked(NamedTuple):
     """A record with its score; compares as it ranks.
 
-    later : minus the number of the row, so that of equal scores the earlier row is the greater.
+    rank   : what it ranks by: its score, float32, or a score with noise, float64.
+    later  : minus the number of the row, so that of equal ranks the earlier row is the greater.
+    score  : float32.
+    kind   : of its quota; empty where there are none.
+    target : by the scores for which of several targets it was chosen.
     """
 
-    score: np.float32
+    rank: np.floating
     later: int
     line: bytes
+    score: np.float32 = BELOW_ALL
+    kind: str = ""
+    target: int = 0
 
     @property
     def row(self) -> int:
@@ -55,119 +62,165 @@ class Ranked(NamedTuple):
         return -self.later
 
 
-class _Kept(NamedTuple):
-    """A record that may be chosen. least : what it costs at least, whichever record of its key is the best."""
+class Kept(NamedTuple):
+    """A record that may be chosen.
+
+    cost  : of the limit. least : what it costs at least, whichever record of its key is the best
+    key   : equal for copies; None for one that has none
+    place : tells it from all others that are kept
+    """
 
     record: Ranked
     cost: int
     least: int
     key: Hashable
+    place: Hashable
 
 
-class WithinLimit:
-    """Keeps the longest head of a ranking whose costs, added up, stay within a limit. Memory: what it keeps.
+class _Level:
+    """What shares one limit: all, or one kind.
 
-    With cost 1 each it is the best k; with their characters, the best records that a budget pays for. The first record
-    that does not fit ends the choice: a shorter one that ranks lower does not slip in. Of records with one key only the
-    best counts, and of equally good ones the earliest.
+    heap  : with what is not kept any more. spent, count : of what is kept
+    floor : the best of those that did not fit: nothing that ranks lower can fit any more
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._spent = 0  # what all that is kept costs at least
-        self._heap: list[_Kept] = []  # with what has been replaced since
-        self._kept: dict[Hashable, _Kept] = {}
-        #: The best of those that did not fit: nothing that ranks lower can fit any more.
-        self._floor: Ranked | None = None
+        self.limit, self.spent, self.count = limit, 0, 0
+        self.heap: list[Kept] = []
+        self.floor: Ranked | None = None
 
     @property
-    def least_score(self) -> np.float32:
-        """A record below this score cannot be chosen any more."""
-        return BELOW_ALL if self._floor is None else self._floor.score
+    def is_over(self) -> bool:
+        """Whether something must go. One record is kept, whatever it costs, so that a ranking can go on below it."""
+        return self.spent > self.limit and self.count > 1
+
+
+class WithinLimit:
+    """Keeps the head of a ranking whose costs, added up, stay within a limit, and one record at least.
+
+    With cost 1 each it is the best k; with their characters, the best records that a budget pays for. Of records with
+    one key only the best counts, and of equally good ones the earliest. Where kinds have limits of their own, the head
+    of each is kept, as long as it is among the best of all. Memory: what it keeps.
+
+    limit_of : of a kind; None where kinds have none
+    """
+
+    def __init__(self, limit: int, limit_of: Callable[[str], int] | None = None) -> None:
+        self._whole, self._kinds, self._limit_of = _Level(limit), dict[str, _Level](), limit_of
+        self._kept: dict[Hashable, Kept] = {}
+
+    def least_rank(self, kind: str = "") -> np.floating:
+        """A record of this kind that ranks below cannot be chosen any more."""
+        if self._limit_of is not None:
+            return max((floor.rank for floor in self._floors(kind)), default=BELOW_ALL)
+        return BELOW_ALL if self._whole.floor is None else self._whole.floor.rank
 
     @property
-    def full(self) -> bool:
-        """Whether the limit is reached, so that only better records can change the choice."""
-        return self._floor is not None or self._spent >= self._limit
+    def is_full(self) -> bool:
+        """Whether the limit of all is reached, so that only better records can change what is kept."""
+        return self._whole.floor is not None or self._whole.spent >= self._whole.limit
 
     @property
-    def keys(self) -> set[Hashable]:
+    def places(self) -> set[Hashable]:
         """Of all that is kept."""
         return set(self._kept)
 
+    def floors(self) -> list[tuple[Ranked, str | None]]:
+        """The best records that did not fit, of each kind and, with None, of all: above them all is kept."""
+        levels: Iterable[tuple[str | None, _Level]] = [(None, self._whole), *self._kinds.items()]
+        return [(level.floor, kind) for kind, level in levels if level.floor is not None]
+
+    def _floors(self, kind: str) -> list[Ranked]:
+        levels = (self._whole, self._kinds.get(kind))
+        return [level.floor for level in levels if level is not None and level.floor is not None]
+
     def add(self, record: Ranked, cost: int, key: Hashable = None, least: int | None = None) -> Ranked | None:
-        """The next record of the stream; what is left out because another of its key ranks higher.
+        """The next record of the stream; what is left out because another of its key and kind ranks higher.
 
         key : None for one that no other record has; least : as many as `cost`, where all of one key cost the same
         """
-        if record.score < self.least_score:
+        if record.rank < self.least_rank(record.kind):
             return None
-        kept = _Kept(record, cost, cost if least is None else least, record.later if key is None else key)
-        held = self._kept.get(kept.key)
+        place = record.later if key is None else (record.kind, key)
+        held = self._kept.get(place)
         if held is not None and record < held.record:
             return record
-        if held is None:
-            if self._floor is not None and record < self._floor:
-                return None
-            self._spent += kept.least
-        self._kept[kept.key] = kept
-        heapq.heappush(self._heap, kept)
-        self._settle()
+        if held is None and any(record < floor for floor in self._floors(record.kind)):
+            return None
+        self._insert(Kept(record, cost, cost if least is None else least, key, place), held)
         return held.record if held is not None else None
 
-    def _settle(self) -> None:
-        """Lets go of what does not fit, and now and then of what has been replaced."""
-        while self._spent > self._limit:
-            lowest = heapq.heappop(self._heap)
-            if self._kept.get(lowest.key) is lowest:
-                del self._kept[lowest.key]
-                self._spent -= lowest.least
-                self._floor = lowest.record
-        if len(self._heap) > 2 * len(self._kept) + _SLACK_ROWS:
-            self._heap = list(self._kept.values())
-            heapq.heapify(self._heap)
+    def _levels(self, kind: str) -> list[_Level]:
+        if self._limit_of is None:
+            return [self._whole]
+        if kind not in self._kinds:
+            self._kinds[kind] = _Level(self._limit_of(kind))
+        return [self._kinds[kind], self._whole]
 
-    def ranking(self) -> list[tuple[Ranked, int]]:
-        """All that is kept with its cost, best first: at least the head that fits."""
-        return sorted(((kept.record, kept.cost) for kept in self._kept.values()), reverse=True)
+    def _insert(self, kept: Kept, replaced: Kept | None) -> None:
+        self._kept[kept.place] = kept
+        levels = self._levels(kept.record.kind)
+        for level in levels:
+            level.spent += kept.least - (0 if replaced is None else replaced.least)
+            level.count += replaced is None
+            heapq.heappush(level.heap, kept)
+        for level in levels:
+            while level.is_over:
+                lowest = heapq.heappop(level.heap)
+                if self._kept.get(lowest.place) is lowest:
+                    self._remove(lowest)
+                    level.floor = lowest.record
+            if len(level.heap) > 2 * level.count + _SLACK_ROWS:
+                level.heap = [each for each in level.heap if self._kept.get(each.place) is each]
+                heapq.heapify(level.heap)
 
-    def best(self) -> list[Ranked]:
-        """The head that fits, best first."""
-        return head(self.ranking(), self._limit)
+    def _remove(self, kept: Kept) -> None:
+        """Let go of it; of a kind with nothing left, too: the floor of all is above its own then."""
+        del self._kept[kept.place]
+        kind = kept.record.kind
+        for level in self._levels(kind):
+            level.spent -= kept.least
+            level.count -= 1
+        if self._limit_of is not None and not self._kinds[kind].count:
+            del self._kinds[kind]
 
-
-def head(ranking: list[tuple[Ranked, int]], limit: int) -> list[Ranked]:
-    """Return the longest head whose costs, added up, stay within the limit."""
-    costs = np.cumsum([cost for _, cost in ranking])
-    return [record for record, _ in ranking[: int(np.searchsorted(costs, limit, side="right"))]]
+    def ranking(self) -> list[Kept]:
+        """All that is kept, best first."""
+        return sorted(self._kept.values(), key=lambda kept: kept.record, reverse=True)
 
 
 class LeftOut:
-    """Counts records that are left out, by reason and score. Memory: a number for each score that may still matter."""
+    """Counts records that are left out, by reason, kind and rank. Memory: a number for each rank that may matter."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, dict[float, int]] = {}
+        self._counts: dict[tuple[str, str], dict[float, int]] = {}
+        self._held = 0
         self._room = _SLACK_ROWS
 
-    def add(self, reason: str, score: np.float32, least: np.float32 = BELOW_ALL) -> None:
-        """One more. least : what scores lower will not be asked for."""
-        counts = self._counts.setdefault(reason, {})
-        value = float(score)
+    def add(self, reason: str, record: Ranked, least: np.floating = BELOW_ALL) -> None:
+        """One more. least : what ranks lower will not be asked for, of any kind."""
+        counts = self._counts.setdefault((reason, record.kind), {})
+        value = float(record.rank)
+        self._held += value not in counts
         counts[value] = counts.get(value, 0) + 1
-        if len(counts) > self._room:
-            self._counts[reason] = {each: count for each, count in counts.items() if each >= least}
-            self._room = 2 * len(self._counts[reason]) + _SLACK_ROWS
+        if self._held > self._room:
+            self._counts = {place: {each: count for each, count in counts.items() if each >= least}
+                            for place, counts in self._counts.items()}
+            self._held = sum(map(len, self._counts.values()))
+            self._room = 2 * self._held + _SLACK_ROWS
 
-    def take(self, other: "LeftOut", least: np.float32) -> None:
-        """What another has counted of this score or a higher one."""
-        for reason, counts in other._counts.items():
-            mine = self._counts.setdefault(reason, {})
-            for score, count in counts.items():
-                if score >= least:
-                    mine[score] = mine.get(score, 0) + count
+    def take(self, other: "LeftOut", least: np.floating) -> None:
+        """What another has counted of this rank or a higher one."""
+        for place, counts in other._counts.items():
+            own = self._counts.setdefault(place, {})
+            for rank, count in counts.items():
+                if rank >= least:
+                    own[rank] = own.get(rank, 0) + count
 
-    def counts(self, least: np.float32) -> dict[str, int]:
-        """How many of this score or a higher one, for each reason that has any."""
-        sums = {reason: sum(count for score, count in counts.items() if score >= least)
-                for reason, counts in self._counts.items()}
+    def counts(self, least_of: Callable[[str], np.floating]) -> dict[str, int]:
+        """Return how many are of their kind's least rank or a higher one, for each reason that has any."""
+        sums: dict[str, int] = {}
+        for (reason, kind), counts in self._counts.items():
+            least = least_of(kind)
+            sums[reason] = sums.get(reason, 0) + sum(count for rank, count in counts.items() if rank >= least)
         return {reason: sums[reason] for reason in sorted(sums) if sums[reason]}

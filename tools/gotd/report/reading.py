@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gotd.choice.candidates import Ranking, ScoredRecords, ScoreFiles, targets_of
+from gotd.choice.candidates import Ranking, ScoredRecords, targets_of
+from gotd.choice.score_files import ScoreFiles
 from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.digests import RecordRun, TextDigest
@@ -152,13 +153,13 @@ class Pool:
         return any(SCORE in batch[0].fields for batch in islice(read_records(first, Skipping(1), no_value), 1))
 
     def _scored(self) -> Iterator[Batch]:
-        ranking = Ranking(self._options, None, self._advance)
-        found = (ScoreFiles(pairs(self._scores, self.names), ranking) if self._scores
+        ranking = Ranking(self._options, (), self._advance)
+        found = (ScoreFiles([pairs(self._scores, self.names)], ranking) if self._scores
                  else ScoredRecords(self.names, ranking))
         for batch in found.batches():
             if batch:
                 yield Batch([parse_object(each.line) for each in batch], [each.text for each in batch],
-                            np.array([each.score for each in batch], dtype=np.float32))
+                            np.array([each.scores[0] for each in batch], dtype=np.float32))
         self.rows, self.targets = found.rows, found.targets
 
     def _scores_alone(self) -> Iterator[Batch]:

@@ -14,7 +14,7 @@ import orjson
 
 from gotd.errors import DataError
 from gotd.streams.finite import rounded
-from gotd.streams.json_fields import RecordError, named_fields, with_field, without_field
+from gotd.streams.json_fields import RecordError, named_fields, quoted, with_field, without_field
 from gotd.streams.listed_vectors import fill, list_of
 from gotd.streams.locations import VECTOR_FIELD
 from gotd.streams.records import Record
@@ -22,6 +22,8 @@ from gotd.streams.seal import MadeBy, Verifier
 from gotd.types import JSON, Fields
 
 EMBEDDING, SCORE = "gotd_embedding", "gotd_score"
+#: By which of several targets' scores a record was chosen.
+TARGET = "gotd_target"
 #: A vector as a record holds it: base64 of float16, as ds-embed writes it, or a list of numbers.
 Carried: TypeAlias = str | list[JSON]
 #: For records without a score that could be trusted.
@@ -48,6 +50,11 @@ def with_scores(records: Sequence[Record[object]], scores: np.ndarray) -> list[b
     Shapes: scores float32 (n,), each written as the shortest JSON number that reads back as the same.
     """
     return [_scored(record, value) for record, value in zip(records, _literals(scores), strict=True)]
+
+
+def with_targets(records: Sequence[Record[object]], targets: Sequence[str]) -> list[bytes]:
+    """Return lines with "gotd_target", in place of one they may have."""
+    return [_replaced(record, TARGET, quoted(target)) for record, target in zip(records, targets, strict=True)]
 
 
 def _scored(record: Record[object], value: bytes) -> bytes:

@@ -54,6 +54,7 @@ class MadeBy:
     options : by name
     target : digest of the target file that scores are of. embedder : what made the vectors
     pool_rows, excluded : of a choice: how many records it is of, and the texts that it shares no run of words with
+    tokenizer : of a choice: digest of what counted its tokens
     inputs : digest of all that was read, where a later run can tell by it that the output is there
     others : what another version of gotd said besides
     """
@@ -65,6 +66,7 @@ class MadeBy:
     embedder: EmbedderIdentity | None = None
     pool_rows: int | None = None
     excluded: Mapping[str, JSON] | None = None
+    tokenizer: str | None = None
     inputs: str | None = None
     others: Mapping[str, JSON] = field(default_factory=dict)
 
@@ -81,7 +83,8 @@ class MadeBy:
         return cls(_optional(said, "tool", str) or "", _optional(said, "revision", int),
                    _optional(said, "options", dict) or {}, _optional(said, "target", str),
                    _optional(said, "embedder", dict), None if rows is None else _count(rows),
-                   _optional(said, "excluded", dict), _optional(said, "inputs", str), others)
+                   _optional(said, "excluded", dict), _optional(said, "tokenizer", str),
+                   _optional(said, "inputs", str), others)
 
 
 @dataclass(frozen=True)

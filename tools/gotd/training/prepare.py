@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gotd.errors import DataError, GotdError, UsageError
+from gotd.pretrained import load_fast_tokenizer
 from gotd.streams.records import Skipping
 from gotd.streams.sources import shown
 from gotd.training.examples import Blocks, Texts
@@ -15,14 +16,7 @@ from gotd.training.models import check_objective, labels_of_head, load_config, l
 from gotd.training.reading import Reading, labels_of, records_of, uncounted, write_blocks, write_texts
 from gotd.training.recipes import Recipe
 from gotd.training.run_record import write_json
-from gotd.training.tokenizers import (
-    Frame,
-    ensure_padding,
-    frame_of,
-    has_tokenizer,
-    load_tokenizer,
-    train_tokenizer,
-)
+from gotd.training.tokenizers import Frame, ensure_padding, frame_of, has_tokenizer, train_tokenizer
 from gotd.training.tokens import TokenStore
 from gotd.types import JSON
 
@@ -118,7 +112,7 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: d
 def prepared(work: Path, objective: str) -> Prepared:
     """What `prepare` wrote."""
     found = json.loads((work / PREPARED).read_text(encoding="utf-8"))
-    tokenizer = load_tokenizer(work / "tokenizer")
+    tokenizer = load_fast_tokenizer(work / "tokenizer")
     frame = frame_of(tokenizer, objective) if objective != "classify" else None
     stores = {name: TokenStore(work / "tokens" / name) for name in found["names"]}
     return Prepared(tokenizer, found["labels"], found["length"], frame, found["seals"], found.get("shared", {}), stores)
@@ -134,7 +128,7 @@ def _tokenizer(source: Source, config: "PretrainedConfig", data: list[str], reci
     """The one named, the one beside the model or its configuration, or, for a fresh model, one trained on the data."""
     beside = source.path if source.path.is_dir() else source.path.parent
     if source.tokenizer is not None or not source.fresh or has_tokenizer(beside):
-        return load_tokenizer(source.tokenizer or beside)
+        return load_fast_tokenizer(source.tokenizer or beside)
     if recipe.objective == "classify":
         raise GotdError(f"{source.path}: no tokenizer beside it; give --tokenizer FOLDER")
     texts = (record.value for batch in records_of(data, _again(reading)) for record in batch)

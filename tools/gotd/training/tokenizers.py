@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from gotd import pretrained
 from gotd.errors import GotdError
 
 if TYPE_CHECKING:
@@ -30,18 +29,6 @@ class Frame(NamedTuple):
     head: tuple[int, ...]
     tail: tuple[int, ...]
     pad: int
-
-
-def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
-    """The tokenizer in a folder; fast ones only."""
-    try:
-        tokenizer = pretrained.load_tokenizer(folder)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise GotdError(f"{folder}: no tokenizer there ({reason}); give --tokenizer FOLDER") from error
-    if not tokenizer.is_fast:
-        raise GotdError(f"{folder}: only a slow tokenizer; save it with a tokenizer.json")
-    return tokenizer
 
 
 def has_tokenizer(folder: Path) -> bool:
