@@ -38,7 +38,7 @@ _PART = 1 << 20
 #: Masses that differ by less balance: they are sums of rounded float64.
 _BALANCED = 1e-12
 #: Rounds over the tree, and when the offsets, in units of eps, are good enough.
-_ROUNDS, _STILL = 20, 1e-3
+_ROUNDS, _STILL = 20, 1e-8
 
 
 def cluster_labels(plan: Tensor, present: Tensor) -> Tensor | None:
@@ -156,7 +156,7 @@ def _root(odds: np.ndarray, masses: np.ndarray, left: float, inside: np.ndarray)
     low, high = difference(-reach), difference(reach)
     if not low < 0.0 < high:  # one of the two has no rows, or no more than rounding tells
         return 0.0
-    return float(brentq(difference, -reach, reach, xtol=1e-6))
+    return float(brentq(difference, -reach, reach, xtol=1e-10))
 
 
 def _tree(shares: np.ndarray, masses: np.ndarray) -> Sequence[np.ndarray]:

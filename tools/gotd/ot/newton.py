@@ -20,6 +20,7 @@ the curvature of a sample: Byrd, Chin, Neveitt and Nocedal, SIAM J. Optim. 21 (2
 
 import math
 import sys
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -38,6 +39,8 @@ _PLAN_ENTRIES, _JUDGING_ENTRIES = 1 << 24, 1 << 22
 #: The system is solved this well and no better: the sample does not know K any better.
 _TOLERANCE = 0.02
 _ITERATIONS = 50
+#: Steps of the power method that find how soft the softest direction is.
+_POWERS = 12
 
 
 class Newton:
@@ -61,6 +64,7 @@ class Newton:
         self._kernel, self._target, self._is_source = kernel, target, is_source
         self._share = share
         self._last: tuple[Tensor, Tensor, Tensor] | None = None
+        self._softness = 1.0
         self._accelerated = Anderson(target.weights)
         self._best: tuple[float, Tensor, Tensor] | None = None
         self._instead: Anderson | None = None
@@ -113,7 +117,9 @@ class Newton:
         labels = cluster_labels(plan, present)
         if labels is None:
             return torch.full_like(g, torch.nan)
-        step = _conjugate_gradients(plan, masses, marginal, residual, labels)
+        system = _System(plan, masses, marginal, labels)
+        self._softness = _softness(system)
+        step = _conjugate_gradients(system, residual)
         return step + self._offsets(kernel, labels, residual) if int(labels.max()) > 0 else step
 
     def _offsets(self, kernel: Transform, labels: Tensor, residual: Tensor) -> Tensor:
@@ -136,8 +142,9 @@ class Newton:
     def effect(self, g: Tensor, new: Tensor, workers: Workers) -> float:
         """By how much scores change on the way from g to `new`: the standard deviation of the change in theirs.
 
+        What float32 rounds in the marginals may hide as much of the last step as it makes in the softest direction.
         Scores that vary by less than float32 rounds are taken to vary by that. Infinite where `new` is no number.
-        Shapes: float64 (m,) both.
+        Shapes: float64 (m,) both; the last `step` was taken at g.
         """
         if not bool(new.isfinite().all()):
             return math.inf
@@ -145,9 +152,11 @@ class Newton:
             sample_potentials(self._sample, with_potentials(self._kernel, self._target, each), workers).astype("f8")
             for each in (g, new)
         )
-        masses = self._sample.masses
-        rounding = float(np.finfo(np.float32).eps) * float(self._sample.alpha.abs().max())
-        return _deviation(after - before, masses) / max(_deviation(after, masses), rounding, sys.float_info.min)
+        masses, unit = self._sample.masses, float(np.finfo(np.float32).eps)
+        hidden = unit * self._kernel.unit * self._softness
+        change = math.hypot(_deviation(after - before, masses), hidden)
+        rounding = unit * float(self._sample.alpha.abs().max())
+        return change / max(_deviation(after, masses), rounding, sys.float_info.min)
 
 
 def _deviation(values: np.ndarray, masses: np.ndarray) -> float:
@@ -162,36 +171,65 @@ def _moved(plan: Tensor, masses: Tensor, step: Tensor) -> Tensor:
     return torch.mv(plan.T, masses).double() * step - torch.mv(plan.T, weighted).double()
 
 
-def _conjugate_gradients(plan: Tensor, masses: Tensor, marginal: Tensor, residual: Tensor, labels: Tensor) -> Tensor:
-    """d with (diag(c) - P^T A P) d = c r, preconditioned by diag(c), without its part along constants of each cluster.
+class _System(NamedTuple):
+    """Newton's system (diag(c) - P^T A P) d = c r, without its part along constants of each cluster.
 
-    Shapes: plan float32 (n, m), masses float32 (n,), marginal and residual float64 (m,), labels int64 (m,) ->
-    float64 (m,).
+    Shapes: plan float32 (n, m), masses float32 (n,), marginal float64 (m,), labels int64 (m,), -1 where c is 0.
     """
-    present = marginal > 0.0
-    groups = labels.clamp_min(0)
-    totals = torch.zeros_like(marginal).index_add_(0, groups, marginal)[groups]
 
-    def scaled(rest: Tensor) -> Tensor:
-        z = torch.where(present, rest / marginal, 0.0)
-        means = torch.zeros_like(marginal).index_add_(0, groups, marginal * z)[groups] / totals
-        return torch.where(present, z - means, 0.0)
+    plan: Tensor
+    masses: Tensor
+    marginal: Tensor
+    labels: Tensor
 
+    def scaled(self, rest: Tensor) -> Tensor:
+        """Return rest / c, less its mean over each cluster; 0 where c is 0."""
+        present, groups = self.marginal > 0.0, self.labels.clamp_min(0)
+        z = torch.where(present, rest / self.marginal, 0.0)
+        totals, sums = (torch.zeros_like(rest).index_add_(0, groups, each) for each in
+                        (self.marginal, self.marginal * z))
+        return torch.where(present, z - (sums / totals)[groups], 0.0)
+
+    def spread(self, direction: Tensor) -> Tensor:
+        """Return P^T A P d: what goes from each point to others by way of the rows they share."""
+        moved = torch.mv(self.plan.T, self.masses * torch.mv(self.plan, direction.float())).double()
+        return torch.where(self.marginal > 0.0, moved, 0.0)
+
+
+def _softness(system: _System) -> float:
+    """Return 1 / (1 - l), l the second eigenvalue of K: by how much a step may be longer than the residual it is for.
+
+    By the power method, from a fixed start; in the limit of float32 at most.
+    """
+    floor = float(torch.finfo(torch.float32).eps)
+    start = torch.rand(len(system.marginal), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    direction = system.scaled(system.marginal * start.to(system.marginal.device))
+    kept = 0.0
+    for _ in range(_POWERS):
+        size = float((system.marginal @ direction.square()).sqrt())
+        if not size > 0.0:
+            break
+        direction = system.scaled(system.spread(direction / size))
+        kept = float((system.marginal @ direction.square()).sqrt())
+    return 1.0 / max(1.0 - kept, floor)
+
+
+def _conjugate_gradients(system: _System, residual: Tensor) -> Tensor:
+    """Return the system's solution, preconditioned by diag(c). Shapes: residual float64 (m,) -> float64 (m,)."""
     step = torch.zeros_like(residual)
-    rest = marginal * scaled(marginal * residual)
-    direction = scaled(rest)
+    rest = system.marginal * system.scaled(system.marginal * residual)
+    direction = system.scaled(rest)
     size = first = rest @ direction
     for _ in range(_ITERATIONS):
         if not size > _TOLERANCE**2 * first:
             break
-        moved = torch.mv(plan.T, masses * torch.mv(plan, direction.float())).double()
-        image = marginal * direction - torch.where(present, moved, 0.0)
+        image = system.marginal * direction - system.spread(direction)
         curvature = direction @ image
         if not curvature > 0.0:  # rounding: nothing is left that the sample could tell
             break
         step = step + size / curvature * direction
         rest = rest - size / curvature * image
-        z = scaled(rest)
+        z = system.scaled(rest)
         size, before = rest @ z, size
         direction = z + size / before * direction
     return step
