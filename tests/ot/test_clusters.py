@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -109,28 +110,63 @@ def test_without_looks_left_flat_directions_are_admitted(costs: Callable[..., np
     assert not found.converged
 
 
+class Outcome(NamedTuple):
+    """Of one problem: what the solver says, and how far scores are from right in their standard deviations."""
+
+    found: Potentials
+    error: float
+
+    @property
+    def is_wrong(self) -> bool:
+        return self.found.converged and self.error > PROMISED
+
+    @property
+    def is_refused(self) -> bool:
+        return not self.found.converged and self.error < PROMISED / 2
+
+
+def outcome(seed: int, costs: Callable[..., np.ndarray], spread: Callable[..., float], solve: Solve) -> Outcome:
+    """A problem of two to four clusters of any width, distance and balance, at an eps of 0.01 to 0.3 deviations."""
+    rng = np.random.default_rng(seed)
+    kinds, kind = int(rng.integers(2, 5)), ("even", "1e-5", "1e-3", "free")[seed % 4]
+    n, m = int(rng.integers(60, 160)), int(rng.integers(12, 30))
+    width, relative = 10.0 ** rng.uniform(-3, 0), 10.0 ** rng.uniform(-2, -0.5)
+    x, y, rows, points = clusters(seed, n, m, kinds, 10.0 ** rng.uniform(0.5, 2), width, rng.uniform(0.0, 1.0))
+    a, b = masses(kind, rows, points, rng)
+    C = costs(x, y)
+    std = spread(a, b, C)
+    found, f = solve(x, a, y, b, relative * std, tolerance=1e-4, max_iterations=1000, spread=std)
+    expected = reference(a, b, C, relative * std, rows, points)
+    return Outcome(found, float(np.std(f - expected) / expected.std()))
+
+
+@pytest.mark.parametrize("seed", [20, 64])
+def test_scores_that_vary_by_a_thousandth_of_eps_are_right(
+    seed: int, costs: Callable[..., np.ndarray], spread: Callable[..., float], solve: Solve
+) -> None:
+    """Offsets solved to a thousandth of eps are as far from right as the scores vary."""
+    found, error = outcome(seed, costs, spread, solve)
+    assert found.converged
+    assert error < PROMISED
+
+
+def test_scores_that_vary_by_less_than_the_marginals_tell_in_float32_are_not_converged(
+    costs: Callable[..., np.ndarray], spread: Callable[..., float], solve: Solve
+) -> None:
+    """Two clusters that a thousandth of the mass joins: a rounding of 1e-7 hides an offset of 1e-4 eps."""
+    found, error = outcome(60, costs, spread, solve)
+    assert found.marginal_error < 1e-6
+    assert error > PROMISED
+    assert not found.converged
+
+
 @pytest.mark.slow
 def test_two_hundred_problems_are_converged_where_scores_are_right_and_only_there(
     costs: Callable[..., np.ndarray], spread: Callable[..., float], solve: Solve
 ) -> None:
-    wrong, refused = [], []
-    for seed in range(200):
-        rng = np.random.default_rng(seed)
-        kinds, kind = int(rng.integers(2, 5)), ("even", "1e-5", "1e-3", "free")[seed % 4]
-        n, m = int(rng.integers(60, 160)), int(rng.integers(12, 30))
-        width, relative = 10.0 ** rng.uniform(-3, 0), 10.0 ** rng.uniform(-2, -0.5)
-        x, y, rows, points = clusters(seed, n, m, kinds, 10.0 ** rng.uniform(0.5, 2), width, rng.uniform(0.0, 1.0))
-        a, b = masses(kind, rows, points, rng)
-        C = costs(x, y)
-        std = spread(a, b, C)
-        found, f = solve(x, a, y, b, relative * std, tolerance=1e-4, max_iterations=1000, spread=std)
-        expected = reference(a, b, C, relative * std, rows, points)
-        error = np.std(f - expected) / expected.std()
-        if found.converged and error > PROMISED:
-            wrong.append((seed, kind, kinds, error, found.score_error))
-        if not found.converged and error < PROMISED / 2:
-            refused.append((seed, kind, kinds, error, found.score_error, found.marginal_error))
-    assert wrong == refused == []
+    outcomes = {seed: outcome(seed, costs, spread, solve) for seed in range(200)}
+    assert {seed: each for seed, each in outcomes.items() if each.is_wrong} == {}
+    assert {seed: each for seed, each in outcomes.items() if each.is_refused} == {}
 
 
 def test_a_chain_of_clusters_whose_couplings_differ_by_orders_is_balanced() -> None:
