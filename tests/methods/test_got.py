@@ -134,6 +134,26 @@ def test_a_large_target_is_compressed_to_the_limit_and_scores_stay_alike(fitted:
     assert np.corrcoef(score(fewer, x), score(fitted(y, x, plain(max_target=0)), x))[0, 1] > 0.99
 
 
+def test_compressed_points_keep_what_costs_are_on_average_and_how_they_vary(fitted: Fit, score: Score) -> None:
+    """Means of nearly orthogonal rows are short: the rows are not nearer to everything for that, nor costs wider."""
+    x, y = problem(0, n=600, m=600, d=800)
+    for settings in (plain(center=True, epsilon=2.0), plain(center=True, epsilon=2.0, metric="cosine")):
+        whole, fewer = (fitted(y, x, replace(settings, max_target=limit)) for limit in (0, 400))
+        for name in ("epsilon", "cost_mean", "cost_std"):
+            assert fewer.summary[name] == pytest.approx(whole.summary[name], rel=1e-6)
+        assert fewer.summary["distance"] == pytest.approx(whole.summary["distance"], rel=5e-3)
+        assert np.corrcoef(score(fewer, x), score(whole, x))[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("limit", [30, 200])
+def test_a_compressed_target_is_the_same_for_any_seed_and_order(limit: int, fitted: Fit, score: Score) -> None:
+    x, y = problem(0, n=500, m=300)
+    one, other, turned = (fitted(rows, x, plain(max_target=limit, seed=seed, pool_sample=500))
+                          for rows, seed in ((y, 0), (y, 1), (y[::-1].copy(), 0)))
+    assert np.array_equal(one.arrays["points"], other.arrays["points"])
+    assert score(turned, x) == pytest.approx(score(one, x), abs=1e-4)
+
+
 @pytest.mark.parametrize("whiten", [False, True])
 def test_a_score_does_not_depend_on_neighbours_or_threads(whiten: bool, fitted: Fit, score: Score) -> None:
     x, y = problem(0, n=3000, d=33)

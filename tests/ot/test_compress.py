@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ot
+from gotd.ot import compress as module
 from gotd.ot.blocks import Workers
 from gotd.ot.compress import Compressed, compress
-from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
 
 CPU = torch.device("cpu")
-COST = Cost("sqeuclidean")
 
 
 def problem(seed: int, n: int = 200, d: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -25,7 +24,7 @@ def problem(seed: int, n: int = 200, d: int = 3) -> tuple[np.ndarray, np.ndarray
 
 
 def compressed(y: np.ndarray, b: np.ndarray, limit: int, workers: Workers, seed: int = 0) -> Compressed:
-    return compress(y, b, limit, seed, workers, CPU)
+    return compress(y, b, limit, np.random.default_rng(seed).uniform(size=len(y)), workers, CPU)
 
 
 @settings(max_examples=25, deadline=None)
@@ -49,6 +48,35 @@ def test_the_error_is_no_worse_than_three_times_what_a_grid_does(workers: Worker
     for limit in (4, 16, 64):
         error = compressed(y, np.full(1000, 1e-3), limit, workers).error
         assert 0.99 / (limit * np.sqrt(12)) < error < 3 / (limit * np.sqrt(12))
+
+
+def test_where_few_are_too_many_those_are_merged_that_lose_least(workers: Workers) -> None:
+    """Of 300 nearly orthogonal rows 100 have a near copy of other mass: each copy's pair becomes its mean."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(300, 100)).astype("f4")
+    y[200:] = y[:100] + 0.05 * rng.normal(size=(100, 100))
+    b = rng.uniform(0.1, 1, 300)
+    b /= b.sum()
+    order = rng.permutation(300)
+    fewer = compressed(y[order], b[order], 200, workers)
+    pairs = (b[:100, None] * y[:100] + b[200:, None] * y[200:]) / (b[:100] + b[200:])[:, None]
+    expected, masses = np.concatenate([pairs, y[100:200]]), np.concatenate([b[:100] + b[200:], b[100:200]])
+    nearest = np.square(fewer.points[:, None] - expected).sum(axis=2).argmin(axis=1)
+    assert sorted(nearest) == list(range(200))
+    assert fewer.points == pytest.approx(expected[nearest], abs=1e-5)
+    assert fewer.weights == pytest.approx(masses[nearest], abs=1e-12)
+
+
+def test_where_all_would_merge_with_one_row_the_search_for_pairs_ends(workers: Workers,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows as far from each other, each twice as heavy as the one before: the partner of all is the lightest."""
+    rounds = []
+    searched = module._cheapest
+    monkeypatch.setattr(module, "_cheapest", lambda *args: rounds.append(1) or searched(*args))
+    b = 0.5 ** np.arange(1, 101)
+    fewer = compressed(np.eye(100, dtype="f4"), b / b.sum(), 60, workers)
+    assert len(fewer.points) == 60
+    assert len(rounds) <= 12
 
 
 def test_clusters_become_their_means(workers: Workers) -> None:
@@ -88,27 +116,24 @@ def test_limit_zero_and_a_large_limit_keep_every_row_with_weight(workers: Worker
         assert same.error == 0.0
 
 
-def test_the_seed_decides_and_the_number_of_threads_does_not() -> None:
+@pytest.mark.parametrize("limit", [50, 2000])
+def test_neither_the_order_of_rows_nor_the_number_of_threads_decides(limit: int) -> None:
     y, b = problem(0, n=3000)
-    one, two, other = (compressed(y, b, 50, Workers(t), seed) for t, seed in ((1, 0), (3, 0), (1, 1)))
+    draws, order = np.random.default_rng(1).uniform(size=3000), np.random.default_rng(2).permutation(3000)
+    one, two = (compress(y, b, limit, draws, Workers(threads), CPU) for threads in (1, 3))
     assert np.array_equal(one.points, two.points)
     assert np.array_equal(one.weights, two.weights)
-    assert one.points.shape != other.points.shape or not np.array_equal(one.points, other.points)
+    other = compress(y[order], b[order], limit, draws[order], Workers(1), CPU)
+    by_first, by_other = np.lexsort(one.points.T), np.lexsort(other.points.T)
+    assert other.points[by_other] == pytest.approx(one.points[by_first], abs=1e-5)
+    assert other.weights[by_other] == pytest.approx(one.weights[by_first], abs=1e-12)
 
 
-def test_points_of_unit_rows_are_of_unit_length_and_the_cost_varies_as_before(workers: Workers) -> None:
-    """Plain means of nearly orthogonal rows are short: the cost would vary by their length, three times as much."""
-    rng = np.random.default_rng(0)
-    x, y = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in rng.normal(size=(2, 600, 800)))
-    x, y, b = x.astype("f4"), y.astype("f4"), np.full(600, 1 / 600)
-
-    def spread(fewer: Compressed) -> float:
-        target = target_moments(COST, Target(torch.from_numpy(fewer.points), torch.from_numpy(fewer.weights)))
-        return cost_mean_and_std(COST, moments(COST, torch.from_numpy(x), torch.from_numpy(b)), target)[1]
-
-    whole, unit = (compress(y, b, limit, 0, workers, CPU, is_unit=True) for limit in (0, 400))
-    assert np.linalg.norm(unit.points, axis=1) == pytest.approx(1.0, abs=1e-6)
-    assert spread(unit) == pytest.approx(spread(whole), rel=0.1)
-    assert spread(compress(y, b, 400, 0, workers, CPU)) > 2 * spread(whole)
-    distance = np.sqrt(ot.emd2(b, unit.weights / unit.weights.sum(), ot.dist(y.astype("f8"), unit.points.astype("f8"))))
-    assert distance <= unit.error + 1e-6
+@pytest.mark.parametrize("limit", [50, 150])
+def test_points_are_means_so_that_costs_are_kept_on_average(limit: int, workers: Workers,
+                                                            costs: Callable[..., np.ndarray]) -> None:  # fmt: skip
+    """For any x: sum_i b_i |x - y_i|^2 = sum_j w_j |x - point_j|^2 + error^2."""
+    y, b = problem(0)
+    x = np.random.default_rng(1).normal(size=(20, 3))
+    fewer = compressed(y, b, limit, workers)
+    assert costs(x, fewer.points) @ fewer.weights + fewer.error**2 == pytest.approx(costs(x, y) @ b, rel=1e-5)

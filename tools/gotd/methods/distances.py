@@ -5,11 +5,11 @@ import torch
 
 from gotd.errors import GotdError
 from gotd.methods.options import TransportOptions, default_epsilon
+from gotd.methods.packed_target import packed_target
 from gotd.methods.source_sample import Drawn
 from gotd.methods.space import cost_of
 from gotd.ot.blocks import Workers
-from gotd.ot.compress import compress
-from gotd.ot.cost import Target, cost_mean_and_std, moments, target_moments
+from gotd.ot.cost import Target, cost_mean_and_std, moments
 from gotd.ot.potentials import solve_sample
 from gotd.ot.sample import hold
 
@@ -27,22 +27,20 @@ class TargetDistance:
             raise GotdError("entropic distances are compared: give an epsilon above 0")
         self._options, self._workers = options, workers
         self._cost = cost_of(options, reference, device)
-        given = self._cost.points(torch.from_numpy(target).to(device)).cpu().numpy()
-        packed = compress(given, weights / weights.sum(), options.max_target, options.seed, workers, device,
-                          self._cost.is_unit)
-        self._q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
+        packed = packed_target(target, weights, self._cost, options.max_target, workers, device)
+        self._q, self._within = packed.q, packed.compressed.within(self._cost)
         rows, masses = torch.from_numpy(reference.rows).to(device), torch.from_numpy(reference.masses).to(device)
         moved = moments(self._cost, rows, masses, workers.map)
         usual = default_epsilon(bool(options.whiten), reference.moment_rows, len(reference.mean))
         self._relative = usual if options.epsilon is None else options.epsilon
-        self._std = cost_mean_and_std(self._cost, moved, target_moments(self._cost, self._q))[1]
+        self._std = cost_mean_and_std(self._cost, moved, packed.moments)[1]
 
     def distance(self, name: str, drawn: Drawn) -> float:
         """Entropic distance to the target, <P, C> + eps KL(P | a b).
 
         Raises: GotdError where its potentials do not converge.
         """
-        return self._solved(name, drawn.rows, drawn.masses, self._q)
+        return self._solved(name, drawn.rows, drawn.masses, self._q) + self._within
 
     def between(self, name: str, rows: np.ndarray, others: np.ndarray, weights: np.ndarray | None = None) -> float:
         """Entropic distance between two sets of rows, the second with weights where they do not weigh alike.

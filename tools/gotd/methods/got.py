@@ -1,7 +1,7 @@
 """GOT-D: the calibrated gradient of the optimal-transport distance from the source to the target."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from gotd.errors import GotdError, UsageError
@@ -102,6 +102,11 @@ class StepFigures:
     distance_choice: Number
     distance_bound: Number
     choice_in_common: Number
+
+    def raised(self, by: float) -> "StepFigures":
+        """Return the figures with all distances so much larger."""
+        return replace(self, distance_first_order=self.distance_first_order + by,
+                       distance_choice=self.distance_choice + by, distance_bound=self.distance_bound + by)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,12 @@ from gotd.errors import GotdError
 from gotd.methods.base import Fitted, VectorProblem
 from gotd.methods.finite_step import Fit, Pool, finite_step
 from gotd.methods.got import GotOptions, GotSummary, StepFigures, StepSummary
+from gotd.methods.packed_target import packed_target
 from gotd.methods.source_sample import Drawn
 from gotd.methods.space import Space, space_arrays, space_of
 from gotd.ot.blocks import Workers
-from gotd.ot.compress import Compressed, compress
-from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments, target_moments
+from gotd.ot.compress import Compressed
+from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments
 from gotd.ot.diagnosis import expected_overlap, mean_cost_warning, rounding_warning, weighted_correlation
 from gotd.ot.exact import exact_potentials
 from gotd.ot.gradient import calibration
@@ -38,7 +39,7 @@ class SampledProblem(NamedTuple):
     drawn    : the sample of the source, masses and mean.
     sample   : the same, held for many looks.
     packed   : the target as weighted points, on the host; q the same on the device.
-    mean, std : of the cost over (source, target) pairs.
+    mean, std : of the cost over (source, target) pairs, the target as it was before it was compressed.
     epsilon  : absolute; relative the same in standard deviations of the cost.
     """
 
@@ -56,6 +57,11 @@ class SampledProblem(NamedTuple):
     def share(self) -> float:
         """Of the source's rows that the sample holds."""
         return len(self.drawn.rows) / max(self.drawn.counts.distinct, 1)
+
+    @property
+    def within(self) -> float:
+        """What the mean cost to the target is above that to its points: distances are printed of the target."""
+        return self.packed.within(self.cost)
 
 
 def fit_potentials(problem: VectorProblem, options: GotOptions) -> Fitted:
@@ -79,7 +85,8 @@ def fit_potentials(problem: VectorProblem, options: GotOptions) -> Fitted:
     calibrated = calibration(solved.mean_potential, sampled.drawn.counts.distinct if uniform else None)
     summary = GotSummary(
         method="got", converged=solved.converged, warnings=remarks + _warnings(sampled, solved, options, workers),
-        distance=solved.distance, marginal_error=solved.marginal_error, measured_on=_measured_on(solved, streamed),
+        distance=solved.distance + sampled.within, marginal_error=solved.marginal_error,
+        measured_on=_measured_on(solved, streamed),
         score_error=None if step else solved.score_error, iterations=solved.iterations,
         expected_overlap=None if step else _overlap(sampled, solved, options, streamed, workers),
         choose=int(options.choose) if step and options.choose >= 1.0 else options.choose,
@@ -92,20 +99,17 @@ def fit_potentials(problem: VectorProblem, options: GotOptions) -> Fitted:
         target_error=sampled.packed.error, seed=options.seed,
     )
     arrays = {"points": sampled.packed.points, "weights": sampled.packed.weights, "potentials": solved.g.cpu().numpy()}
-    figures = StepSummary(**vars(summary), **vars(step)) if step else summary
+    figures = StepSummary(**vars(summary), **vars(step.raised(sampled.within))) if step else summary
     return Fitted(arrays | space_arrays(sampled.cost), figures, space.read)
 
 
 def _sampled(problem: VectorProblem, space: Space, options: GotOptions) -> SampledProblem:
     drawn, cost, device, workers = space.drawn, space.cost, problem.device, problem.workers
     relative = space.epsilon if options.epsilon is None else options.epsilon
-    target = cost.points(torch.from_numpy(problem.target).to(device)).cpu().numpy()
-    packed = compress(target, problem.masses / problem.masses.sum(), options.max_target, options.seed, workers, device,
-                      cost.is_unit)
-    q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
+    packed, q, of_target = packed_target(problem.target, problem.masses, cost, options.max_target, workers, device)
     rows, masses = torch.from_numpy(drawn.rows).to(device), torch.from_numpy(drawn.masses).to(device)
     moved = moments(cost, rows, masses, workers.map)
-    mean, std = cost_mean_and_std(cost, moved, target_moments(cost, q))
+    mean, std = cost_mean_and_std(cost, moved, of_target)
     if 0.0 < relative * std < _SMALLEST_EPSILON:
         raise GotdError(f"epsilon {relative:g}, where the cost varies by {std:.3g}, is too small to divide by "
                         "in float32; raise --epsilon, or multiply all vectors, the target's too, by one number")
@@ -120,7 +124,7 @@ def _solve(problem: SampledProblem, options: GotOptions, workers: Workers) -> tu
         return solve_sample(
             sample, q, cost, problem.epsilon, problem.std, options.tol, options.max_iterations, workers
         ), []
-    g, distance, remarks = torch.zeros_like(q.weights), problem.mean, []
+    g, distance, remarks = torch.zeros_like(q.weights), problem.mean - problem.within, []
     if problem.relative == 0.0:  # else the cost does not vary: any plan is the best one
         exact = exact_potentials(*_points(problem), q, cost)
         g, distance = exact.g, exact.distance
