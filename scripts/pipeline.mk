@@ -32,7 +32,7 @@ GOTD_REPORT ?= $(dir $(lastword $(MAKEFILE_LIST)))report.py
 
 # ---- What is read: names, and for files size and time
 
-PLAIN    := .jsonl .ndjson .json .csv .tsv .txt
+PLAIN    := .jsonl .ndjson .json .csv .tsv .txt .warc.wet .wet .warc
 SUFFIXES := $(foreach packed,.zst .gz .xz .bz2,$(PLAIN:%=%$(packed))) $(PLAIN) .parquet .arrow .feather
 stem   = $(or $(firstword $(foreach s,$(SUFFIXES),$(patsubst %$s,%,$(filter %$s,$(notdir $1))))),$(notdir $1))
 urls   = $(foreach f,$1,$(if $(findstring ://,$f),$f))

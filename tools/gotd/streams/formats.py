@@ -1,7 +1,7 @@
 """What records come in, recognised by first bytes, and for text that could be anything by its name; all become lines.
 
 Parquet and Arrow (`tables`), CSV and TSV and plain text (`delimited`), JSON in an array or over several lines
-(`json_values`). JSON Lines stay the bytes that they are.
+(`json_values`), WET files of Common Crawl (`warc`). JSON Lines stay the bytes that they are.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,6 +16,7 @@ from gotd.streams.locations import without_compression
 from gotd.streams.seal import PREFIX
 from gotd.streams.sources import ByteSource
 from gotd.streams.tables import table_kind, table_lines
+from gotd.streams.warc import MAGIC, warc_lines
 
 #: Bytes in which the first two lines must end for text to be recognised by them.
 _LOOK_BYTES = 1 << 16
@@ -83,6 +84,8 @@ def _converter(head: bytes, name: str) -> Callable[[Pieces, str], Pieces] | None
     """Return what makes lines of JSON of what begins like this; None where it has them already."""
     if kind := table_kind(head):
         return lambda pieces, name: table_lines(kind, pieces, None, name)
+    if head.startswith(MAGIC):
+        return warc_lines
     first, second = [*_first_lines(head), b"", b""][:2]
     if first.startswith(b"{") and first.endswith(b"}"):
         return None

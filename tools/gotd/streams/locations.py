@@ -19,6 +19,7 @@ COMPRESSED = (".zst", ".gz", ".xz", ".bz2")
 #: Endings of all that records are read from, the longest first.
 RECORD_ENDINGS = tuple(sorted(
     [plain + packed for plain in (*PLAIN_RECORDS, ".csv", ".tsv", ".txt") for packed in ("", *COMPRESSED)]
+    + [kind + packed for kind in (".warc.wet", ".wet", ".warc") for packed in ("", *COMPRESSED)]
     + [".parquet", ".arrow", ".feather"], key=len, reverse=True))
 
 

@@ -13,6 +13,7 @@ import orjson
 
 from gotd.errors import DataError, GotdError
 from gotd.streams.lines import MAX_RECORD_BYTES
+from gotd.streams.piece_stream import PieceStream
 from gotd.streams.table_values import carrier, converter
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def table_lines(kind: str, pieces: Iterator[bytes], file: IO[bytes] | None, name
 def _of_batches(kind: str, pieces: Iterator[bytes], file: IO[bytes] | None, name: str,
                 made_of: "Callable[[RecordBatch], Iterator[Item]]", column: str | None = None) -> Iterator[Item]:
     """Yield what is made of each batch. Raises: DataError with the rows before the damage."""
-    batches = _stream_batches(_Stream(pieces if file is None else _pieces(file)))
+    batches = _stream_batches(PieceStream(pieces if file is None else _pieces(file), len(_END_OF_STREAM)))
     if file is not None and kind == PARQUET:
         batches = _parquet_batches(file, column)
     elif file is not None and kind == ARROW_FILE:
@@ -170,7 +171,7 @@ def _file_batches(file: IO[bytes]) -> "Iterator[RecordBatch]":
         yield table.get_batch(number)
 
 
-def _stream_batches(stream: "_Stream") -> "Iterator[RecordBatch]":
+def _stream_batches(stream: PieceStream) -> "Iterator[RecordBatch]":
     """Yield the batches of one stream after the other, as files that were joined hold them."""
     import pyarrow
 
@@ -178,40 +179,6 @@ def _stream_batches(stream: "_Stream") -> "Iterator[RecordBatch]":
         yield from pyarrow.ipc.open_stream(pyarrow.PythonFile(stream, mode="r"))
         if stream.last != _END_OF_STREAM:
             raise ValueError("cut short: the stream has no end")
-
-
-class _Stream:
-    """Pieces as a file of which exactly so many bytes can be read.
-
-    last : the bytes read last, as many as end a stream
-    """
-
-    closed = False
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self.last = b""
-        self._pieces, self._held, self._at = pieces, b"", 0
-
-    def peek(self) -> bool:
-        """Return whether there is more."""
-        while self._at == len(self._held):
-            piece = next(self._pieces, None)
-            if piece is None:
-                return False
-            self._held, self._at = piece, 0
-        return True
-
-    def read(self, count: int) -> bytes:
-        """Return so many bytes; fewer only at the end."""
-        found = []
-        while count and self.peek():
-            piece = self._held[self._at : self._at + count]
-            self._at += len(piece)
-            count -= len(piece)
-            found.append(piece)
-        data = b"".join(found)
-        self.last = (self.last + data[-len(_END_OF_STREAM) :])[-len(_END_OF_STREAM) :]
-        return data
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
