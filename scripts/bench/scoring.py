@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from gotd.methods.transform_rule import TransformFigures, TransformScorer
+from gotd.methods.transform_rule import NearestSummary, TransformScorer
 from gotd.ot.blocks import Workers, block_rows
 from gotd.ot.cost import Cost, Target
 from gotd.ot.transform import transform
@@ -44,7 +44,8 @@ def scorer_for(points: np.ndarray, workers: Workers, random: np.random.Generator
     count = len(points)
     arrays = {"points": points, "weights": np.full(count, 1 / count), "potentials": 0.02 * random.normal(size=count),
               "centre": points.mean(axis=0)}
-    figures = TransformFigures("sqeuclidean", False, 0.0126, calibration_mean=0.0, calibration_scale=1.0)
+    figures = NearestSummary(method="nearest", metric="sqeuclidean", center=False, epsilon=0.0126,
+                             calibration_mean=0.0, calibration_scale=1.0)
     return TransformScorer(arrays, figures, workers, device)
 
 

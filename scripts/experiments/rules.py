@@ -1,4 +1,4 @@
-"""Rankings of the pool by every rule, fitted by gotd's own modules in this process, each kept in a file.
+"""Rankings of the pool by every rule, fitted by gotd.fit in this process, each kept in a file.
 
 A rule is written RULE[:OPTION=VALUE]..., as got:vectors=hash+static:source=general:epsilon=0.05
 
@@ -19,7 +19,6 @@ A rule is written RULE[:OPTION=VALUE]..., as got:vectors=hash+static:source=gene
 
 import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,13 +28,10 @@ import torch
 from data import Study, texts
 from results import whole
 
-from gotd.errors import GotdError
+import gotd
 from gotd.methods import rule_type
-from gotd.methods.base import TextProblem, TextRule, VectorProblem, VectorRule
+from gotd.methods.base import TextRule
 from gotd.methods.ngrams import Classes, find_words, text_blocks
-from gotd.ot.blocks import Workers
-from gotd.ot.source import Part
-from gotd.selection import AnyRule, resolve
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.sources import open_input
 
@@ -137,27 +133,12 @@ class RowScores:
 
         On as many threads as torch has here; it has as many afterwards, for the training that may follow.
         """
-        with closing(Workers(torch.get_num_threads())) as workers:
-            return self._given(chosen, mass, workers)
-
-    def _given(self, chosen: np.ndarray, mass: float, workers: Workers) -> np.ndarray:
-        rule, rows = self._rule, self._target.astype(np.float32)
-        parts = [Part("source", 1.0 - mass, lambda: iter([self._source]))]
-        if mass > 0.0:
-            before = self._pool[np.sort(chosen)]
-            parts.append(Part("chosen", mass, lambda: iter([before])))
-        is_pool = rule["source"] == "pool"
-        ranked = None if is_pool else Part("pool", 1.0, lambda: iter([self._pool]))
-        of_rule = resolved(rule, self._options())
-        if not isinstance(of_rule, VectorRule):
-            raise TypeError(f"{rule.name} reads texts")
-        fitted = of_rule.fit(VectorProblem(rows, self._masses, parts, workers, _CPU, is_pool, ranked))
-        try:
-            of_rule.require_converged(fitted)
-        except GotdError as error:
-            raise SystemExit(f"rules: error: {rule.written}: {error}") from error
-        scorer = of_rule.scorer(fitted.arrays, fitted.summary, workers, _CPU)
-        return np.asarray(scorer.scores(self._pool), dtype=np.float64)
+        of_pool = self._rule["source"] == "pool"
+        mix = [(self._pool[np.sort(chosen)], mass)] if mass > 0.0 else []
+        fitted = _fitted(self._rule, self._target, self._pool, source=None if of_pool else self._source, mix=mix,
+                         target_mass=self._masses, threads=torch.get_num_threads(), device="cpu", **self._options())
+        scores = fitted.score(self._pool, threads=torch.get_num_threads(), device="cpu")
+        return scores.astype(np.float64)
 
     def _options(self) -> dict[str, object]:
         """The rule's options as they are written; what is not written is left to their defaults."""
@@ -175,11 +156,11 @@ class RowScores:
         return options
 
 
-def resolved(rule: Rule, options: Mapping[str, object]) -> AnyRule:
-    """The rule with its options, as ds-target-stats takes them. Raises: SystemExit for one that it does not have."""
+def _fitted(rule: Rule, *inputs: Any, **options: Any) -> gotd.Target:
+    """The rule as gotd.fit makes it. Raises: SystemExit where it cannot be made."""
     try:
-        return resolve(rule.name, options)
-    except GotdError as error:
+        return gotd.fit(*inputs, method=rule.name, **options)
+    except gotd.GotdError as error:
         raise SystemExit(f"rules: error: {rule.written}: {error}") from error
 
 
@@ -200,13 +181,11 @@ def _number(written: str, scaled: Callable[[float], float], s: float) -> float:
 
 
 def _text_scores(study: Study, task: str, rule: Rule, rows: np.ndarray) -> np.ndarray:
-    of_rule, every = resolved(rule, {"min_words": int(rule["min_words"])}), texts(study.pool)
+    every = texts(study.pool)
     pool = [every[row] for row in rows]
-    source = pool if rule["source"] == "pool" else texts(study.source)
-    if not isinstance(of_rule, TextRule):
-        raise TypeError(f"{rule.name} reads vectors")
-    fitted = of_rule.fit(TextProblem([texts(study.target(task))], [source], 2))
-    return np.asarray(of_rule.scorer(fitted.arrays, fitted.summary, 2).scores(pool), dtype=np.float64)
+    source = None if rule["source"] == "pool" else texts(study.source)
+    fitted = _fitted(rule, texts(study.target(task)), pool, source=source, threads=2, min_words=int(rule["min_words"]))
+    return fitted.score(pool, threads=2).astype(np.float64)
 
 
 @lru_cache(maxsize=6)

@@ -86,6 +86,19 @@ def test_a_source_weights_and_masses_are_the_commands(chain: Workdir) -> None:
     assert chain.read("python.npz") == chain.read("command.npz")
 
 
+def test_a_mixture_is_the_commands(chain: Workdir) -> None:
+    vectors = np.load(chain.path / "pool.npy")
+    np.save(chain.path / "p.npy", vectors)
+    np.save(chain.path / "chosen.npy", vectors[:20])
+    np.save(chain.path / "t.npy", target := np.load(chain.path / "target.npy"))
+    chain.ok("ds-target-stats --target t.npy --mix chosen.npy:0.3 p.npy -o command.npz")
+    gotd.fit(target, vectors, mix=[(vectors[:20], 0.3)]).save(chain.path / "python.npz")
+    assert chain.read("python.npz") == chain.read("command.npz")
+    for masses in ([0.6, 0.6], [0.0]):
+        with pytest.raises(gotd.UsageError, match="masses sum to"):
+            gotd.fit(target, vectors, mix=[(vectors[:20], mass) for mass in masses])
+
+
 def test_texts_fit_with_a_model_and_with_a_rule_that_reads_them(chain: Workdir) -> None:
     held, pool = chain.path / "target.jsonl", chain.path / "pool.jsonl"
     fitted = gotd.fit(held, pool, model="hash", target_mass="words")

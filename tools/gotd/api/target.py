@@ -17,7 +17,7 @@ from gotd.methods.base import Fitted, TextProblem, TextRule, VectorProblem
 from gotd.methods.input_warnings import counted, input_warnings
 from gotd.methods.ngrams import word_counts
 from gotd.methods.target_rows import check_masses, rows_with_content
-from gotd.ot.source import Part
+from gotd.ot.source import Part, mass_left
 from gotd.runtime import Runtime
 from gotd.streams.record_text import RecordText
 from gotd.streams.sinks import open_output
@@ -92,6 +92,7 @@ class Target:
 
 def fit(target: Source, pool: Source | None = None, *, method: str = "got", model: str | Sequence[str] | None = None,
         source: Source | None = None, weights: Sequence[float] | np.ndarray | None = None,
+        mix: Sequence[tuple[Source, float]] = (),
         target_mass: str | Sequence[float] | np.ndarray = "text", text_key: str | None = None,
         text_template: str | None = None, message_template: str | None = None, threads: int | None = None,
         device: str = "auto", **options: object) -> Target:
@@ -104,6 +105,7 @@ def fit(target: Source, pool: Source | None = None, *, method: str = "got", mode
         model: embeds texts first, as of gotd.embed.
         source: the model's own training text, where the gradient is taken; the pool where it is not given.
         weights: one for each row of the source, or of the pool.
+        mix: rows that have these shares of the source's mass, as what was chosen before.
         target_mass: mass of each target text: "text" (all alike), "words", "sqrt-words" (with a model), or numbers.
         text_key, text_template, message_template: how records become texts, as of ds-embed.
         options: of the rule, by the names that ds-target-stats has for them: epsilon=0.1, whiten=False, seed=1 ...
@@ -118,14 +120,15 @@ def fit(target: Source, pool: Source | None = None, *, method: str = "got", mode
         raise UsageError("nothing to fit to: give a pool, or a source")
     text = record_text(text_key, text_template, message_template)
     if issubclass(rule_type(method), TextRule):
-        if model is not None or weights is not None or not (isinstance(target_mass, str) and target_mass == "text"):
-            raise UsageError(f"rule {method!r} reads texts: leave out model, weights and target_mass")
+        if model is not None or weights is not None or mix or not (isinstance(target_mass, str) and
+                                                                   target_mass == "text"):
+            raise UsageError(f"rule {method!r} reads texts: leave out model, weights, mix and target_mass")
         return _fit_texts(method, target, pool if source is None else source, text, threads, options)
     if model is not None:
         target = read_documents(target, text, "target").texts  # type: ignore[arg-type]
     with Runtime(threads, device) as runtime:
-        return _fit_vectors(method, target, pool, source, _Inputs(model, weights, target_mass, text), options,
-                            runtime)
+        return _fit_vectors(method, target, pool, source, _Inputs(model, weights, mix, target_mass, text),
+                            options, runtime)
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ class _Inputs:
 
     model: str | Sequence[str] | None
     weights: Sequence[float] | np.ndarray | None
+    mix: Sequence[tuple[Source, float]]
     target_mass: str | Sequence[float] | np.ndarray
     text: RecordText
 
@@ -174,13 +178,17 @@ def _fit_vectors(method: str, target: Source, pool: Source | None, source: Sourc
     base = inputs.vectors(pool if source is None else source, "pool" if source is None else "source",  # type: ignore[arg-type]
                           runtime, every.shape[1])
     ranked = None if source is None or pool is None else inputs.vectors(pool, "pool", runtime, every.shape[1])
-    _require_alike(aim, base, ranked)
-    part = Part(base.name, 1.0, base.blocks, _weights(inputs.weights), base.size)
-    problem = VectorProblem(rows.rows, rows.masses, [part], runtime.workers, runtime.device, source is None,
+    mixed = [inputs.vectors(each, f"mix[{place}]", runtime, every.shape[1])
+             for place, (each, _) in enumerate(inputs.mix)]
+    _require_alike(aim, base, ranked, *mixed)
+    masses = [mass for _, mass in inputs.mix]
+    parts = [Part(base.name, mass_left(masses), base.blocks, _weights(inputs.weights), base.size),
+             *(Part(each.name, mass, each.blocks) for each, mass in zip(mixed, masses, strict=True))]
+    problem = VectorProblem(rows.rows, rows.masses, parts, runtime.workers, runtime.device, source is None,
                             None if ranked is None else Part(ranked.name, 1.0, ranked.blocks))
     rule = selection.resolve(method, options, aim.embedder or base.embedder)
     fitted = selection.fit_rule(rule, problem)
-    _require_alike(aim, base, ranked)  # of files it is known once they are read
+    _require_alike(aim, base, ranked, *mixed)  # of files it is known once they are read
     fitted = selection.made_of(fitted, aim.embedder or base.embedder)
     selection.require_usable(rule, fitted)
     return _target(method, fitted, rows.blank)

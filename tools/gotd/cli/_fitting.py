@@ -1,6 +1,5 @@
 """Rules fitted to files: from names and options to vectors, weights and parts, or to texts."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,9 +17,6 @@ from gotd.types import JSON, EmbedderIdentity
 
 if TYPE_CHECKING:
     from gotd.ot.source import Part
-
-#: Decimals that sum to 1 may be off by this much.
-_ROUNDING = 1e-9
 
 
 class Fit(NamedTuple):
@@ -138,13 +134,10 @@ def screened_table(inputs: Inputs, options: TransportOptions, threads: int, devi
 
 def _parts(inputs: Inputs, embedders: Embedders, width: int, looks: bool) -> "list[Part]":
     """The source: what --mix names with its masses, the rest of the mass on the source, or the pool."""
-    from gotd.ot.source import Part
+    from gotd.ot.source import Part, mass_left
 
     others = [mixed(item) for item in inputs.mixes]
-    total = math.fsum(mass for _, mass in others)
-    if total > 1.0 + _ROUNDING:
-        raise UsageError(f"--mix: masses sum to {total:g}; they share the mass 1 with the source")
-    rest = 1.0 - total if total < 1.0 - _ROUNDING else 0.0
+    rest = mass_left([mass for _, mass in others])
     weights = WeightFiles(inputs.weights).blocks if inputs.weights else None
     name = some_names(inputs.names) + (f" with weights {some_names(inputs.weights)}" if inputs.weights else "")
     files = VectorFiles(inputs.names, embedders, width, looks, inputs.vector_key)

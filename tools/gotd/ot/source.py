@@ -3,6 +3,7 @@
     P = sum_k mass_k * (sum_i w_ki delta_{x_ki}) / (sum_i w_ki)
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -10,11 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gotd.errors import GotdError
+from gotd.errors import GotdError, UsageError
 from gotd.ot.blocks import has_content, rechunked
 
 #: Rows and weights are brought together so many at a time.
 _PAIRED_ROWS = 4096
+#: Decimals that sum to 1 may be off by this much.
+_ROUNDING = 1e-9
 
 
 class Part(NamedTuple):
@@ -32,6 +35,14 @@ class Part(NamedTuple):
     blocks: Callable[[], Iterator[np.ndarray]]
     weights: Callable[[], Iterator[np.ndarray]] | None = None
     size: int | None = None
+
+
+def mass_left(masses: Sequence[float]) -> float:
+    """Return what sets of rows with these shares of P leave of it. Raises: UsageError for more than there is."""
+    total = math.fsum(masses)
+    if total > 1.0 + _ROUNDING or any(not 0.0 < mass <= 1.0 for mass in masses):
+        raise UsageError(f"mix: masses sum to {total:g}; each is above 0, and they share the mass 1 with the source")
+    return 1.0 - total if total < 1.0 - _ROUNDING else 0.0
 
 
 def shares(parts: Sequence[Part]) -> list[float]:
