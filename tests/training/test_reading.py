@@ -5,6 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import Skipping
 from gotd.training.reading import Reading, digest_of, uncounted
 
@@ -14,7 +15,7 @@ RECORDS = [{"text": "one\ntwo", "label": 1, "id": "a"}, {"text": "three", "label
 def digest(folder: Path, records: list[dict[str, object]], labelled: bool) -> str:
     path = folder / "records.jsonl"
     path.write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in records))
-    return digest_of([str(path)], Reading("text", "label", Skipping(0), False, uncounted), labelled)
+    return digest_of([str(path)], Reading(RecordText(), "label", Skipping(0), False, uncounted), labelled)
 
 
 @pytest.mark.parametrize("labelled", [False, True])
