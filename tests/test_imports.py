@@ -73,7 +73,7 @@ def layer(path: Path) -> str:
 MAY_IMPORT = {
     "api": {"api", "", "choice", "methods", "embedders", "ot", "streams", "probing"},
     "cli": {"cli", "", "choice", "methods", "embedders", "ot", "streams", "training", "probing", "report"},
-    "probing": {"probing", "methods", ""},
+    "probing": {"probing", "methods", "ot", ""},
     "report": {"report", "choice", "methods", "ot", "streams", ""},
     "choice": {"choice", "methods", "streams", ""},
     "training": {"training", "streams", ""},

@@ -175,6 +175,42 @@ def test_more_target_than_wanted(probe: Workdir) -> None:
     assert "25 texts of the target were not drawn" in done.err
 
 
+def test_rules_are_tried_and_the_line_of_the_best_runs(probe: Workdir) -> None:
+    line = "ds-probe --rules --rule mean --rule 'nearest --metric cosine' --fraction 0.05 --max-pool 900"
+    done = probe.ok(f"{line} --target held-out.jsonl --source pool.jsonl -o rules.json")
+    table, record = done.out.decode(), json.loads(probe.read("rules.json"))
+    assert "fitted to 30 other texts; each chose from 900 texts" in table.splitlines()[0]
+    assert "600 texts of the pool were not drawn (--max-pool)" in done.err
+    assert "rule 2 of 2: nearest --metric cosine" in done.err
+    assert max(map(len, table.splitlines())) <= 100
+    assert record["kind"] == "rules"
+    assert record["target_documents"] == record["rules"]["fitted_documents"] == 30
+    assert [row["name"] for row in record["rows"]] == ["no choice", "random", "mean", "nearest --metric cosine"]
+    best = record["rules"]["best_by_word"]
+    assert best["beats_random"]
+    command = record["rules"]["commands"][best["rule"]]
+    assert f"\n  {command}\n" in table
+    probe.ok("mkdir emb && ds-embed pool.jsonl -o emb/pool.npy && ds-embed held-out.jsonl -o target.npy")
+    probe.ok(command)
+    by_file = probe.ok(f"{line} --target held-out.jsonl --source pool.jsonl --json --target-vectors target.npy "
+                       "--vectors emb/pool.npy")
+    assert json.loads(by_file.out)["rows"] == record["rows"]
+
+
+def test_a_curve_of_a_piped_ranking(probe: Workdir) -> None:
+    probe.ok("cat good.jsonl poor.jsonl > ranking.jsonl")
+    line = "ds-probe -q --curve --first 20 --target held-out.jsonl --source pool.jsonl"
+    table = probe.ok(f"zstd -q < ranking.jsonl | {line} -o curve.json").out.decode()
+    record = json.loads(probe.read("curve.json"))
+    assert record["kind"] == "curve"
+    assert record["curve"]["documents"] == [20, 40, 80, 160]
+    assert record["curve"]["flat"]["by_text"]["lowest"] == 80
+    assert "by the text: lowest at 80 documents" in table
+    assert max(map(len, table.splitlines())) <= 100
+    assert [row["documents"] for row in record["rows"] if row["kind"] == "choice"] == [20, 40, 80, 160]
+    probe.fails(f"{line} --first 200 ranking.jsonl", "160 documents, fewer than --first 200")
+
+
 def test_usage(probe: Workdir) -> None:
     probe.fails("ds-probe --target - --source pool.jsonl", "at most once", status=2)
     probe.fails(f"{LINE} --target-vectors - --source-vectors s.npy --vectors a.npy", "at most once", status=2)
@@ -183,6 +219,13 @@ def test_usage(probe: Workdir) -> None:
     probe.fails(f"{LINE} --vectors a.npy good.jsonl", "all three", status=2)
     probe.fails(f"{LINE} --target-vectors t.npy --source-vectors s.npy --vectors a.npy good.jsonl poor.jsonl",
                 "1 --vectors for 2 choices", status=2)
+    probe.fails(f"{LINE} --rules good.jsonl", "leave out good.jsonl", status=2)
+    probe.fails(f"{LINE} --rules --curve", "give one", status=2)
+    probe.fails(f"{LINE} --rule got good.jsonl", "--rule is for --rules", status=2)
+    probe.fails(f"{LINE} --curve --budget 10 good.jsonl", "--budget does nothing with --curve", status=2)
+    probe.fails(f"{LINE} --rules --vectors a.npy", "need both", status=2)
+    probe.fails(f"{LINE} --rules --rule 'got --rounds 3'", "--rule 'got --rounds 3': --rounds does nothing", status=2)
+    probe.fails(f"{LINE} good.jsonl -o probe.txt", "name it .json", status=2)
     probe.fails(f"{LINE} good.jsonl > /dev/full", "No space left on device")
     probe.fails(f"{LINE} nowhere.jsonl", "nowhere.jsonl: No such file")
     probe.fails("ds-probe --target held-out.jsonl --source held-out.npy good.jsonl", "held-out.npy")

@@ -10,7 +10,8 @@ import pytest
 from gotd.errors import GotdError
 from gotd.overlap import Overlap
 from gotd.probing import counting
-from gotd.probing.comparing import Comparison, HeldOut, Input, Settings, compare
+from gotd.probing.comparing import HeldOut, Input, compare
+from gotd.probing.comparison import Comparison, Settings
 from gotd.probing.counting import Histogram, Reader, count, draw
 from gotd.probing.target import Target
 

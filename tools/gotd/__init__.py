@@ -19,18 +19,22 @@ if TYPE_CHECKING:
     from gotd.api.choice import Choice, select, topk
     from gotd.api.embedding import embed
     from gotd.api.inputs import Embeddings
-    from gotd.api.probing import probe
+    from gotd.api.probing import probe, probe_curve, probe_rules
     from gotd.api.target import Target, fit
     from gotd.errors import DataError, GotdError, UsageError
-    from gotd.probing.comparing import Comparison
+    from gotd.probing.comparison import Comparison
+    from gotd.probing.curve import Curve
+    from gotd.probing.rules import RuleComparison
 
 __version__ = "0.2.0"
-__all__ = ["Choice", "Comparison", "DataError", "Embeddings", "GotdError", "Target", "UsageError", "__version__",
-           "embed", "fit", "probe", "select", "topk"]
+__all__ = ["Choice", "Comparison", "Curve", "DataError", "Embeddings", "GotdError", "RuleComparison", "Target",
+           "UsageError", "__version__", "embed", "fit", "probe", "probe_curve", "probe_rules", "select", "topk"]
 
 _PLACES = {"Choice": "api.choice", "select": "api.choice", "topk": "api.choice", "embed": "api.embedding",
-           "Embeddings": "api.inputs", "probe": "api.probing", "Target": "api.target", "fit": "api.target",
-           "DataError": "errors", "GotdError": "errors", "UsageError": "errors", "Comparison": "probing.comparing"}
+           "Embeddings": "api.inputs", "probe": "api.probing", "probe_curve": "api.probing",
+           "probe_rules": "api.probing", "Target": "api.target", "fit": "api.target", "DataError": "errors",
+           "GotdError": "errors", "UsageError": "errors", "Comparison": "probing.comparison",
+           "Curve": "probing.curve", "RuleComparison": "probing.rules"}
 
 
 def __getattr__(name: str) -> Any:

@@ -32,9 +32,14 @@ def print_text(text: str) -> None:
         raise GotdError(f"<stdout>: {error.strerror}") from error
 
 
+def json_bytes(value: JSON) -> bytes:
+    """Return a value as JSON, indented, with a newline at its end."""
+    return orjson.dumps(escaped_names(value), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
 def print_json(value: JSON) -> None:
     """Print a value as JSON, indented; in ASCII where standard output is no UTF-8."""
-    text = orjson.dumps(escaped_names(value), option=orjson.OPT_INDENT_2).decode()
+    text = json_bytes(value).decode().rstrip()
     if sys.stdout is not None and codecs.lookup(sys.stdout.encoding).name != "utf-8":
         text = "".join(letter if letter.isascii() else json.dumps(letter)[1:-1] for letter in text)
     print_text(text)

@@ -9,7 +9,10 @@ import numpy as np
 from gotd.cli._frame import Run
 from gotd.cli.probe import ProbeOptions
 from gotd.methods.row_sample import RowSample
-from gotd.probing.comparing import Comparison, HeldOut, Input, Settings, compare
+from gotd.probing.comparing import HeldOut, Input, Probe, compare
+from gotd.probing.comparison import Comparison, Settings
+from gotd.probing.curve import judge_prefixes
+from gotd.probing.curve_report import curve_as_json, curve_as_table
 from gotd.probing.report import as_json, as_table
 from gotd.probing.units import numbered
 from gotd.streams.digests import RecordRun, TextDigest
@@ -56,33 +59,60 @@ class TextFiles:
         self.rows, self.runs, self.skipped = digests[0].rows, [digest.run for digest in digests], skipping.skipped
 
 
-def probe(names: Sequence[str], asked: ProbeOptions, threads: int, run: Run) -> str | dict[str, JSON]:
-    """The whole command: the table that it prints, or what it prints as JSON."""
-    text = asked.text
-    target = TextFiles([asked.target], asked.target_text, asked, run)
-    source = TextFiles(asked.source, text, asked, run)
-    pool = TextFiles(asked.pool, text, asked, run) if asked.pool else None
-    choices = [TextFiles([name], text, asked, run) for name in names]
-    settings = Settings(asked.share, asked.budget, asked.order, asked.draws, asked.resamples, asked.seed)
-    texts, records, groups = _sampled(target, asked.max_target, asked.seed, asked.group or "")
-    held_out = HeldOut(asked.target, texts, numbered(groups) if asked.group else None)
-    found = compare(held_out, [each.input for each in choices], source.input, pool.input if pool else None, settings,
-                    threads)
-    for warning in found.warnings:
-        run.say(f"warning: {warning}")
-    run.note(sum(each.skipped for each in (target, source, *choices, *([pool] if pool else []))), "bad records skipped")
-    run.note(found.facts.target_left_out, "texts of the target stand in a choice, given or random, and were left out")
-    run.note(target.rows - len(texts), "texts of the target were not drawn (--max-target)")
+class Found(NamedTuple):
+    """What the command found: as a table for people, and as JSON."""
+
+    table: str
+    record: dict[str, JSON]
+
+
+class Texts:
+    """What is read: the target's texts, or some of them, and files of others. rows : of the target, int64 (n,)"""
+
+    def __init__(self, names: Sequence[str], asked: ProbeOptions, run: Run) -> None:
+        self._run = run
+        self.settings = Settings(asked.share, asked.budget, asked.order, asked.draws, asked.resamples, asked.seed)
+        self.target = TextFiles([asked.target], asked.target_text, asked, run)
+        self.source = TextFiles(asked.source, asked.text, asked, run)
+        self.pool = TextFiles(asked.pool, asked.text, asked, run) if asked.pool else None
+        self.choices = [TextFiles([name], asked.text, asked, run) for name in names]
+        texts, self.rows, groups = sampled(self.target, asked.max_target, asked.seed, asked.group or "")
+        self.held_out = HeldOut(asked.target, texts, numbered(groups) if asked.group else None)
+
+    def say(self, found: Comparison) -> None:
+        """Say what is odd, and note what was left out."""
+        for warning in found.warnings:
+            self._run.say(f"warning: {warning}")
+        files = [self.target, self.source, *self.choices, *([self.pool] if self.pool else [])]
+        self._run.note(sum(each.skipped for each in files), "bad records skipped")
+        self._run.note(found.facts.target_left_out,
+                       "texts of the target stand in a choice, given or random, and were left out")
+        self._run.note(self.target.rows - len(self.held_out.texts), "texts of the target were not drawn (--max-target)")
+
+
+def probe(names: Sequence[str], asked: ProbeOptions, threads: int, run: Run) -> Found:
+    """Compare choices."""
+    read = Texts(names, asked, run)
+    found = compare(read.held_out, [each.input for each in read.choices], read.source.input,
+                    read.pool.input if read.pool else None, read.settings, threads)
+    read.say(found)
     distances = None
     if asked.target_vectors:
-        distances = _distances(asked.target_vectors, _Read(target, records[found.judged], source, choices), found,
-                               asked, threads)
-    if asked.as_json:
-        return as_json(found, distances)
-    return as_table(found, distances)
+        distances = _distances(asked.target_vectors, read, found, asked, threads)
+    return Found(as_table(found, distances), as_json(found, distances))
 
 
-def _sampled(target: TextFiles, most: int, seed: int, group_key: str) -> tuple[list[str], np.ndarray, list[str | int]]:
+def probe_prefixes(name: str, asked: ProbeOptions, threads: int, run: Run) -> Found:
+    """Judge the prefixes of a ranking."""
+    read = Texts([name], asked, run)
+    held = Probe(read.held_out, read.source.input, read.pool.input if read.pool else None, read.settings, threads)
+    curve = judge_prefixes(held, read.choices[0].input, asked.first)
+    read.say(curve.whole)
+    return Found(curve_as_table(curve), curve_as_json(curve))
+
+
+def sampled(target: TextFiles, most: int, seed: int, group_key: str = ""
+            ) -> tuple[list[str], np.ndarray, list[str | int]]:
     """All texts, or `most` of them by a seeded draw; which records they are, int64 (n,), increasing; their groups."""
     sample, first = RowSample(most, seed), 0
     for batch in target.records(group_key):
@@ -93,16 +123,7 @@ def _sampled(target: TextFiles, most: int, seed: int, group_key: str) -> tuple[l
     return [str(text) for text in texts], records.astype(np.int64), groups.tolist()
 
 
-class _Read(NamedTuple):
-    """What was read for a comparison. judging : the target's records that count, int64 (m,), increasing"""
-
-    target: TextFiles
-    judging: np.ndarray
-    source: TextFiles
-    choices: Sequence[TextFiles]
-
-
-def _distances(target_vectors: str, read: _Read, found: Comparison, asked: ProbeOptions,
+def _distances(target_vectors: str, read: Texts, found: Comparison, asked: ProbeOptions,
                threads: int) -> list[float | None]:
     """Entropic distances to the target, for each row of the comparison; none where vectors of it are not there.
 
@@ -118,8 +139,8 @@ def _distances(target_vectors: str, read: _Read, found: Comparison, asked: Probe
 
     embedders = Embedders()
     q = VectorFiles([target_vectors], embedders, key=asked.vector_key)
-    blocks = list(_Some(q, read.judging).blocks())
-    _require_same_records(q, read.target)
+    blocks = list(SomeRows(q, read.rows[found.judged]).blocks())
+    require_same_records(q, read.target)
     rows = np.concatenate(blocks).astype(np.float32)
     p = VectorFiles(asked.source_vectors, embedders, rows.shape[1], key=asked.vector_key)
     base = Part(some_names(p.names), 1.0 - asked.share, p.blocks)
@@ -129,7 +150,7 @@ def _distances(target_vectors: str, read: _Read, found: Comparison, asked: Probe
     before = draw([base._replace(mass=1.0)], wanted, workers, device)
     options = TransportOptions(seed=asked.seed).resolved(embedders.identity)
     target_distance = TargetDistance(rows, np.ones(len(rows)), before, options, workers, device)
-    _require_same_records(p, read.source)
+    require_same_records(p, read.source)
 
     def after(part: Part) -> float:
         parts = [base, part] if asked.share < 1.0 else [part]
@@ -140,17 +161,17 @@ def _distances(target_vectors: str, read: _Read, found: Comparison, asked: Probe
     for row in found.rows[1:]:
         if row.kind == "random":
             draws = [] if asked.pool else found.random_rows[row.tokens]
-            every = [after(Part(row.name, asked.share, _Some(p, chosen).blocks)) for chosen in draws]
+            every = [after(Part(row.name, asked.share, SomeRows(p, chosen).blocks)) for chosen in draws]
             distances.append(sum(every) / len(every) if every else None)
             continue
         vectors, records = next(waiting)
-        part = Part(row.name, asked.share, _Some(vectors, np.arange(row.documents)).blocks)
+        part = Part(row.name, asked.share, SomeRows(vectors, np.arange(row.documents)).blocks)
         distances.append(after(part))
-        _require_same_records(vectors, records)
+        require_same_records(vectors, records)
     return distances
 
 
-class _Some:
+class SomeRows:
     """Some rows of files of vectors. rows : int64 (k,), increasing"""
 
     def __init__(self, files: VectorFiles, rows: np.ndarray) -> None:
@@ -166,7 +187,7 @@ class _Some:
             start += len(block)
 
 
-def _require_same_records(vectors: VectorFiles, texts: TextFiles) -> None:
+def require_same_records(vectors: VectorFiles, texts: TextFiles) -> None:
     """Raises: DataError where vectors do not belong to the records, as far as their seals say."""
     if not vectors.rows:  # with a share of 0 nobody has read them
         deque(vectors.blocks(), maxlen=0)

@@ -27,7 +27,7 @@ class Model(NamedTuple):
 
     kind : "none", "random" or "choice"
     tokens : words of the choice that were counted; documents : texts they stand in, of draws the mean
-    costs : float64 (draws, n), nats of each text that judges; one draw of all but random choices
+    costs : float64 (draws, n), nats of each text that judges; one draw of what is not drawn
     """
 
     name: str
@@ -43,7 +43,7 @@ class Figures(NamedTuple):
     nats : cross-entropy
     to_random, to_best : differences, below zero where the row is better: to random choices of as many words, and to the
         best choice
-    draws : of a random choice, the cross-entropy of each draw
+    draws : of what was drawn several times, as random choices are, the cross-entropy of each draw
     """
 
     nats: Estimate
@@ -87,15 +87,16 @@ def _figures(models: Sequence[Model], divisors: Int64s, weights: Int64s, texts: 
     random = {model.tokens: place for place, model in enumerate(models) if model.kind == "random"}
     choices = [place for place, model in enumerate(models) if model.kind == "choice"]
     best = to_best(judgement, choices) if len(choices) and not alone else None
+    of_best = _half_width(draws[min(choices, key=lambda place: float(draws[place].mean()))]) if choices else 0.0
     figures = []
     for place, model in enumerate(models):
         chance, spread = None, _half_width(draws[place])
         if model.kind == "choice" and not alone:
             other = random[model.tokens]
-            chance = joined(judgement.estimate(one[place] - one[other]), _half_width(draws[other]))
+            chance = joined(judgement.estimate(one[place] - one[other]), math.hypot(_half_width(draws[other]), spread))
         figures.append(Figures(joined(judgement.estimate(one[place]), spread), chance,
-                               joined(best[place], spread) if best else None,
-                               draws[place].tolist() if model.kind == "random" else []))
+                               _to_best(model, best[place], math.hypot(of_best, spread)) if best else None,
+                               draws[place].tolist() if len(draws[place]) > 1 else []))
     return figures
 
 
@@ -104,6 +105,12 @@ def joined(estimate: Estimate, half_width: float) -> Estimate:
     value, low, high = estimate
     return Estimate(value, value - float(np.hypot(value - low, half_width)),
                     value + float(np.hypot(high - value, half_width)))
+
+
+def _to_best(model: Model, estimate: Estimate, half_width: float) -> Estimate:
+    """Return the difference to the best of models that were drawn; no choice is below the best of them."""
+    found = joined(estimate, half_width)
+    return found._replace(low=max(found.low, 0.0)) if model.kind == "choice" else found
 
 
 def _half_width(draws: np.ndarray) -> float:
