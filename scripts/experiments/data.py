@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gotd.streams.record_files import ReadOptions, RecordFiles
+from gotd.streams.record_text import RecordText
 from gotd.streams.records import RecordReader, RecordWriter, Skipping, no_value, read_records
 from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
@@ -76,7 +77,7 @@ def lines(path: Path) -> list[bytes]:
 
 def texts(path: Path) -> list[str]:
     """Texts of a file."""
-    files = RecordFiles([str(path)], ReadOptions("text", Skipping()))
+    files = RecordFiles([str(path)], ReadOptions(RecordText(), Skipping()))
     return [text for batch in files.texts() for text in batch]
 
 

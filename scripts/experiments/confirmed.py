@@ -1,0 +1,130 @@
+"""The table of confirm.py: what differences between rules mean for a target that has not been tried.
+
+    python confirmed.py RESULTS [--work WORK --scale tiny]
+
+RESULTS is JSON lines of confirm.py. A target is the unit: of every rule the mean over targets and budgets of nats a
+word, and how much more that is than got's, with the t interval over targets and the p of a paired t test, corrected for
+the number of rules (Holm). With WORK, where the costs of every held-out text lie, the interval of a bootstrap in two
+stages, too: targets are drawn, then the units of texts within each.
+
+Source: Holm, A simple sequentially rejective multiple test procedure (1979); the bootstrap in stages: Davison and
+Hinkley, Bootstrap Methods and their Application (1997), section 3.8.
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from averages import BY_TEXT
+from data import SCALES, Study
+from results import lines_of
+from scipy import stats
+from tables import Found, judged
+
+from gotd.cli._frame import run_script
+
+_REFERENCE = "got:vectors=hash+static"
+_RESAMPLES = 2000
+
+
+class Difference(NamedTuple):
+    """How much more a rule's loss is than the reference's. p : corrected for the number of rules"""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    worse: int
+
+
+def differences(losses: dict[str, np.ndarray], reference: str) -> dict[str, Difference]:
+    """Return the paired differences of every rule but the reference. losses : a number for each target, by the rule"""
+    more = {rule: loss - losses[reference] for rule, loss in losses.items() if rule != reference}
+    ps = {rule: float(stats.ttest_1samp(each, 0.0).pvalue) for rule, each in more.items()}
+    corrected = dict(zip(ps, holm(list(ps.values())), strict=True))
+    found = {}
+    for rule, each in more.items():
+        reach = float(stats.t.ppf(0.975, len(each) - 1) * stats.sem(each))
+        mean = float(each.mean())
+        found[rule] = Difference(mean, mean - reach, mean + reach, corrected[rule], int((each > 0.0).sum()))
+    return found
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Return p values so that 0.05 is the chance of one false finding among all."""
+    order = np.argsort(ps)
+    stepped = np.maximum.accumulate(np.asarray(ps)[order] * np.arange(len(ps), 0, -1))
+    found = np.empty(len(ps))
+    found[order] = np.minimum(stepped, 1.0)
+    return [float(p) for p in found]
+
+
+def in_two_stages(found: Found, rule: str, reference: str, measure: str) -> tuple[float, float] | None:
+    """Return the interval of the mean difference, targets drawn and texts within them; None without their costs."""
+    random, tasks = np.random.default_rng(0), sorted({task for task, _ in found[reference]})
+    drawn = np.zeros((_RESAMPLES, len(tasks)))
+    for place, task in enumerate(tasks):
+        cells = [cell for cell in found[reference] if cell[0] == task]
+        for cell in cells:
+            mine, theirs = found[rule][cell].costs, found[reference][cell].costs
+            if mine is None or theirs is None:
+                return None
+            nats, weights = mine.sums(measure)
+            units = mine.held_out.units
+            count = int(units.max()) + 1
+            sums = [np.bincount(units, each, count) for each in (nats - theirs.sums(measure)[0], weights)]
+            chosen = np.random.default_rng(place).multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)
+            drawn[:, place] += (chosen @ sums[0]) / (chosen @ sums[1]) / len(cells)
+    which = random.integers(0, len(tasks), (_RESAMPLES, len(tasks)))
+    low, high = np.percentile(np.take_along_axis(drawn, which, axis=1).mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def table(runs: list[dict[str, Any]], study: Study | None) -> str:
+    """Markdown, by the word and by the text, the best rule first; of rules that have all cells."""
+    cells = sorted({(run["task"], run["chunks"]) for run in runs})
+    by: dict[str, dict[tuple[str, int], dict[str, Any]]] = defaultdict(dict)
+    for run in runs:
+        by[run["rule"]][run["task"], run["chunks"]] = run
+    whole = {rule: mine for rule, mine in by.items() if set(mine) == set(cells)}
+    kept: Found = {rule: {cell: judged(study, "probe", cell[0], [run]) for cell, run in mine.items()}
+                   for rule, mine in whole.items()} if study else {}
+    tasks = sorted({task for task, _ in cells})
+    parts = [f"{len(tasks)} targets, budgets of {', '.join(f'{n:,}' for n in sorted({n for _, n in cells}))} chunks"]
+    for title, measure in (("By the word", ""), ("By the text", BY_TEXT)):
+        losses = {rule: np.array([np.mean([run[f"nats_per_word{measure}"] for (task, _), run in mine.items()
+                                           if task == each]) for each in tasks]) for rule, mine in whole.items()}
+        found = differences(losses, _REFERENCE)
+        lines = [f"{title}, nats a word:", "",
+                 "| rule | mean | more than `got`, t interval over targets | p, Holm | targets on which it is worse "
+                 "| targets and texts drawn |" + "".join(f" {task} |" for task in tasks),
+                 "|---|---|---|---|---|---|" + "---|" * len(tasks)]
+        for rule in sorted(losses, key=lambda rule: losses[rule].mean()):
+            said = "| | | |"
+            if rule != _REFERENCE:
+                more = found[rule]
+                staged = in_two_stages(kept, rule, _REFERENCE, measure) if kept else None
+                said = (f"| {more.mean:+.4f} ({more.low:+.4f} to {more.high:+.4f}) | {more.p:.3g} "
+                        f"| {more.worse} of {len(tasks)} | "
+                        + (f"{staged[0]:+.4f} to {staged[1]:+.4f}" if staged else ""))
+            each = "".join(f" {loss:.4f} |" for loss in losses[rule])
+            lines.append(f"| `{rule}` | {losses[rule].mean():.4f} {said} |{each}")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--work", type=Path, help="where the costs of every text are")
+    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    given = parser.parse_args()
+    print(table(lines_of(given.results), Study(given.work / given.scale) if given.work else None))
+
+
+if __name__ == "__main__":
+    run_script(main)
