@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gotd.training.prepare import Prepared, Source
 from gotd.training.reading import Reading
-from gotd.training.recipes import Recipe
+from gotd.training.recipes import REPLAY_SHARE, Recipe
 from gotd.training.run_record import Identity
 from gotd.training.trainer import Machine
 
@@ -15,7 +15,7 @@ from gotd.training.trainer import Machine
 class Request:
     """What the command was asked for.
 
-    inputs : "data", and "dev" and "eval" where given; all can be read again
+    inputs : "data", and "replay", "dev", "eval" and "eval-general" where given; all can be read again
     identity : what the weights depend on; the records, as they are read
     """
 
@@ -32,6 +32,7 @@ class Request:
     identity: Identity
     tell: Callable[[str], None]
     quiet: bool
+    replay_share: float = REPLAY_SHARE
     notes: list[str] = field(default_factory=list)
 
     def steps_per_epoch(self, ready: Prepared) -> int:

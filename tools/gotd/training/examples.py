@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
+from gotd.training.replay import Replay
 from gotd.training.tokenizers import Frame
 from gotd.training.tokens import TokenStore
 
@@ -56,6 +57,25 @@ class Blocks(Dataset[Example]):
         return Example(pick, self._store.span(max(0, start), max(0, end)))
 
 
+class Mixed(Dataset[Example]):
+    """The blocks of the training data, and after them all those of general text, of which an epoch reads some.
+
+    Its length is that of an epoch.
+    """
+
+    def __init__(self, data: Blocks, general: Blocks, share: float) -> None:
+        self._data, self._general, self._first = data, general, len(data)
+        self.replay = Replay.of(share, len(data), len(general))
+
+    def __len__(self) -> int:
+        return self._first + self.replay.an_epoch
+
+    def __getitem__(self, pick: Pick) -> Example:
+        if pick.place < self._first:
+            return self._data[pick]
+        return self._general[Pick(pick.epoch, pick.place - self._first)]._replace(pick=pick)
+
+
 class Texts(Dataset[Example]):
     """Labelled texts, each on its own."""
 
@@ -75,12 +95,13 @@ class Texts(Dataset[Example]):
 class Order(Sampler[Pick]):
     """Every example once an epoch, shuffled by (seed, epoch) alone, filled up with nothing to a multiple of `together`.
 
+    examples : of an epoch, those of `replay` among them: its places come after the others
     Holds 4 bytes an example while an epoch runs. `epoch` is set by whoever runs the epochs.
     """
 
-    def __init__(self, examples: int, together: int, seed: int) -> None:
+    def __init__(self, examples: int, together: int, seed: int, replay: Replay | None = None) -> None:
         self.epoch = 0
-        self._examples, self._seed = examples, seed
+        self._examples, self._seed, self._replay = examples, seed, replay
         self._length = -(-examples // together) * together
 
     def __len__(self) -> int:
@@ -88,12 +109,29 @@ class Order(Sampler[Pick]):
 
     def __iter__(self) -> Iterator[Pick]:
         epoch = self.epoch
-        order = np.arange(self._examples, dtype=np.uint32)
-        np.random.default_rng([self._seed, epoch]).shuffle(order)
-        for index in order:
+        for index in self._places(epoch):
             yield Pick(epoch, int(index))
         for _ in range(self._length - self._examples):
             yield Pick(epoch, NOTHING)
+
+    def _places(self, epoch: int) -> np.ndarray:
+        """uint32 (examples,): the places of an epoch in its order."""
+        order = np.arange(self._examples, dtype=np.uint32)
+        if self._replay is not None:
+            order[self._own :] = self._own + self._replay.places(self._seed, epoch)
+        np.random.default_rng([self._seed, epoch]).shuffle(order)
+        return order
+
+    @property
+    def _own(self) -> int:
+        return self._examples - (0 if self._replay is None else self._replay.an_epoch)
+
+    def replayed(self, picks: int) -> int:
+        """How many of the first picks, those of nothing among them, are of the general text."""
+        if self._replay is None:
+            return 0
+        epochs, rest = divmod(picks, self._length)
+        return epochs * self._replay.an_epoch + int((self._places(epochs)[:rest] >= self._own).sum())
 
 
 class BlockBatches:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from gotd.errors import GotdError
-from gotd.training.run_record import DONE, METRICS, RECORD, Metrics, RunRecord, draft_of, sync, write_json
+from gotd.training.run_record import DONE, METRICS, RECORD, RECORDS, Metrics, RunRecord, draft_of, sync, write_json
 from gotd.training.stopping import last_checkpoint
 from gotd.types import JSON
 
@@ -150,7 +150,7 @@ class OutputFolder:
     def _compare(self, before: Mapping[str, JSON], now: Mapping[str, JSON]) -> None:
         now = json.loads(json.dumps(now))
         differing = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-        data = [key for key in differing if key in ("data", "dev", "eval")]
+        data = [key for key in differing if key in RECORDS]
         if data and len(data) == len(differing):
             raise GotdError(f"{self.path}: the run that began there read other {' and '.join(data)} records; "
                             "put them back, or choose another folder")

@@ -9,7 +9,7 @@ from gotd.errors import DataError, GotdError, UsageError
 from gotd.pretrained import load_fast_tokenizer
 from gotd.streams.records import Skipping
 from gotd.streams.sources import shown
-from gotd.training.examples import Blocks, Texts
+from gotd.training.examples import Blocks, Mixed, Texts
 from gotd.training.folder import PREPARED
 from gotd.training.leaks import Leaks
 from gotd.training.models import check_objective, labels_of_head, load_config, longest_input
@@ -22,6 +22,9 @@ from gotd.types import JSON
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerFast
+
+#: Of the inputs; the others judge.
+TRAINED_ON = ("data", "replay")
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Prepared(NamedTuple):
 
     length : tokens in a block or the longest text
     seals : of the inputs
-    shared : how many training texts share a run of words with "dev" and with "eval"
+    shared, replayed : how many training texts, and texts of --replay, share a run of words with each held-out set
+    replay_share : of the blocks of an epoch, where there is a "replay"
     """
 
     tokenizer: "PreTrainedTokenizerFast"
@@ -47,17 +51,35 @@ class Prepared(NamedTuple):
     frame: Frame | None
     seals: list[JSON]
     shared: dict[str, int]
+    replayed: dict[str, int]
     stores: dict[str, TokenStore]
+    replay_share: float
 
     def examples(self, name: str) -> Blocks | Texts | None:
-        """The data set of a name: data, dev or eval; None where it was not given."""
+        """The data set of a name, as dev or eval; None where it was not given."""
         store = self.stores.get(name)
         return None if store is None else self._examples(store)
 
     @property
-    def training_examples(self) -> Blocks | Texts:
+    def training_examples(self) -> Blocks | Texts | Mixed:
         """The data set that is trained on."""
-        return self._examples(self.stores["data"])
+        data, general = self._examples(self.stores["data"]), self.examples("replay")
+        if isinstance(data, Blocks) and isinstance(general, Blocks):
+            return Mixed(data, general, self.replay_share)
+        return data
+
+    def require_replay(self) -> None:
+        """Raise UsageError where --replay-share is less than a block."""
+        len(self.training_examples)
+
+    @property
+    def tokens_per_example(self) -> float:
+        """Tokens of a training example, on average."""
+        data = self.training_examples
+        tokens = float(self.stores["data"].meta.tokens)
+        if isinstance(data, Mixed):
+            tokens += self.stores["replay"].meta.tokens * data.replay.an_epoch / data.replay.blocks
+        return tokens / len(data)
 
     def _examples(self, store: TokenStore) -> Blocks | Texts:
         return Texts(store) if self.frame is None else Blocks(store, self.length, self.frame)
@@ -67,7 +89,7 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: d
             length_given: bool, reading: Reading) -> None:
     """Write tokenizer, labels and tokens.
 
-    inputs : "data", and "dev" and "eval" where given, each with the files to read
+    inputs : "data", and "replay", "dev", "eval" and "eval-general" where given, each with the files to read
     digests : of each one's records, as they were read before
     Raises: GotdError and its kin for what cannot be trained on.
     """
@@ -85,9 +107,10 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: d
         of_head = [] if source.fresh else labels_of_head(config)
         labels = of_head if set(labels) <= set(of_head) else labels  # places in a head that has learnt them
     frame = None if labels else frame_of(tokenizer, recipe.objective)
-    leaks = Leaks({name: files for name, files in inputs.items() if name != "data"}, _again(reading))
+    leaks = Leaks({name: files for name, files in inputs.items() if name not in TRAINED_ON}, _again(reading))
     for name, files in inputs.items():
         own = replace(reading, watch=leaks.watch) if name == "data" else _again(reading)
+        own = replace(own, watch=leaks.watch_replay) if name == "replay" else own
         if frame is None:
             store = write_texts(files, work / "tokens" / name, tokenizer, length, labels, own)
         else:
@@ -106,16 +129,17 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: d
     tokenizer.save_pretrained(work / "tokenizer")
     seals = list({json.dumps(seal.as_json(), sort_keys=True): seal.as_json() for seal in reading.seals}.values())
     write_json(work / PREPARED, {"labels": labels, "length": length, "names": list(inputs), "seals": seals,
-                                 "shared": leaks.shared})
+                                 "shared": leaks.shared, "replayed": leaks.replayed})
 
 
-def prepared(work: Path, objective: str) -> Prepared:
+def prepared(work: Path, objective: str, replay_share: float) -> Prepared:
     """What `prepare` wrote."""
     found = json.loads((work / PREPARED).read_text(encoding="utf-8"))
     tokenizer = load_fast_tokenizer(work / "tokenizer")
     frame = frame_of(tokenizer, objective) if objective != "classify" else None
     stores = {name: TokenStore(work / "tokens" / name) for name in found["names"]}
-    return Prepared(tokenizer, found["labels"], found["length"], frame, found["seals"], found.get("shared", {}), stores)
+    return Prepared(tokenizer, found["labels"], found["length"], frame, found["seals"], found.get("shared", {}),
+                    found.get("replayed", {}), stores, replay_share)
 
 
 def _again(reading: Reading) -> Reading:

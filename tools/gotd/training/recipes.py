@@ -8,6 +8,8 @@ from gotd.errors import UsageError
 from gotd.types import JSON
 
 OBJECTIVES = ("mlm", "clm", "classify")
+#: Of general text among the blocks that are read, where there is some and no share of it is given.
+REPLAY_SHARE = 0.1
 
 
 @dataclass(frozen=True)

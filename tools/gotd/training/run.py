@@ -2,7 +2,7 @@
 
 import contextlib
 import platform
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,15 @@ from gotd.errors import GotdError
 from gotd.streams.records import Skipping
 from gotd.training.config import Request
 from gotd.training.evaluation import spreads
+from gotd.training.examples import Mixed
 from gotd.training.folder import OutputFolder
 from gotd.training.leaks import warnings
 from gotd.training.prepare import Prepared, prepare, prepared
 from gotd.training.reading import Reading, digest_of, uncounted
 from gotd.training.run_record import DONE, Metrics, RunRecord, SeedResult
 from gotd.training.train_seed import train_one
-from gotd.training.trainer import process_state, sequences_at_once
+from gotd.training.trainer import order_of, process_state, sequences_at_once
+from gotd.types import JSON
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -47,7 +49,7 @@ def _run(folder: OutputFolder, request: Request, state: "PartialState") -> Outco
     record = folder.record()
     if record is None or record.complete:
         return Outcome(complete=True)
-    ready = prepared(folder.work, request.recipe.objective)
+    ready = prepared(folder.work, request.recipe.objective, request.replay_share)
     if state.is_main_process:
         _say_what(request, ready)
     with folder.cleared_on_failure(GotdError) if state.is_main_process else contextlib.nullcontext():
@@ -66,8 +68,7 @@ def _begin(folder: OutputFolder, request: Request) -> bool:
                     request.reading.long_window, uncounted)
     labelled = request.recipe.objective == "classify"
     digests = {name: digest_of(files, plain, labelled) for name, files in request.inputs.items()}
-    known = replace(request.identity, data=digests["data"], dev=digests.get("dev"), eval=digests.get("eval"))
-    identity = known.as_json()
+    identity = request.identity.with_records(digests).as_json()
     begun = folder.claim(identity)
     if begun is None:
         return False
@@ -75,6 +76,7 @@ def _begin(folder: OutputFolder, request: Request) -> bool:
         with folder.cleared_on_failure(BaseException):
             prepare(folder.work, request.source, request.inputs, digests, request.recipe, request.length_given,
                     request.reading)
+            prepared(folder.work, request.recipe.objective, request.replay_share).require_replay()
         folder.begin(identity)
     return True
 
@@ -85,7 +87,15 @@ def _say_what(request: Request, ready: Prepared) -> None:
     request.tell(f"recipe {request.recipe_name}: {shown}")
     meta = ready.stores["data"].meta
     request.tell(f"{meta.documents:,} documents, {meta.tokens:,} tokens, {request.total_steps(ready):,} steps")
-    for warning in warnings(ready.shared, meta.documents):
+    told = warnings(ready.shared, meta.documents)
+    mixed = ready.training_examples
+    if isinstance(mixed, Mixed):
+        replay, general = mixed.replay, ready.stores["replay"].meta
+        request.tell(f"replay: {replay.an_epoch:,} of the {len(mixed):,} blocks of an epoch, out of {replay.blocks:,} "
+                     f"blocks in {general.documents:,} documents")
+        told += warnings(ready.replayed, general.documents, "texts of --replay")
+        request.notes += [f"{general.empty:,} empty texts in --replay"] if general.empty else []
+    for warning in told:
         request.tell(warning)
     for count, what in ((meta.empty, "empty texts"), (meta.truncated, f"texts cut at {ready.length} tokens")):
         if count:
@@ -108,10 +118,23 @@ def _end(folder: OutputFolder, request: Request, ready: Prepared) -> None:
         recipe={"name": request.recipe_name, **request.recipe.as_dict(), "length": ready.length},
         machine=asdict(request.machine) | {"processes": process_state(request.machine).num_processes},
         data={name: asdict(store.meta) for name, store in ready.stores.items()}
-        | {"seals": ready.seals, "shared_with": ready.shared},
+        | {"seals": ready.seals, "shared_with": ready.shared} | _mix(request, ready, runs),
         labels=ready.labels,
         versions={"python": platform.python_version(), "gotd": __version__}
         | {name: version(name) for name in _PACKAGES},
         metrics=metrics.as_json(),
     )
     folder.finish(record, metrics)
+
+
+def _mix(request: Request, ready: Prepared, runs: list[SeedResult]) -> dict[str, JSON]:
+    """What the record says of --replay; in the closing line, too."""
+    mixed, batch = ready.training_examples, request.recipe.batch
+    if not isinstance(mixed, Mixed):
+        return {}
+    replay = mixed.replay
+    read = {str(run.seed): order_of(mixed, request.recipe, run.seed).replayed(run.steps * batch) for run in runs}
+    every = sum(run.steps * batch for run in runs)
+    request.notes.append(f"{sum(read.values()):,} of {every:,} blocks from --replay")
+    return {"mix": {**asdict(replay), "data_blocks": len(mixed) - replay.an_epoch, "read": read,
+                    "shared_with": ready.replayed}}

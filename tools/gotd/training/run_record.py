@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,13 +14,15 @@ RECORD = "run.json"
 METRICS = "metrics.json"
 #: Of one seed, in its folder of work/, when nothing is left to do for it.
 DONE = "done.json"
+#: Fields of an identity that are of records.
+RECORDS = ("data", "replay", "dev", "eval", "eval_general")
 
 
 @dataclass(frozen=True)
 class Identity:
     """What the weights depend on: the same command goes on with a run of the same identity, and with no other.
 
-    model, tokenizer : digests of their files. recipe : its values. data, dev, eval : digests of the records
+    model, tokenizer : digests of their files. recipe : its values. data, replay, dev, eval : digests of the records
     """
 
     model: str
@@ -37,11 +39,19 @@ class Identity:
     data: str | None = None
     dev: str | None = None
     eval: str | None = None
+    eval_general: str | None = None
+    replay: str | None = None
+    replay_share: float | None = None
+
+    def with_records(self, digests: Mapping[str, str]) -> "Identity":
+        """Return it with digests of records, by the names of the inputs."""
+        return replace(self, data=digests["data"], replay=digests.get("replay"), dev=digests.get("dev"),
+                       eval=digests.get("eval"), eval_general=digests.get("eval-general"))
 
     def as_json(self) -> dict[str, JSON]:
         """Return it as run.json has it."""
         return {name: value for name, value in asdict(self).items()
-                if value is not None or name not in ("data", "dev", "eval")}
+                if value is not None or name not in (*RECORDS, "replay_share")}
 
 
 class Spread(NamedTuple):

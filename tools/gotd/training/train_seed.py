@@ -21,6 +21,9 @@ from gotd.training.trainer import Examples, OrderedTrainer, arguments, hold_at, 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+#: What metrics are called by the held-out set that they are of.
+_JUDGES = {"eval": "", "eval-general": "general_"}
+
 
 def _collator(request: Request, ready: Prepared, seed: int) -> Collator:
     if ready.frame is None:
@@ -55,8 +58,7 @@ def _built(place: Path, seed: int, request: Request, ready: Prepared) -> _Built:
     dev_steps = (machine.dev_steps or request.steps_per_epoch(ready)) if dev is not None else 0
     made = arguments(place, recipe, machine, seed, request.total_steps(ready), dev_steps)
     data = ready.training_examples
-    tokens_per_step = recipe.batch * ready.stores["data"].meta.tokens / len(data)
-    progress, stopping = Progress(request.tell, tokens_per_step, request.quiet), Stopping()
+    progress, stopping = Progress(request.tell, recipe.batch * ready.tokens_per_example, request.quiet), Stopping()
     read = Examples(data, dev, _collator(request, ready, seed))
     trainer = make_trainer(model, read, made, recipe, machine.patience, (progress, stopping))
     return _Built(trainer, progress, stopping)
@@ -107,18 +109,22 @@ def _result(seed: int, trainer: OrderedTrainer, progress: Progress, before: dict
 
 def _evaluated(file: Path, trainer_of: Callable[[], OrderedTrainer], request: Request,
                ready: Prepared) -> dict[str, float] | None:
-    """Metrics on --eval, kept in `file` so that a restart need not compute them again."""
-    data = ready.examples("eval")
-    if data is None:
+    """Metrics on --eval and --eval-general, kept in `file` so that a restart need not compute them again."""
+    judges = {prefix: data for name, prefix in _JUDGES.items() if (data := ready.examples(name)) is not None}
+    if not judges:
         return None
     if file.is_file():
         return dict(json.loads(file.read_text(encoding="utf-8")))
     trainer = trainer_of()
-    found = trainer.evaluation_loop(trainer.get_eval_dataloader(data), file.stem, prediction_loss_only=False).metrics
-    metrics = {name.removeprefix("eval_"): value for name, value in found.items() if "preparation" not in name}
-    if not math.isfinite(metrics["loss"]):
-        raise GotdError(f"{file.stem} training: the loss on --eval is {metrics['loss']}; lower --learning-rate, "
-                        "or use --precision float32")
+    metrics: dict[str, float] = {}
+    for prefix, data in judges.items():
+        batches = trainer.get_eval_dataloader(data)
+        found = trainer.evaluation_loop(batches, file.stem, prediction_loss_only=False).metrics
+        metrics |= {prefix + name.removeprefix("eval_"): value for name, value in found.items()
+                    if "preparation" not in name}
+        if not math.isfinite(metrics[f"{prefix}loss"]):
+            raise GotdError(f"{file.stem} training: the held-out loss is {metrics[f'{prefix}loss']}; lower "
+                            "--learning-rate, or use --precision float32")
     if trainer.is_world_process_zero():
         write_json(file, metrics)
         shown = ", ".join(f"{name} {value:,.4f}" for name, value in metrics.items() if isinstance(value, float))

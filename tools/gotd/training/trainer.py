@@ -10,7 +10,7 @@ from transformers import Trainer, TrainerCallback, TrainerState, TrainingArgumen
 
 from gotd.errors import UsageError
 from gotd.training.evaluation import LabelMetrics, TokenLoss, TokenMetrics
-from gotd.training.examples import Blocks, Collator, Example, Order, Pick, Texts
+from gotd.training.examples import Blocks, Collator, Example, Mixed, Order, Pick, Texts
 from gotd.training.masked_head import PredictedPositions
 from gotd.training.progress import Progress
 from gotd.training.recipes import Recipe
@@ -75,6 +75,11 @@ def hold_at(trainer: OrderedTrainer, step: int, batch: int) -> None:
     """
     trainer.args.max_steps = step
     trainer.order = Order(batch, together=batch, seed=0)
+
+
+def order_of(data: Blocks | Texts | Mixed, recipe: Recipe, seed: int) -> Order:
+    """The order in which a seed's run reads the training data."""
+    return Order(len(data), together=recipe.batch, seed=seed, replay=data.replay if isinstance(data, Mixed) else None)
 
 
 class _Epochs(TrainerCallback):  # type: ignore[misc]
@@ -148,7 +153,7 @@ def process_state(machine: Machine) -> "PartialState":
 class Examples:
     """What a Trainer reads. dev : what it stops by, where that is given; collate : makes batches"""
 
-    data: Blocks | Texts
+    data: Blocks | Texts | Mixed
     dev: Blocks | Texts | None
     collate: Collator
 
@@ -163,7 +168,7 @@ def make_trainer(model: "PreTrainedModel", read: Examples, made: TrainingArgumen
     examples = len(read.data)
     steps_per_epoch = -(-examples // recipe.batch)
     loss = TokenLoss(recipe.objective == "clm")
-    order = Order(examples, together=recipe.batch, seed=made.seed)
+    order = order_of(read.data, recipe, made.seed)
     labelled = recipe.objective == "classify"
     trainer = OrderedTrainer(
         model=model, args=made, data_collator=read.collate, train_dataset=read.data, eval_dataset=read.dev,
