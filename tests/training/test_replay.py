@@ -144,7 +144,7 @@ def test_shares_and_files_that_cannot_be(train: Train, folder: Path) -> None:
     (folder / "empty.jsonl").write_bytes(b"")
     causal = "--init gpt2.json --objective clm --steps 2"
     for line, said, kind in [
-        (f"{causal} --replay general.jsonl --replay-share 0.0001 pool.jsonl", "that is not one block; give", UsageError),
+        (f"{causal} --replay general.jsonl --replay-share 0.0001 pool.jsonl", "is not one block; give", UsageError),
         (f"{causal} --replay-share 0.5 pool.jsonl", "does nothing without --replay", UsageError),
         (f"{causal} --replay empty.jsonl pool.jsonl", "empty.jsonl: no text", GotdError),
         (f"{causal} --replay nowhere.jsonl pool.jsonl", "nowhere.jsonl", (GotdError, OSError)),
@@ -159,5 +159,5 @@ def test_shares_and_files_that_cannot_be(train: Train, folder: Path) -> None:
 
 @pytest.mark.parametrize("share", ["0", "1", "-0.1", "nan", "inf"])
 def test_a_share_is_between_none_and_all(train: Train, share: str) -> None:
-    with pytest.raises(Exception, match="range|finite"):
+    with pytest.raises(Exception, match=r"range|finite"):
         train(f"--init gpt2.json --objective clm --replay general.jsonl --replay-share {share} pool.jsonl -o made")

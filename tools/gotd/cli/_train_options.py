@@ -12,6 +12,7 @@ from gotd.errors import UsageError
 from gotd.streams.locations import is_url
 from gotd.streams.record_text import RecordText
 from gotd.training.recipes import OBJECTIVES, RECIPES, REPLAY_SHARE, Recipe, chosen_recipe
+from gotd.training.trackers import TRACKERS, require_installed
 
 _SCHEDULES = ["linear", "cosine", "constant", "constant_with_warmup"]
 #: numpy's.
@@ -97,6 +98,9 @@ class TrainOptions:
         "--save-steps", type=click.IntRange(1), help="Between checkpoints; default 500.")]
     device: Annotated[str, click.option(
         "--device", type=click.Choice(["auto", "cpu"]), default="auto", show_default=True, help="GPUs, or none.")]
+    report_to: Annotated[str, click.option(
+        "--report-to", type=click.Choice(TRACKERS), default="none", show_default=True,
+        help="Show losses there as well, as each is set up by its own variables; nothing is sent unless named.")]
     label_key: Annotated[str | None, click.option("--label-key", help="Field that holds the label; default label.")]
     text: Annotated[RecordText, options.text]
     skip_invalid: Annotated[int, options.skip_invalid]
@@ -138,7 +142,7 @@ def _trainable(model: str | None) -> str | None:
 
 
 def refuse_what_cannot_be(asked: TrainOptions, recipe: Recipe) -> None:
-    """Error for options that cannot be together, or do nothing."""
+    """Error for options that cannot be together, do nothing, or need what is not installed."""
     if asked.label_key is not None and recipe.objective != "classify":
         raise UsageError(f"--label-key does nothing for --objective {recipe.objective}")
     for name, value in (("--replay", asked.replay), ("--eval-general", asked.eval_general)):
@@ -160,3 +164,4 @@ def refuse_what_cannot_be(asked: TrainOptions, recipe: Recipe) -> None:
         raise UsageError(f"-o {asked.output}: a model is written to a folder; name one, as OUT/")
     if (asked.model is None) == (asked.init is None):
         raise UsageError("give one of --model, to go on from weights, and --init, to start at random")
+    require_installed(asked.report_to)

@@ -25,7 +25,7 @@ def request_of(asked: TrainOptions, recipe: tuple[str, Recipe], inputs: dict[str
     fresh, lora, seeds = asked.init is not None, asked.lora or 0, list(range(asked.seed, asked.seed + asked.seeds))
     share = REPLAY_SHARE if asked.replay_share is None else asked.replay_share
     machine = Machine(asked.device, asked.precision, asked.accumulate, asked.checkpointing, asked.fsdp,
-                      asked.save_steps or 500, asked.dev_steps or 0, asked.patience or 3)
+                      asked.save_steps or 500, asked.dev_steps or 0, asked.patience or 3, asked.report_to)
     reading = Reading(asked.text, asked.label_key or "label", Skipping(asked.skip_invalid), asked.long_window,
                       run.advance)
     identity = Identity(

@@ -16,6 +16,7 @@ from gotd.training.prepare import Prepared
 from gotd.training.progress import Progress
 from gotd.training.run_record import DONE, SeedResult, write_json
 from gotd.training.stopping import Stopping, is_last, last_checkpoint
+from gotd.training.trackers import end_run, name_run
 from gotd.training.trainer import Examples, OrderedTrainer, arguments, hold_at, make_trainer
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def _built(place: Path, seed: int, request: Request, ready: Prepared) -> _Built:
     progress, stopping = Progress(request.tell, recipe.batch * ready.tokens_per_example, request.quiet), Stopping()
     read = Examples(data, dev, _collator(request, ready, seed))
     trainer = make_trainer(model, read, made, recipe, machine.patience, (progress, stopping))
+    name_run(trainer, machine.report_to, request.output, seed)
     return _Built(trainer, progress, stopping)
 
 
@@ -85,6 +87,7 @@ def train_one(place: Path, seed: int, request: Request, ready: Prepared) -> bool
     set_seed(seed)  # so that training does not depend on what was drawn before it
     with stopping.listening(), writing(place):
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    end_run(request.machine.report_to)
     if stopping.agreed:
         return True
     after = _evaluated(place / "after.json", lambda: trainer, request, ready)

@@ -34,6 +34,7 @@ class Machine:
     save_steps : steps between checkpoints
     dev_steps, patience : steps between evaluations on --dev, 0 for an epoch, and how many without a gain end the run:
         which step's weights are kept does depend on them
+    report_to : who is told the losses, besides stderr
     """
 
     device: str = "auto"
@@ -44,6 +45,7 @@ class Machine:
     save_steps: int = 500
     dev_steps: int = 0
     patience: int = 3
+    report_to: str = "none"
 
     @property
     def on_cpu(self) -> bool:
@@ -113,7 +115,8 @@ def arguments(folder: Path, recipe: Recipe, machine: Machine, seed: int, steps: 
         load_best_model_at_end=bool(dev_steps), metric_for_best_model=f"eval_{score}" if dev_steps else None,
         greater_is_better=(score != "loss") if dev_steps else None,
         restore_callback_states_from_checkpoint=bool(dev_steps),
-        logging_steps=max(1, min(10, steps // 20)), logging_nan_inf_filter=False, disable_tqdm=True, report_to="none",
+        logging_steps=max(1, min(10, steps // 20)), logging_nan_inf_filter=False, disable_tqdm=True,
+        report_to=machine.report_to,
         batch_eval_metrics=True, remove_unused_columns=False, dataloader_pin_memory=torch.cuda.is_available(),
         ddp_timeout=WAIT_SECONDS, label_names=["labels"], ddp_find_unused_parameters=False,
     )

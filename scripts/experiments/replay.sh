@@ -1,0 +1,64 @@
+#!/bin/sh
+# What a warm-up forgets, and how much less with --replay: held-out loss of the target and of general text after a light
+# pass on got's choice, without and with general text mixed in, three seeds each; a table on standard output.
+#   replay.sh DATA WORK [TASK]
+# DATA has pool/*.jsonl.zst and tasks/TASK/{train,test}.jsonl.zst. A small causal model is trained from scratch on general
+# domains; other documents of theirs are replayed, others again are held out. SHARES, K, DOCUMENTS, EPOCHS (environment)
+# change what is compared. Killed, the same line goes on.
+set -eu
+data=$(cd "$1" && pwd)
+mkdir -p "$2"
+cd "$2"
+task=${3:-chemprot}
+shares=${SHARES:-0.05 0.1 0.25 0.5}
+k=${K:-1000}
+documents=${DOCUMENTS:-1500}
+run() { echo "\$ $*" >&2; "$@"; }
+
+# Of each general domain the first DOCUMENTS are trained on, the next third is replayed, the next tenth held out; what is
+# chosen from is the first DOCUMENTS of every domain. Documents are in a random order.
+if [ ! -f held-out.jsonl ]; then
+    mkdir -p pool
+    for file in "$data"/pool/*.jsonl.zst; do
+        zstd -dcq "$file" | head -n "$documents" > "pool/$(basename "$file" .zst)"
+    done
+    for domain in wikipedia books news webtext; do
+        zstd -dcq "$data/pool/$domain.jsonl.zst" | head -n $((documents * 3 / 2)) > one
+        head -n "$documents" one >> base.part
+        sed -n "$((documents + 1)),$((documents + documents / 3))p" one >> replay.part
+        sed -n "$((documents + documents / 3 + 1)),$((documents + documents / 3 + documents / 10))p" one >> held-out.part
+    done
+    rm one
+    mv base.part base.jsonl
+    mv replay.part replay.jsonl
+    mv held-out.part held-out.jsonl
+fi
+run ds-chunk pool/*.jsonl -o chunks/
+run ds-embed chunks/*.jsonl.zst -o emb/
+run ds-embed "$data/tasks/$task/train.jsonl.zst" -o "$task.npy"
+[ -f "$task.npz" ] || run ds-target-stats --target "$task.npy" emb/*.npy -o "$task.npz" > "$task.json"
+run ds-score --target "$task.npz" emb/*.npy -o "$task-scores/"
+[ -f "$task.jsonl.zst" ] || run ds-topk -k "$k" --scores "$task-scores/" chunks/*.jsonl.zst -o "$task.jsonl.zst"
+
+cat > config.json <<'CONFIG'
+{"model_type": "gpt2", "vocab_size": 1024, "n_positions": 64, "n_embd": 64, "n_layer": 2, "n_head": 2,
+ "embd_pdrop": 0.0, "attn_pdrop": 0.0, "resid_pdrop": 0.0}
+CONFIG
+run ds-train --init config.json --objective clm --epochs 1 --batch 32 --learning-rate 3e-3 --warmup 0.05 base.jsonl -o base/
+for share in 0 $shares; do
+    set --
+    [ "$share" = 0 ] || set -- --replay replay.jsonl --replay-share "$share"
+    run ds-train --model base/ --objective clm --epochs "${EPOCHS:-1}" --batch 32 --learning-rate 1e-3 --seeds 3 "$@" \
+        --eval "$data/tasks/$task/test.jsonl.zst" --eval-general held-out.jsonl "$task.jsonl.zst" -o "$task-$share/"
+done
+
+echo "$task: nats a token, held out; mean of 3 seeds and their standard deviation"
+echo
+echo "| replay | steps | target | general text |"
+echo "|---|---|---|---|"
+jq -r '.eval.before | "| before | | \(.loss.mean) | \(.general_loss.mean) |"' "$task-0/metrics.json"
+for share in 0 $shares; do
+    jq -r --arg share "$share" '[.runs[0].steps, (.eval.after | .loss, .general_loss)] |
+        "| \($share) | \(.[0]) | \(.[1].mean) (\(.[1].spread)) | \(.[2].mean) (\(.[2].spread)) |"' \
+        "$task-$share/metrics.json"
+done | sed 's/\([0-9]\.[0-9]\{4\}\)[0-9]*/\1/g'
