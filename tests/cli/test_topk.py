@@ -219,3 +219,16 @@ def test_budgets_of_words(work: Workdir) -> None:
     line = "ds-topk --budget-tokens 9 --tokenizer . --score-key quality pool.jsonl -o no.jsonl"
     work.fails(line, "no tokenizer there")
     assert "no.jsonl" not in work.names()
+
+
+def test_a_choice_is_a_parquet_file_by_its_name(work: Workdir) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    kinds_pool(work)
+    line = "ds-topk -k 10 --score-key quality pool.jsonl -o"
+    work.ok(f"{line} best.jsonl && {line} best.Parquet")
+    assert parquet.read_table(work.path / "best.Parquet").to_pylist() == of_lines(work.read("best.jsonl"))
+    work.fails(f"{line} best.parquet.zst", ".parquet", status=2)
+    work.fails("ds-embed pool.jsonl -o best.parquet", ".npy", status=2)
+    np.save(work.path / "s.npy", np.arange(60, dtype=np.float32))
+    work.ok("ds-topk -k 10 --scores s.npy pool.jsonl -o best.parquet && ds-topk -k 3 best.parquet -o three.jsonl")
+    assert [each["gotd_score"] for each in of_lines(work.read("three.jsonl"))] == [59.0, 58.0, 57.0]

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gotd.errors import UsageError
-from gotd.streams.locations import COMPRESSED, PLAIN_RECORDS, STANDARD, is_url
+from gotd.streams.locations import COMPRESSED, PLAIN_RECORDS, STANDARD, TABLE, is_url
 
 ARRAY = (".npy",)
 TARGET = (".npz",)
 RECORDS = tuple(f"{plain}{packed}" for packed in (".zst", ".gz", "") for plain in PLAIN_RECORDS)
 #: The endings that messages propose.
-_USUAL = (*ARRAY, *TARGET, ".jsonl.zst", ".jsonl.gz", ".jsonl")
+_USUAL = (*ARRAY, *TARGET, ".jsonl.zst", ".jsonl.gz", ".jsonl", TABLE)
 
 
 def is_directory(output: str) -> bool:

@@ -27,12 +27,13 @@ from gotd.cli._outputs import RECORDS, require_apart, require_ending
 from gotd.errors import UsageError
 from gotd.overlap import RUN_WORDS
 from gotd.streams.embedded_records import SCORE
-from gotd.streams.locations import STANDARD
+from gotd.streams.locations import STANDARD, TABLE, is_table
 from gotd.streams.record_files import ReadOptions
 from gotd.streams.record_text import RecordText
 from gotd.streams.records import RecordWriter, Skipping
 from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output
+from gotd.streams.table_writer import TableWriter, require_tables
 
 #: One more whenever the same records, scores and options give another choice.
 REVISION = 1
@@ -148,7 +149,8 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
       ds-embed pool.jsonl.zst | ds-score --target target.npz | ds-topk -k 5000 -o selected.jsonl.zst
     """
     run = Run("ds-topk", quiet)
-    require_ending(asked.output, RECORDS)
+    require_ending(asked.output, (*RECORDS, TABLE))
+    require_tables(asked.output)
     names = list(files) or [STANDARD]
     _refuse_idle(context, asked)
     require_one_reader([*names, *asked.exclude, *asked.scores, *asked.shares_files])
@@ -171,7 +173,7 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
                    target=the_target(pool.targets) if len(targets) < 2 else None,
                    excluded=excluded.identity if excluded else None, tokenizer=rules.unit.identity)
     with open_output(asked.output) as sink:
-        writer = RecordWriter(sink, maker)
+        writer = TableWriter(sink, maker) if is_table(asked.output) else RecordWriter(sink, maker)
         writer.notes["left_out"] = choice.left_out
         writer.write([record.line for record in records])
         writer.finish()

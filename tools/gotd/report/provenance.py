@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gotd.selection import TargetFile
-from gotd.streams.end_seal import end_seal
+from gotd.streams.end_seal import stated_seal
 from gotd.streams.locations import STANDARD
 from gotd.streams.seal import MadeBy
 from gotd.types import JSON
@@ -54,9 +54,9 @@ def _stages(what: str, names: Sequence[str]) -> list[Stage]:
     """Return one for each way in which files were made."""
     groups: dict[str, Stage] = {}
     for name in names:
-        end = None if name == STANDARD else end_seal(name)
-        made_by, version = (end.seal.made_by, str(end.seal.notes.get("version", ""))) if end else (MadeBy(), "")
-        said = replace(made_by, inputs=None).as_json() if end else {}
+        seal = None if name == STANDARD else stated_seal(name)
+        made_by, version = (seal.made_by, str(seal.notes.get("version", ""))) if seal else (MadeBy(), "")
+        said = replace(made_by, inputs=None).as_json() if seal else {}
         key = json.dumps([said, version], sort_keys=True)
         stage = groups.setdefault(key, Stage(what, 0, name, made_by.tool or "no seal says", version, said))
         groups[key] = replace(stage, files=stage.files + 1)

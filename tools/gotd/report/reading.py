@@ -16,7 +16,7 @@ from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.embedded_records import SCORE, score_of
-from gotd.streams.end_seal import end_seal
+from gotd.streams.end_seal import stated_seal
 from gotd.streams.json_fields import parse_object
 from gotd.streams.locations import is_url
 from gotd.streams.pairing import pairs
@@ -79,8 +79,8 @@ def read_choice(name: str, options: ReadOptions) -> Choice:
     found = [record for batch in RecordFiles([name], options).batches(digests) for record in batch]
     if not found:
         raise GotdError(f"{name}: no records; give what ds-topk has chosen")
-    end = end_seal(name)
-    seal = end.seal if end and end.seal.made_by.tool == "ds-topk" else None
+    seal = stated_seal(name)
+    seal = seal if seal and seal.made_by.tool == "ds-topk" else None
     key = str((seal.made_by.options.get("score_key") if seal else None) or SCORE)
     scored = [key in record.fields for record in found]
     if any(scored) and not all(scored):

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from gotd.errors import DataError, GotdError
-from gotd.streams.locations import is_url
+from gotd.streams.locations import is_table, is_url
 from gotd.streams.seal import MAX_SEAL_BYTES, PREFIX, Seal, decode
 from gotd.streams.sources import read_tail
 
@@ -42,6 +42,19 @@ def end_seal(path: str) -> EndSeal | None:
     if not isinstance(message, Seal) or message.position != size - len(tail) + start:
         return None
     return EndSeal(message, size)
+
+
+def stated_seal(path: str) -> Seal | None:
+    """The seal that a file ends with, or that a Parquet file on disk has in its metadata, for people to read.
+
+    A Parquet file may have been changed by others who left its metadata: only reading its rows tells.
+    """
+    end = end_seal(path)
+    if end is not None or is_url(path) or not is_table(path):
+        return end.seal if end else None
+    from gotd.streams import tables
+
+    return tables.stated_seal(path)
 
 
 def _may_be_cut(tail: bytes, size: int) -> bool:

@@ -80,7 +80,7 @@ def _first_lines(head: bytes) -> list[bytes]:
     return [line for line in lines if line][:_LOOKED_AT]
 
 
-def _converter(head: bytes, name: str) -> Callable[[Pieces, str], Pieces] | None:
+def _converter(head: bytes, name: str) -> Callable[[Pieces, str], Iterator[bytes | Marker]] | None:
     """Return what makes lines of JSON of what begins like this; None where it has them already."""
     if kind := table_kind(head):
         return lambda pieces, name: table_lines(kind, pieces, None, name)

@@ -16,6 +16,8 @@ _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 #: Endings of records without and with compression, and of arrays.
 PLAIN_RECORDS = (".jsonl", ".json", ".ndjson")
 COMPRESSED = (".zst", ".gz", ".xz", ".bz2")
+#: Of tables that are written.
+TABLE = ".parquet"
 #: Endings of all that records are read from, the longest first.
 RECORD_ENDINGS = tuple(sorted(
     [plain + packed for plain in (*PLAIN_RECORDS, ".csv", ".tsv", ".txt") for packed in ("", *COMPRESSED)]
@@ -26,6 +28,11 @@ RECORD_ENDINGS = tuple(sorted(
 def is_url(path: str) -> bool:
     """Whether a store, not the file system, has this."""
     return bool(_URL.match(path))
+
+
+def is_table(name: str) -> bool:
+    """Return True if a name ends as Parquet does."""
+    return name.lower().endswith(TABLE)
 
 
 def is_plain_records(name: str) -> bool:

@@ -12,8 +12,12 @@ from typing import IO, TYPE_CHECKING, TypeVar
 import orjson
 
 from gotd.errors import DataError, GotdError
+from gotd.streams.compression import Marker
+from gotd.streams.digests import Digest
+from gotd.streams.file_kinds import KIND_BYTES
 from gotd.streams.lines import MAX_RECORD_BYTES
 from gotd.streams.piece_stream import PieceStream
+from gotd.streams.seal import PREFIX, Seal, decode
 from gotd.streams.table_values import carrier, converter
 
 if TYPE_CHECKING:
@@ -33,6 +37,8 @@ _BUFFER_BYTES = 1 << 20
 #: Characters of pyarrow's message in ours.
 _MOST_WORDS = 200
 _REMEDY = "fetch or make the file again"
+#: Where the seal stands in a Parquet file's metadata.
+SEAL_KEY = b"gotd"
 
 
 def table_kind(head: bytes) -> str:
@@ -40,8 +46,8 @@ def table_kind(head: bytes) -> str:
     return next((kind for magic, kind in _MAGICS.items() if head.startswith(magic)), "")
 
 
-def table_lines(kind: str, pieces: Iterator[bytes], file: IO[bytes] | None, name: str) -> Iterator[bytes]:
-    """Yield rows as lines.
+def table_lines(kind: str, pieces: Iterator[bytes], file: IO[bytes] | None, name: str) -> Iterator[bytes | Marker]:
+    """Yield rows as lines, and at the end the seal of a Parquet file that has one of these very rows.
 
     pieces : of a table that stands in a pipe, in a store or compressed. An Arrow stream is read as it comes; the other
     kinds must be read from their ends, and go through a temporary file.
@@ -54,7 +60,46 @@ def table_lines(kind: str, pieces: Iterator[bytes], file: IO[bytes] | None, name
             _fill(copy, pieces, name)
             yield from table_lines(kind, iter(()), copy, name)
         return
-    yield from _of_batches(kind, pieces, file, name, lambda batch: _batch_lines(batch, name))
+    payload = b"" if file is None or kind != PARQUET else _stated(file, name)
+    digest = Digest()
+    for line in _of_batches(kind, pieces, file, name, lambda batch: batch_lines(batch, name)):
+        if payload:
+            digest.add_lines([line.removesuffix(b"\n")])
+        yield line
+    seal = decode(payload, name) if payload else None
+    if isinstance(seal, Seal) and (seal.rows, seal.digest) == (digest.rows, digest.hexdigest()):
+        yield Marker(payload)
+
+
+def stated_seal(path: str) -> Seal | None:
+    """Return the seal in the metadata of a Parquet file on disk, if it has one of as many rows as the file.
+
+    Whether it is of these very rows is known when they have been read: others may have changed them.
+    """
+    with open(path, "rb") as file:
+        payload = _stated(file, path) if table_kind(file.read(KIND_BYTES)) == PARQUET else b""
+    seal = decode(payload, path) if payload else None
+    return seal if isinstance(seal, Seal) else None
+
+
+def _stated(file: IO[bytes], name: str) -> bytes:
+    """The seal as it stands in the metadata; empty where there is none of as many rows."""
+    faults = _faults(PARQUET, name)
+    from pyarrow import parquet
+
+    try:
+        file.seek(0)
+        metadata = parquet.ParquetFile(file).metadata
+    except faults as error:
+        raise _damaged(name, PARQUET, error) from error
+    finally:
+        file.seek(0)
+    payload = (metadata.metadata or {}).get(SEAL_KEY, b"")
+    try:
+        message = decode(payload, name) if payload.startswith(PREFIX) else None
+    except DataError:
+        return b""
+    return bytes(payload) if isinstance(message, Seal) and message.rows == metadata.num_rows else b""
 
 
 def _of_batches(kind: str, pieces: Iterator[bytes], file: IO[bytes] | None, name: str,
@@ -186,7 +231,7 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _batch_lines(batch: "RecordBatch", name: str) -> Iterator[bytes]:
+def batch_lines(batch: "RecordBatch", name: str) -> Iterator[bytes]:
     """The rows of a batch as JSON."""
     batch.validate(full=True)  # offsets that lead elsewhere would be followed
     names = batch.schema.names
