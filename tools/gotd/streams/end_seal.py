@@ -52,9 +52,9 @@ def stated_seal(path: str) -> Seal | None:
     end = end_seal(path)
     if end is not None or is_url(path) or not is_table(path):
         return end.seal if end else None
-    from gotd.streams import tables
+    from gotd.streams import table_seal
 
-    return tables.stated_seal(path)
+    return table_seal.stated_seal(path)
 
 
 def _may_be_cut(tail: bytes, size: int) -> bool:

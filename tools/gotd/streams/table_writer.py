@@ -14,7 +14,8 @@ from gotd.streams.json_fields import json_type, parse_object
 from gotd.streams.locations import is_table
 from gotd.streams.seal import MadeBy, Seal, encode
 from gotd.streams.sinks import Sink
-from gotd.streams.tables import SEAL_KEY, batch_lines
+from gotd.streams.table_seal import SEAL_KEY
+from gotd.streams.tables import batch_lines
 from gotd.types import JSON
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ import orjson
 from gotd.errors import DataError, GotdError
 from gotd.streams.compression import Marker
 from gotd.streams.digests import Digest
-from gotd.streams.file_kinds import KIND_BYTES
 from gotd.streams.lines import MAX_RECORD_BYTES
 from gotd.streams.piece_stream import PieceStream
-from gotd.streams.seal import PREFIX, Seal, decode
+from gotd.streams.seal import Seal, decode
+from gotd.streams.table_seal import stated_payload
 from gotd.streams.table_values import carrier, converter
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ _BUFFER_BYTES = 1 << 20
 #: Characters of pyarrow's message in ours.
 _MOST_WORDS = 200
 _REMEDY = "fetch or make the file again"
-#: Where the seal stands in a Parquet file's metadata.
-SEAL_KEY = b"gotd"
 
 
 def table_kind(head: bytes) -> str:
@@ -60,7 +58,7 @@ def table_lines(kind: str, pieces: Iterator[bytes], file: IO[bytes] | None, name
             _fill(copy, pieces, name)
             yield from table_lines(kind, iter(()), copy, name)
         return
-    payload = b"" if file is None or kind != PARQUET else _stated(file, name)
+    payload = b"" if file is None or kind != PARQUET else stated_payload(file, name)
     digest = Digest()
     for line in _of_batches(kind, pieces, file, name, lambda batch: batch_lines(batch, name)):
         if payload:
@@ -69,37 +67,6 @@ def table_lines(kind: str, pieces: Iterator[bytes], file: IO[bytes] | None, name
     seal = decode(payload, name) if payload else None
     if isinstance(seal, Seal) and (seal.rows, seal.digest) == (digest.rows, digest.hexdigest()):
         yield Marker(payload)
-
-
-def stated_seal(path: str) -> Seal | None:
-    """Return the seal in the metadata of a Parquet file on disk, if it has one of as many rows as the file.
-
-    Whether it is of these very rows is known when they have been read: others may have changed them.
-    """
-    with open(path, "rb") as file:
-        payload = _stated(file, path) if table_kind(file.read(KIND_BYTES)) == PARQUET else b""
-    seal = decode(payload, path) if payload else None
-    return seal if isinstance(seal, Seal) else None
-
-
-def _stated(file: IO[bytes], name: str) -> bytes:
-    """The seal as it stands in the metadata; empty where there is none of as many rows."""
-    faults = _faults(PARQUET, name)
-    from pyarrow import parquet
-
-    try:
-        file.seek(0)
-        metadata = parquet.ParquetFile(file).metadata
-    except faults as error:
-        raise _damaged(name, PARQUET, error) from error
-    finally:
-        file.seek(0)
-    payload = (metadata.metadata or {}).get(SEAL_KEY, b"")
-    try:
-        message = decode(payload, name) if payload.startswith(PREFIX) else None
-    except DataError:
-        return b""
-    return bytes(payload) if isinstance(message, Seal) and message.rows == metadata.num_rows else b""
 
 
 def _of_batches(kind: str, pieces: Iterator[bytes], file: IO[bytes] | None, name: str,
