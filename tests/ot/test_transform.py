@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gotd.ot.cost import Cost, Metric, Target
-from gotd.ot.transform import transform, with_potentials
+from gotd.ot.transform import Transform, folded, transform, with_potentials
 
 
 def problem(m: int = 19) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -81,3 +81,49 @@ def test_new_potentials_make_the_same_kernel_as_starting_from_them() -> None:
     once = transform(cost, target, 0.1, torch.from_numpy(g))
     moved = with_potentials(transform(cost, target, 0.1, torch.from_numpy(g * 0)), target, torch.from_numpy(g))
     assert torch.equal(once.potential(torch.from_numpy(x)), moved.potential(torch.from_numpy(x)))
+
+
+def whitened(metric: Metric = "sqeuclidean", eps: float = 0.1, singular: bool = False) -> tuple[np.ndarray, Transform]:
+    """Rows, one of them at the centre, and a transform in a space that is not flat."""
+    rng = np.random.default_rng(7)
+    d = 150  # no multiple of the columns that are multiplied at a time
+    root = rng.normal(size=(d, d)) * np.geomspace(1.0, 0.05, d)
+    whitening = root @ root.T / d if not singular else np.diag(np.arange(d) > 0).astype(float)
+    x = rng.normal(size=(90, d)).astype("f4") + 1.0
+    cost = Cost(metric, torch.from_numpy(x.mean(axis=0)), True, torch.from_numpy(whitening.astype("f4")))
+    target = Target(cost.points(torch.from_numpy(x[:30] + 0.3)), torch.full((30,), 1 / 30, dtype=torch.float64))
+    x[-1] = x.mean(axis=0)
+    cost = cost._replace(centre=torch.from_numpy(x[-1].copy()))
+    return x, transform(cost, target, eps, torch.from_numpy(rng.normal(size=30)) * 0.1)
+
+
+@pytest.mark.parametrize("metric", ["sqeuclidean", "cosine"])
+@pytest.mark.parametrize("eps", [0.0, 0.001, 0.1])
+def test_folding_the_whitening_into_the_points_changes_no_potential(metric: Metric, eps: float) -> None:
+    x, kernel = whitened(metric, eps)
+    rows, other = torch.from_numpy(x), folded(kernel)
+    assert other.cost.whitening is None
+    found = other.potential(other.cost.points(rows))
+    # The points that are compared are the same, too.
+    y = other.cost.points(rows) @ kernel.cost.whitening
+    assert torch.allclose(y, kernel.cost.points(rows), atol=1e-5)
+    assert torch.allclose(found, kernel.potential(kernel.cost.points(rows)), atol=2e-5)
+
+
+def test_what_cannot_be_folded_stays_as_it_is() -> None:
+    _, kernel = whitened(singular=True)
+    assert folded(kernel) is kernel
+    plain = kernel._replace(cost=Cost("sqeuclidean", kernel.cost.centre))
+    assert folded(plain) is plain
+
+
+def test_logits_that_reach_little_need_no_look_for_the_largest() -> None:
+    x, kernel = whitened(eps=0.1)
+    points = kernel.cost.points(torch.from_numpy(x))
+    assert kernel.reach < 30.0
+    assert float((kernel.logits(points) - kernel.bias)[:, :30].abs().max()) <= kernel.reach * 1.0001
+    usual = kernel._replace(reach=float("inf")).potential(points)
+    assert torch.allclose(kernel.potential(points), usual, atol=1e-6)
+    far = with_potentials(kernel, Target(kernel.points[:30] / kernel.scale, torch.full((30,), 1 / 30).double()),
+                          torch.linspace(-50, 0, 30, dtype=torch.float64))  # weights that underflow beside the largest
+    assert torch.allclose(far.potential(points), far._replace(reach=float("inf")).potential(points), atol=1e-6)

@@ -79,14 +79,14 @@ class TransformScorer(BlockScorer):
         from gotd.methods.space import cost_from
         from gotd.ot.cost import Target
         from gotd.ot.gradient import calibration
-        from gotd.ot.transform import transform
+        from gotd.ot.transform import folded, transform
 
         super().__init__(workers, device)
         self.dimension = int(arrays["points"].shape[1])
         points, weights, potentials = (torch.from_numpy(arrays[name]).to(device)
                                        for name in ("points", "weights", "potentials"))
         cost = cost_from(arrays, figures.metric, figures.center, device)
-        self._kernel = transform(cost, Target(points, weights), figures.epsilon, potentials)
+        self._kernel = folded(transform(cost, Target(points, weights), figures.epsilon, potentials))
         self.cost = self._kernel.cost
         self._calibration = calibration(figures.calibration_mean, None)._replace(scale=figures.calibration_scale)
 

@@ -13,7 +13,7 @@ from gotd.methods.content_keys import content_keys
 from gotd.ot.blocks import block_rows, padded
 from gotd.ot.cost import Cost, Target
 from gotd.ot.source import weighted_blocks
-from gotd.ot.transform import Transform, transform
+from gotd.ot.transform import Transform, folded, transform
 
 #: Entries gathered before they are sorted in.
 _GATHERED = 1 << 20
@@ -96,7 +96,7 @@ def nearest_left(problem: VectorProblem, points: np.ndarray, cost: Cost, depth: 
 def kernel_of(points: np.ndarray, cost: Cost, device: torch.device) -> Transform:
     """Return what costs to the target's points are computed with. Shapes: points float32 (m, d)."""
     target = Target(torch.from_numpy(points).to(device), torch.ones(len(points), dtype=torch.float64, device=device))
-    return transform(cost, target, 0.0, torch.zeros(len(points), dtype=torch.float64, device=device))
+    return folded(transform(cost, target, 0.0, torch.zeros(len(points), dtype=torch.float64, device=device)))
 
 
 def distances_of(kernel: Transform, rows: np.ndarray, width: int, count: int, device: torch.device) -> np.ndarray:

@@ -10,7 +10,7 @@ from gotd.ot.marginal import StreamedSource
 from gotd.ot.newton import Newton
 from gotd.ot.potentials import Potentials, climb, error_of, gauged, judged, residual_of
 from gotd.ot.sample import Sample, sample_check
-from gotd.ot.transform import Transform, transform, with_potentials
+from gotd.ot.transform import Transform, folded, transform, with_potentials
 
 
 def solve_stream(
@@ -31,7 +31,7 @@ def solve_stream(
     Every reading measures, and is followed by a correction until marginals and scores are right; so what is returned
     after all of them has been corrected once more than it was measured, unless that promises nothing.
     """
-    kernel = transform(cost, target, start.epsilon, start.g)
+    kernel = folded(transform(cost, target, start.epsilon, start.g))
     steps = Newton(sample, kernel, target, share)
     found, g, looks = None, start.g, 0
     while looks < passes:

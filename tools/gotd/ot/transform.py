@@ -14,6 +14,7 @@ Source: Feydy et al., Interpolating between Optimal Transport and MMD using Sink
 formula holds off the sample as well: Seguy et al., arXiv 1711.02283, section 4.
 """
 
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
@@ -26,6 +27,9 @@ from gotd.ot.cost import Cost, Target
 #: Weights below exp(-60) of a row's largest are held at exp(-60), 1e-26: they cannot be seen in a float32 sum, the
 #: exponential is 12 times slower where it underflows (measured, MKL), and no column sum can come out as zero.
 _LOWEST_LOGIT = -60.0
+#: Logits that differ from their bias by less are exponentiated as they are: of 10^6 points those that underflow beside
+#: the row's largest are less than 10^6 exp(-87 + 2 * 30) = 2e-6 of the sum.
+_SMALL_REACH = 30.0
 #: Columns are padded to whole cache lines of float32, so that every row of products is aligned alike.
 _COLUMN_MULTIPLE = 16
 
@@ -37,12 +41,14 @@ class Transform(NamedTuple):
     epsilon : eps, absolute.
     points  : float32 (m', d), target points times scale, padded with zero rows to a multiple of 16.
     bias    : float32 (m',), bias_j; -inf where b_j is 0 and for padding.
+    reach   : no logit is further from its bias; infinity where that is not known.
     """
 
     cost: Cost
     epsilon: float
     points: Tensor
     bias: Tensor
+    reach: float = math.inf
 
     @property
     def unit(self) -> float:
@@ -61,9 +67,14 @@ class Transform(NamedTuple):
     def potential(self, points: Tensor) -> Tensor:
         """f at each row. Shapes: points float32 (n, d), as from Cost.points -> float32 (n,)."""
         alpha = self.cost.alpha(points)
-        if (reduce := _fused(points.device)) is None:
+        if (reduce := _fused(points.device)) is not None:
+            return alpha - self.unit * reduce(points, self.points, self.bias, self.epsilon == 0.0)
+        if self.epsilon == 0.0 or self.reach > _SMALL_REACH:
             return self.reduced(self.logits(points), alpha)
-        return alpha - self.unit * reduce(points, self.points, self.bias, self.epsilon == 0.0)
+        # As bias_j is the same for all rows, exp(bias_j) is a weight; without a look for each row's largest.
+        top = self.bias.max()
+        total = torch.mv(torch.mm(points, self.points.T).exp_(), (self.bias - top).exp_())
+        return alpha - self.unit * (top + total.log_())
 
     def reduced(self, logits: Tensor, alpha: Tensor) -> Tensor:
         """f from the logits, which it overwrites. Shapes: float32 (n, m'), float32 (n,) -> float32 (n,)."""
@@ -71,6 +82,20 @@ class Transform(NamedTuple):
             return alpha - logits.amax(dim=1)
         top, total = exponentials_(logits)
         return alpha - self.unit * (top + total.log())
+
+
+def folded(kernel: Transform) -> Transform:
+    """The same transform of rows that are not multiplied by the whitening: the points are, once and for all.
+
+    Its cost's points go with it. A row then costs 2 m d + d^2 operations in place of 2 m d + 2 d^2. The length cannot
+    be had from fewer directions, as the source's spectrum is nowhere flat (hash, 107,014 chunks, d = 1,024: the 256
+    that matter most with the mean of the rest leave an error of 1 %, so that 2 to 6 % of the best 1 % are other rows;
+    half of all directions 1 to 3 %).
+    """
+    cost, whitening = kernel.cost.folded(), kernel.cost.whitening
+    if whitening is None or cost is kernel.cost:
+        return kernel
+    return kernel._replace(cost=cost, points=(kernel.points.double() @ whitening.double().T).float())
 
 
 def transform(cost: Cost, target: Target, epsilon: float, potentials: Tensor) -> Transform:
@@ -83,7 +108,8 @@ def transform(cost: Cost, target: Target, epsilon: float, potentials: Tensor) ->
     rows = -(-count // _COLUMN_MULTIPLE) * _COLUMN_MULTIPLE
     points = target.points.new_zeros((rows, width))
     points[:count] = target.points * (cost.slope / unit)
-    kernel = Transform(cost, epsilon, points, target.points.new_full((rows,), -torch.inf))
+    reach = float(torch.linalg.vector_norm(points, dim=1).max()) if cost.is_unit else math.inf
+    kernel = Transform(cost, epsilon, points, target.points.new_full((rows,), -torch.inf), reach)
     return with_potentials(kernel, target, potentials)
 
 
