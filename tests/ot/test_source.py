@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from gotd.errors import GotdError
-from gotd.ot.source import Part, RowCounts, shares, weighted_blocks
+from gotd.errors import GotdError, UsageError
+from gotd.ot.source import Part, RowCounts, mass_left, shares, weighted_blocks
 
 
 def stream(array: np.ndarray, cut: int) -> Callable[[], Iterator[np.ndarray]]:
@@ -78,3 +78,14 @@ def test_a_mass_is_finite_and_at_least_zero(wrong: float) -> None:
 def test_some_mass_is_demanded() -> None:
     with pytest.raises(GotdError, match="the source has no mass"):
         shares([part(mass=0.0), part(mass=0.0)])
+
+
+@pytest.mark.parametrize(("masses", "left"), [([], 1.0), ([0.3], 0.7), ([0.3, 0.2], 0.5), ([0.7, 0.1, 0.2], 0.0)])
+def test_a_mixture_leaves_the_rest_of_the_mass(masses: list[float], left: float) -> None:
+    assert mass_left(masses) == pytest.approx(left)
+
+
+@pytest.mark.parametrize("masses", [[0.6, 0.6], [0.0], [-0.1, 0.5], [float("nan")]])
+def test_masses_that_no_mixture_has(masses: list[float]) -> None:
+    with pytest.raises(UsageError, match="masses sum to"):
+        mass_left(masses)
