@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +20,11 @@ from gotd.choice.choose import Choice, choose, lines_of
 from gotd.choice.quotas import Quotas
 from gotd.choice.ranking_window import COPIES, EXCLUDED, NEAR_COPIES, WITHOUT_CONTENT, Rules
 from gotd.choice.score_files import ScoreFiles
+from gotd.errors import DataError
+from gotd.streams import records
 from gotd.streams.arrays import ArrayWriter
+from gotd.streams.end_seal import end_seal
+from gotd.streams.json_fields import parse_object
 from gotd.streams.pairing import Pair
 from gotd.streams.record_files import ReadOptions
 from gotd.streams.record_text import RecordText
@@ -42,7 +47,7 @@ SHAPES: tuple[Callable[[str], str], ...] = (str, str.upper, lambda text: f"  {te
                                             lambda text: text.replace(" ", "\t\t"))
 ROWS = st.lists(st.one_of(
     st.builds(Row, st.builds(lambda shape, number: shape(f"text {number}"), st.sampled_from(SHAPES), st.integers(0, 8)),
-              st.integers(-2, 2).map(float)),
+              st.integers(-2, 2).map(float), st.just(""), st.just(0.0)),
     st.sampled_from([Row("", LOWEST), Row("* _ *", 2.0), Row("leaked text", 1.0), Row("leaked again", 2.0)]),
 ), max_size=40)
 
@@ -76,7 +81,7 @@ def expected(rows: list[Row], limit: int, by_chars: bool, keep_copies: bool,
     seen: set[str] = set()
     spent, full = 0, False
     for row in sorted(range(len(rows)), key=lambda row: (-rows[row].score, row)):
-        text, score = rows[row]
+        text, score, *_ = rows[row]
         key = " ".join(text.casefold().split())
         if not any(character.isalnum() for character in text):
             out.append((WITHOUT_CONTENT, score))
@@ -107,7 +112,7 @@ def write(folder: Path, rows: list[Row], shards: int) -> tuple[list[str], list[P
 
 
 def write_for_two(folder: Path, rows: list[Row], shards: int) -> tuple[list[str], list[Pair], list[Pair]]:
-    """The same, and with scores for another target beside them."""
+    """The same, and with scores for another target beside them. Every other shard's scores know their records' seal."""
     carried, beside, others = [], [], []
     for number in range(shards):
         part = rows[len(rows) * number // shards : len(rows) * (number + 1) // shards]
@@ -116,7 +121,7 @@ def write_for_two(folder: Path, rows: list[Row], shards: int) -> tuple[list[str]
                  for row in part]
         for name, tail in ((names[0], True), (names[1], False)):
             with open_output(name) as sink:
-                writer = RecordWriter(sink, MadeBy("ds-score"))
+                writer = RecordWriter(sink, MadeBy("ds-score"), RecordText() if number % 2 else None)
                 writer.write([line[:-1] + b',"gotd_score":%r}' % row.score if tail else line
                               for line, row in zip(lines, part, strict=True)])
                 writer.finish()
@@ -124,6 +129,8 @@ def write_for_two(folder: Path, rows: list[Row], shards: int) -> tuple[list[str]
             with open_output(name) as sink:
                 array = ArrayWriter(sink, "scores", "<f4", None, MadeBy("ds-score"))
                 array.write(np.array(values, dtype=np.float32))
+                seal = end_seal(names[1])
+                array.records += seal.seal.records if seal else ()
                 array.finish()
         carried.append(names[0])
         beside.append(Pair(names[2], [names[1]]))
@@ -192,6 +199,35 @@ def test_ten_thousand_copies_of_the_best_text(tmp_path: Path) -> None:
         choice = choose(pool, Rules(200))
         assert numbers(choice) == [0, *range(10_000, 10_199)]
         assert choice.left_out == {COPIES: 9_999}
+
+
+def test_of_sealed_records_only_those_that_may_be_chosen_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                                    ) -> None:
+    _, beside = write(tmp_path, [Row(f"text {number}", float(number)) for number in range(900)], 3)
+    parsed = Counter[str]()
+    for module in (records, score_files):
+        monkeypatch.setattr(module, "parse_object", lambda line: parsed.update(["line"]) or parse_object(line))
+    assert numbers(choose(ScoreFiles([beside[1:2]], ranking()), Rules(10))) == [*range(299, 289, -1)]
+    assert parsed["line"] == 20  # twice as many as wanted
+    parsed.clear()
+    choose(ScoreFiles([beside[2:]], ranking()), Rules(10))
+    assert parsed["line"] == 300
+
+
+def test_records_replaced_after_their_seal_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, beside = write(tmp_path, [Row(f"text {number}", float(number)) for number in range(100)], 2)
+    seal = end_seal(beside[1].records[0])
+    write(tmp_path, [Row(f"other text {number}", float(number)) for number in range(100)], 2)
+    monkeypatch.setattr(score_files, "end_seal", lambda _: seal)
+    scores = tmp_path / "1.npy"
+    assert seal
+    with open_output(str(scores)) as sink:
+        array = ArrayWriter(sink, "scores", "<f4", None, MadeBy("ds-score"))
+        array.write(np.arange(50, dtype=np.float32))
+        array.records += seal.seal.records
+        array.finish()
+    with pytest.raises(DataError, match=r"1\.jsonl\.zst: another file since its seal was read"):
+        choose(ScoreFiles([beside[1:]], ranking()), Rules(10))
 
 
 def by_chance(seed: int, count: int = 300) -> list[Row]:

@@ -109,10 +109,29 @@ class ScoreFiles:
         for group, scores in zip(self._groups, self._scores, strict=True):
             best = scores[0].best
             is_needed = best is not None and (least is None or best >= least)
-            if is_needed or not all(_is_sealed_as(pair, known.runs)
-                                    for pair, known in zip(group, scores, strict=True)):
+            are_sealed = all(_is_sealed_as(pair, known.runs) for pair, known in zip(group, scores, strict=True))
+            if is_needed and are_sealed and least is not None and not self._ranking.read.skipping.allowed:
+                yield from self._sealed_candidates(group, scores, first, least)
+            elif is_needed or not are_sealed:
                 yield from self._candidates(group, scores, first, least)
             first += scores[0].rows
+
+    def _sealed_candidates(self, group: tuple[Pair, ...], known: tuple[_Scores, ...], first: int,
+                           least: np.float32) -> Iterator[list[Candidate]]:
+        """Yield the candidates among records that are sealed as those that were scored; no others are parsed."""
+        with ExitStack() as stack:
+            queues = _queues(group, stack)
+            source = stack.enter_context(open_input(group[0].records[0]))
+            reader = RecordReader(source, self._ranking.read.long_window)
+            for numbers, lines in reader.numbered():
+                scores = [queue.take(len(lines)) for queue in queues]
+                yield [self._candidate(_parsed(reader, numbers[i], lines[i]), first + i,
+                                       tuple([each[i] for each in scores]))
+                       for i in np.flatnonzero(scores[0] >= least).tolist()]
+                first += len(lines)
+        seals = reader.verifier.seals
+        if not all(len(seals) == 1 and _is_seal_of(seals[0], each.runs) for each in known):
+            raise DataError(reader.name, "another file since its seal was read", "choose again when nothing writes it")
 
     def _candidates(self, group: tuple[Pair, ...], known: tuple[_Scores, ...], first: int,
                     least: np.float32 | None) -> Iterator[list[Candidate]]:
@@ -120,8 +139,7 @@ class ScoreFiles:
         proven = any(sum(run.rows for run in each.runs if run.digest) == each.rows for each in known)
         fault: DataError | None = None
         with ExitStack() as stack:
-            queues = [_Queue(ArrayReader(stack.enter_context(open_input(pair.scores)), "scores").blocks())
-                      for pair in group]
+            queues = _queues(group, stack)
             for reader in record_readers(group[0].records, self._ranking.read.long_window):
                 for records in self._good_records(reader, proven):
                     scores = [queue.take(len(records)) for queue in queues]
@@ -162,8 +180,25 @@ class ScoreFiles:
 
 def _is_sealed_as(pair: Pair, runs: Sequence[RecordRun]) -> bool:
     """Whether the records are sealed as the very ones that were scored: they need not be read to know it."""
-    end = end_seal(pair.records[0]) if len(runs) == 1 and len(pair.records) == 1 else None
-    return end is not None and runs[0] in (RecordRun(end.seal.rows, end.seal.digest), *end.seal.records)
+    end = end_seal(pair.records[0]) if len(pair.records) == 1 else None
+    return end is not None and _is_seal_of(end.seal, runs)
+
+
+def _is_seal_of(seal: Seal, runs: Sequence[RecordRun]) -> bool:
+    return len(runs) == 1 and runs[0] in (RecordRun(seal.rows, seal.digest), *seal.records)
+
+
+def _parsed(reader: RecordReader, number: int, line: bytes) -> Record[str | None]:
+    place = f"{reader.name}:{number}"
+    try:
+        return Record(line, parse_object(line), place, None)
+    except ValueError as error:
+        raise DataError(place, str(error), "mend that line") from error
+
+
+def _queues(group: tuple[Pair, ...], stack: ExitStack) -> list["_Queue"]:
+    """Return the scores of each pair; their files are open as long as the stack is."""
+    return [_Queue(ArrayReader(stack.enter_context(open_input(pair.scores)), "scores").blocks()) for pair in group]
 
 
 class _Queue:
