@@ -150,6 +150,16 @@ def test_data_never_goes_to_a_terminal(chain: Workdir, command: Command) -> None
     os.close(ours)
 
 
+def test_records_can_be_read_on_a_terminal(chain: Workdir) -> None:
+    ours, theirs = pty.openpty()
+    line = "ds-topk --plain -k 1 --score-key n"
+    subprocess.run(line.split(), cwd=chain.path, env=chain.environment, input=b'{"text": "a", "n": 1}\n', stdout=theirs,
+                   stderr=subprocess.PIPE, check=True)
+    os.close(theirs)
+    assert os.read(ours, 100) == b'{"text": "a", "n": 1}\r\n'
+    os.close(ours)
+
+
 @pytest.mark.parametrize("command", FILTERS, ids=name)
 def test_a_terminal_is_no_input(chain: Workdir, command: Command) -> None:
     ours, theirs = pty.openpty()

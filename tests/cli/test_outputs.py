@@ -67,3 +67,17 @@ def test_streams_and_devices_have_any_name(endings: tuple[str, ...]) -> None:
 def test_a_folder_that_is_there_needs_no_slash(chain: Workdir) -> None:
     chain.ok("mkdir emb && ds-embed --dimension 64 pool.jsonl target.jsonl -o emb")
     assert {"emb/pool.npy", "emb/target.npy"} <= chain.names()
+
+
+def test_a_pipe_is_plain_where_that_is_asked_for(chain: Workdir) -> None:
+    for line in ("ds-chunk pool.jsonl", "ds-embed pool.jsonl", "ds-score --target target.npz pool.jsonl"):
+        plain = chain.ok(f"{line} --plain | jq -c .").out
+        assert plain == chain.ok(f"{line} | zstdcat | jq -c .").out
+        assert plain.count(b"\n") in (150, 300)  # ds-chunk joins two
+    chain.ok("ds-score --target target.npz pool.jsonl > scored.zst && ds-topk -k 9 scored.zst --plain > best.jsonl")
+    assert chain.ok("ds-topk -k 9 scored.zst | zstdcat | cmp - best.jsonl && tail -n1 best.jsonl | jq .gotd_score").out
+    line = "ds-score --plain --target target.npz pool.jsonl | ds-topk -k 9"
+    chain.fails(line, "no seal of ds-score", "without --plain")
+    chain.fails("ds-topk -k 9 scored.zst --plain -o x.zst", "name it .jsonl", status=2)
+    chain.fails("ds-embed --plain pool.jsonl -o x.npy", "--plain", status=2)
+    assert chain.ok("ds-topk -k 9 scored.zst -o x.zst && zstdcat x.zst | cmp - best.jsonl", DS_PLAIN="1").out == b""

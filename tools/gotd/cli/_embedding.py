@@ -42,17 +42,17 @@ def _records_of(part: Part) -> list[Record[str]]:
 
 
 def embed_all(found: Iterator[tuple[Job, Provenance | None]], embedder: Embedder, reading: ReadOptions,
-              dtype: str | None, run: Run) -> tuple[int, Counts]:
+              dtype: str | None, run: Run, plain: bool = False) -> tuple[int, Counts]:
     """Makes the outputs that are not there yet; how many were, and what was counted.
 
-    dtype : of vectors ("<f2", "<f4"); None writes records that carry them
+    dtype : of vectors ("<f2", "<f4"); None writes records that carry them. plain : as of `open_output`
     """
     there: list[Job] = []
     counts = Counts()
     parts = _parts(found, reading, embedder.window, there, dtype is not None, run)
     stream = in_flight(parts, _records_of, embedder)
     for first in stream:
-        with open_output(first[0].output.provenance.job.output) as sink:
+        with open_output(first[0].output.provenance.job.output, plain) as sink:
             counts += _write(sink, first, stream, embedder, dtype, run)
     return len(there), counts
 

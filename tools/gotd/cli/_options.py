@@ -107,7 +107,9 @@ skip_invalid = click.option("--skip-invalid", type=click.IntRange(0), default=0,
                             help="Pass over up to N bad records, counted.")
 long = click.option("--long", "long_window", is_flag=True, help="Allow zstd windows up to 2 GiB (memory too).")
 output = click.option("-o", "--output", default=STANDARD, metavar="FILE|DIR/", callback=_written,
-                      help="Where to write; default stdout.")
+                      help="Where to write; default stdout. Records are zstd there, which zstdcat reads, or --plain.")
+plain = click.option("--plain", is_flag=True,
+                     help="Write records to stdout as JSON Lines, neither compressed nor sealed, for jq or a terminal.")
 threads = click.option("--threads", type=click.IntRange(1), default=None, metavar="N",
                        help="Default: SLURM_CPUS_PER_TASK, else the CPUs this process may use.")
 device = click.option("--device", default="auto", show_default=True, metavar="NAME", callback=_one_device,

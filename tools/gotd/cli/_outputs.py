@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from gotd.cli._environment import is_from_environment
 from gotd.errors import UsageError
 from gotd.streams.locations import COMPRESSED, PLAIN_RECORDS, STANDARD, TABLE, is_url
 
@@ -54,6 +55,19 @@ def require_ending(output: str, endings: Sequence[str], folder: bool = False) ->
         what = f"{ending} is not what is written" if ending else "no ending says what to write"
         other = f", or {output}/ for one output for each input" if folder and not ending else ""
         raise UsageError(f"-o {output}: {what}; {wanted}{other}")
+
+
+def is_plain(output: str, asked: bool) -> bool:
+    """Return whether records go out as plain JSON Lines because of --plain.
+
+    Raises: UsageError where the command line says so of a file or folder, whose name says what it is; a variable that
+    does is passed over.
+    """
+    if asked and not (output == STANDARD or _is_passed_on(output)):
+        if not is_from_environment("plain"):
+            raise UsageError(f"--plain is for standard output, and {output} is what its name says; name it .jsonl")
+        return False
+    return asked
 
 
 def _is_passed_on(output: str) -> bool:

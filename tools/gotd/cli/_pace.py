@@ -130,7 +130,7 @@ class _Counting:
 
     def __init__(self, name: str) -> None:
         self.name = "<stdout>" if name == STANDARD else name
-        self.is_pipe = name == STANDARD
+        self.is_pipe, self.is_plain = name == STANDARD, False
         self.bytes = 0
 
     def write(self, data: bytes | memoryview) -> None:

@@ -13,7 +13,7 @@ from gotd.cli._contents import whole_content
 from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import Job, has_nothing_to_do, jobs, run_jobs
-from gotd.cli._outputs import is_directory
+from gotd.cli._outputs import is_directory, is_plain
 from gotd.errors import UsageError
 from gotd.streams.record_files import ReadOptions, record_readers
 from gotd.streams.record_text import TEXT_FIELD, RecordText
@@ -43,6 +43,7 @@ class ChunkOptions:
         "--join", default="same", show_default=True, metavar="same|never|FIELD|all",
         help="Neighbours to join: those whose other fields are all the same, none, of one FIELD's value, or any.")]
     output: Annotated[str, options.output]
+    plain: Annotated[bool, options.plain]
     shard: Annotated[str | None, options.shard]
     text: Annotated[RecordText, options.text]
     skip_invalid: Annotated[int, options.skip_invalid]
@@ -86,6 +87,7 @@ def command(context: click.Context, asked: ChunkOptions, files: tuple[str, ...],
     run = Run("ds-chunk", quiet)
     _refuse_what_cannot_be(context, asked.text)
     shard = unless_idle("shard", asked.shard, is_directory(asked.output))
+    plain = is_plain(asked.output, asked.plain)
     found = jobs(files, asked.output, ".jsonl.zst", shard)
     if has_nothing_to_do(found, files, shard, run):
         return
@@ -101,7 +103,7 @@ def command(context: click.Context, asked: ChunkOptions, files: tuple[str, ...],
         if provenance is None:
             done_before += 1
             continue
-        with open_output(job.output) as sink:
+        with open_output(job.output, plain) as sink:
             writer = RecordWriter(sink, maker, asked.text)
             for reader in record_readers(job.inputs, asked.long_window):
                 provenance.contents.append(files_of.chunk(reader, writer))

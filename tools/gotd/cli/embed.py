@@ -12,7 +12,7 @@ from gotd.cli._embedding import embed_all, embed_into, tell
 from gotd.cli._environment import is_from_environment, unless_idle
 from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
-from gotd.cli._outputs import is_array, is_directory
+from gotd.cli._outputs import is_array, is_directory, is_plain
 from gotd.cli._printing import print_text
 from gotd.embedders.loading import load
 from gotd.errors import UsageError
@@ -34,6 +34,7 @@ class EmbedOptions:
     """Options of ds-embed; what they mean is in its help."""
 
     output: Annotated[str, options.output]
+    plain: Annotated[bool, options.plain]
     models: Annotated[tuple[str, ...], click.option(
         "--model", "models", multiple=True, default=("hash",), show_default="hash", metavar="NAME|FOLDER",
         help="hash, a model2vec folder, a Hugging Face folder or name. Twice: unit vectors side by side.")]
@@ -90,6 +91,7 @@ def command(context: click.Context, asked: EmbedOptions, files: tuple[str, ...],
     found = jobs(files, asked.output, ".npy", shard, asked.dry_run)
     if has_nothing_to_do(found, files, shard, run):
         return
+    plain = is_plain(asked.output, asked.plain)
     is_vectors = is_directory(asked.output) or is_array(asked.output)
     if asked.dtype != "float16" and not is_vectors and not is_from_environment("dtype"):
         raise UsageError(f"--dtype {asked.dtype}: records carry float16; write vectors to files (-o FILE.npy or "
@@ -115,7 +117,7 @@ def command(context: click.Context, asked: EmbedOptions, files: tuple[str, ...],
         if asked.dry_run:
             print_text(report(found, maker, content_of, work, reading.skipping, len(files), run))
             return
-        complete, counts = embed_all(run_jobs(found, maker, content_of), embedder, reading, written, run)
+        complete, counts = embed_all(run_jobs(found, maker, content_of), embedder, reading, written, run, plain)
     run.note(complete, "outputs were already complete")
     run.note(reading.skipping.skipped, "bad records skipped")
     run.note(counts.empty, "texts without content, whose vectors are zero")

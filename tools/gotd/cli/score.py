@@ -11,7 +11,7 @@ from gotd.cli._dry_run import report
 from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._jobs import Job, has_nothing_to_do, is_done, jobs
-from gotd.cli._outputs import is_directory
+from gotd.cli._outputs import is_directory, is_plain
 from gotd.cli._printing import print_text
 from gotd.cli._scored import Output
 from gotd.cli._scoring import Scoring, folders
@@ -34,6 +34,7 @@ class ScoreOptions:
         "--target", "targets", required=True, multiple=True, metavar="FILE.npz",
         help="From ds-target-stats. Given again: scores by each, in a folder of its name in -o DIR/.")]
     output: Annotated[str, options.output]
+    plain: Annotated[bool, options.plain]
     models: Annotated[tuple[str, ...], click.option(
         "--model", "models", multiple=True, metavar="FOLDER|NAME",
         help="Where the model is that made the target's vectors, to make them of texts; of hash not needed.")]
@@ -69,6 +70,7 @@ def command(context: click.Context, asked: ScoreOptions, files: tuple[str, ...],
     """
     run = Run("ds-score", quiet)
     shard = unless_idle("shard", asked.shard, is_directory(asked.output))
+    plain = is_plain(asked.output, asked.plain)
     found = [jobs(files, folder, ".npy", shard, asked.dry_run) for folder in folders(asked.targets, asked.output)]
     if has_nothing_to_do(found[0], files, shard, run):
         return
@@ -83,11 +85,11 @@ def command(context: click.Context, asked: ScoreOptions, files: tuple[str, ...],
             print_text(report(found[0], scoring.made_by[0], scoring.content_of, scoring.work, reading.skipping,
                               len(files), run))
             return
-        _score_all(scoring, found, run)
+        _score_all(scoring, found, plain, run)
     run.close()
 
 
-def _score_all(scoring: Scoring, found: list[list[Job]], run: Run) -> None:
+def _score_all(scoring: Scoring, found: list[list[Job]], plain: bool, run: Run) -> None:
     """Make the outputs that are not there yet: those of the same inputs in one reading."""
     complete = lowest = 0
     for together in scoring.provenances(found):
@@ -95,7 +97,7 @@ def _score_all(scoring: Scoring, found: list[list[Job]], run: Run) -> None:
         complete += len(together) - len(left)
         if left:
             with ExitStack() as stack:
-                lowest += scoring.score([Output(i, each, stack.enter_context(open_output(each.job.output)))
+                lowest += scoring.score([Output(i, each, stack.enter_context(open_output(each.job.output, plain)))
                                          for i, each in left.items()], run)
     run.note(complete, "outputs were already complete")
     scoring.tell(lowest, run)

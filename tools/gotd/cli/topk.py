@@ -23,7 +23,7 @@ from gotd.cli._choosing import (
 )
 from gotd.cli._environment import one_of, unless_idle
 from gotd.cli._frame import Run, entry_point
-from gotd.cli._outputs import RECORDS, require_apart, require_ending
+from gotd.cli._outputs import RECORDS, is_plain, require_apart, require_ending
 from gotd.errors import UsageError
 from gotd.overlap import RUN_WORDS
 from gotd.streams.embedded_records import SCORE
@@ -100,6 +100,7 @@ class TopkOptions:
         "--order", type=click.Choice(["score", "input"]), default="score", show_default=True,
         help="Best first (with --temperature as drawn), or as they came.")]
     output: Annotated[str, options.output]
+    plain: Annotated[bool, options.plain]
     text: Annotated[RecordText, options.text]
     skip_invalid: Annotated[int, options.skip_invalid]
     long_window: Annotated[bool, options.long]
@@ -136,7 +137,7 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
     """Choose the best records, best first; ties go to the earlier record.
 
     Reads records that carry "gotd_score", as ds-score seals them, or records and the --scores of the same records, held
-    against each other by their seals. Scores are compared as float32. Writes records with "gotd_score", zstd. Leaves
+    against each other by their seals. Scores are compared as float32. Writes records with "gotd_score". Leaves
     out texts without a letter or digit, and copies: what equals a better record but for case and white space. What is
     left out is counted down to the last record's score. Holds what it chooses, and the runs of --exclude. Standard
     input goes through a temporary file for whatever may read it twice: --fraction, --distinct, budgets of words and
@@ -151,6 +152,7 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
     run = Run("ds-topk", quiet)
     require_ending(asked.output, (*RECORDS, TABLE))
     require_tables(asked.output)
+    plain = is_plain(asked.output, asked.plain)
     names = list(files) or [STANDARD]
     _refuse_idle(context, asked)
     require_one_reader([*names, *asked.exclude, *asked.scores, *asked.shares_files])
@@ -172,7 +174,7 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
     maker = MadeBy("ds-topk", REVISION, how.sealed() | {"order": asked.order} | by, pool_rows=pool.rows,
                    target=the_target(pool.targets) if len(targets) < 2 else None,
                    excluded=excluded.identity if excluded else None, tokenizer=rules.unit.identity)
-    with open_output(asked.output) as sink:
+    with open_output(asked.output, plain) as sink:
         writer = TableWriter(sink, maker) if is_table(asked.output) else RecordWriter(sink, maker)
         writer.notes["left_out"] = choice.left_out
         writer.write([record.line for record in records])

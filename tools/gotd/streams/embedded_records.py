@@ -27,7 +27,8 @@ TARGET = "gotd_target"
 #: A vector as a record holds it: base64 of float16, as ds-embed writes it, or a list of numbers.
 Carried: TypeAlias = str | list[JSON]
 #: For records without a score that could be trusted.
-SCORE_REMEDY = "give the --scores of these records, pipe them through ds-score, or name a field by --score-key"
+SCORE_REMEDY = ("give the --scores of these records, pipe them through ds-score (without --plain), or name a field by "
+                "--score-key")
 #: What float32 rounds to infinity begins here. Its largest number is below, also as it is written: 3.4028235e+38.
 _ROUNDS_TO_INFINITY = 2.0**128 - 2.0**103
 _HALF = np.dtype("<f2")

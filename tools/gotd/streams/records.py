@@ -176,6 +176,8 @@ def windows(batches: Iterable[list[Record[Value]]], rows: int,
 class RecordWriter:
     """Records into a sink: zstd with a seal, or gzip or plain text, which have no place for one, by the sink's name.
 
+    A sink that is plain gets plain text.
+
     made_by : what the seal says of the tool; see `seal.made_by`; may be replaced by more at any time before `finish`
     text : how the texts are made that the seal names, too; None names none; may be replaced where they are given
     notes : what the seal tells beside; may be added to any time before `finish`
@@ -189,7 +191,7 @@ class RecordWriter:
         self._held = bytearray()
         self._bytes = 0
         self._digest = Digest()
-        self._sealed = not sink.name.lower().endswith(_UNSEALED)
+        self._sealed = not (sink.is_plain or sink.name.lower().endswith(_UNSEALED))
         self._encoder = _encoder(sink)
         if self._sealed and sink.is_pipe:
             self._send(OPENING_FRAME + marker_frame(encode(Announcement("records", made_by))))
@@ -239,7 +241,7 @@ _UNSEALED = (*PLAIN_RECORDS, ".gz")
 
 
 def _encoder(sink: Sink) -> "zlib._Compress | zstandard.ZstdCompressionObj | None":
-    if is_plain_records(sink.name):
+    if sink.is_plain or is_plain_records(sink.name):
         return None
     if sink.name.lower().endswith(".gz"):
         return zlib.compressobj(6, zlib.DEFLATED, 31)

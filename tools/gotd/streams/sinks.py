@@ -29,6 +29,8 @@ class Sink(Protocol):
     name: str
     #: A reader may be listening while we write: announce the stream, so that a missing seal shows.
     is_pipe: bool
+    #: Records go there as JSON Lines, neither compressed nor sealed, whatever the name says.
+    is_plain: bool
 
     def write(self, data: bytes | memoryview) -> None: ...
 
@@ -43,10 +45,11 @@ class _DescriptorSink:
     patched : another descriptor of the same file, where the first one only appends
     """
 
-    def __init__(self, descriptor: int, name: str, is_pipe: bool, place: str = "", patched: int | None = None) -> None:
+    def __init__(self, descriptor: int, name: str, is_pipe: bool, place: str = "", patched: int | None = None,
+                 is_plain: bool = False) -> None:
         self.name = name
         self._place = place or name
-        self.is_pipe = is_pipe
+        self.is_pipe, self.is_plain = is_pipe, is_plain
         self._descriptor = descriptor
         self._patched = descriptor if patched is None else patched
         self._start = 0 if is_pipe else os.lseek(descriptor, 0, os.SEEK_CUR)
@@ -75,13 +78,14 @@ class _DescriptorSink:
 
 
 @contextlib.contextmanager
-def open_output(path: str) -> Iterator[Sink]:
+def open_output(path: str, plain: bool = False) -> Iterator[Sink]:
     """A sink that becomes `path` when the block ends well, and leaves nothing when it does not.
 
     `-` is standard output. Devices, pipes and other things that are not regular files are written directly.
+    plain : records go to standard output, or to what is no regular file, as they are to be read
     """
     if path == STANDARD:
-        with _stdout_sink() as sink:
+        with _stdout_sink(plain) as sink:
             yield sink
     elif is_url(path):
         with _uploaded(path) as sink:
@@ -91,7 +95,7 @@ def open_output(path: str) -> Iterator[Sink]:
             raise UsageError(f"{path} is a directory: write it as {path.rstrip('/')}/ for one output per input")
         descriptor = os.open(path, os.O_WRONLY)
         try:
-            yield _DescriptorSink(descriptor, path, is_pipe=True)
+            yield _DescriptorSink(descriptor, path, is_pipe=True, is_plain=plain)
         finally:
             os.close(descriptor)
     else:
@@ -100,23 +104,24 @@ def open_output(path: str) -> Iterator[Sink]:
 
 
 @contextlib.contextmanager
-def _stdout_sink() -> Iterator[Sink]:
+def _stdout_sink(plain: bool) -> Iterator[Sink]:
     if sys.stdout is None:
         raise UsageError("standard output is closed: use -o FILE")
     descriptor = sys.stdout.fileno()
-    if os.isatty(descriptor):
-        raise UsageError("standard output is a terminal and the data is binary: use -o FILE, or pipe it on")
+    if os.isatty(descriptor) and not plain:
+        raise UsageError("standard output is a terminal and the data is binary: use -o FILE, or pipe it on; --plain "
+                         "shows records here")
     regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
     if not (regular and fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND):
-        yield _DescriptorSink(descriptor, "<stdout>", is_pipe=not regular)
+        yield _DescriptorSink(descriptor, "<stdout>", is_pipe=not regular, is_plain=plain)
         return
     try:
         patched = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY)
     except OSError:  # another user's file, or no /proc: it can only be appended to
-        yield _DescriptorSink(descriptor, "<stdout>", is_pipe=True)
+        yield _DescriptorSink(descriptor, "<stdout>", is_pipe=True, is_plain=plain)
         return
     try:
-        yield _DescriptorSink(descriptor, "<stdout>", is_pipe=False, patched=patched)
+        yield _DescriptorSink(descriptor, "<stdout>", is_pipe=False, patched=patched, is_plain=plain)
     finally:
         os.close(patched)
 
