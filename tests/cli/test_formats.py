@@ -15,11 +15,14 @@ import orjson
 import pytest
 import zstandard
 
+from hub_server import hub_server
+from object_store import Fault
+from wet import record
 from workdir import Workdir, texts
 
 pyarrow = pytest.importorskip("pyarrow")
 ROWS = [{"id": f"d{number}", "text": f'{text} “é”, a\ttab and "quotes"\n\non lines\\'}
-        for number, text in enumerate(texts(200, words=40))]
+        for number, text in enumerate(texts(2000, words=40))]
 SCHEMA = pyarrow.schema([("id", pyarrow.string()), ("text", pyarrow.string())])
 
 
@@ -50,6 +53,11 @@ def arrow(table: Any, new: str, rows: int = 64) -> bytes:
     return out.getvalue()
 
 
+def page(row: dict[str, str]) -> bytes:
+    """A document as a WET file has it."""
+    return record("conversion", row["text"].encode(), WARC_Record_ID=row["id"], Content_Type="text/plain")
+
+
 def forms() -> dict[str, bytes]:
     """The documents in each form, by the file's name."""
     table = pyarrow.Table.from_pylist(ROWS, SCHEMA)
@@ -63,6 +71,7 @@ def forms() -> dict[str, bytes]:
         "array.json": orjson.dumps(ROWS), "array-2.json": orjson.dumps(ROWS, option=orjson.OPT_INDENT_2),
         "pretty.json": b"\n".join(pretty), "a.jsonl.xz": lzma.compress(plain[:9999]) + lzma.compress(plain[9999:]),
         "a.jsonl.bz2": bz2.compress(plain[:9999]) + bz2.compress(plain[9999:]),
+        "a.warc.wet.gz": b"".join(gzip.compress(page(row)) for row in ROWS),
         "a.csv.gz": gzip.compress(table_of(ROWS, ",")), "a.parquet.zst": zstandard.compress(parquet(table)),
     }
 
@@ -75,13 +84,21 @@ def chosen(work: Workdir, name: str) -> tuple[bytes, bytes, bytes]:
     return work.read("chunks.jsonl"), np.load(work.path / "made.npy").tobytes(), work.read("choice.jsonl")
 
 
+def save(work: Workdir, data: bytes) -> None:
+    """A folder as save_to_disk of datasets writes it."""
+    (work.path / "saved").mkdir()
+    work.write("saved/data-00000-of-00001.arrow", data)
+    work.write("saved/state.json", b'{"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}')
+    work.write("saved/dataset_info.json", b"{}")
+
+
 def test_every_form_gives_the_same_bytes(work: Workdir) -> None:
     work.write("a.jsonl", lines_of(ROWS))
     work.ok("ds-embed -q --dimension 64 a.jsonl -o a.npy")
     work.ok("ds-target-stats -q --no-center --target a.npy a.npy -o t.npz")
     work.ok("ds-score -q --target t.npz a.npy -o scores.npy")
     wanted = chosen(work, "a.jsonl")
-    assert wanted[0].count(b"\n") > 200
+    assert wanted[0].count(b"\n") > 2000
     assert wanted[2].count(b"\n") == 20
     for name, data in forms().items():
         work.write(name, data)
@@ -89,6 +106,34 @@ def test_every_form_gives_the_same_bytes(work: Workdir) -> None:
         work.ok(f"cat {name} | ds-chunk -q --chars 150 --min-chars 1 -o chunks.jsonl")
         if not name.endswith((".csv", ".tsv")):
             assert work.read("chunks.jsonl") == wanted[0], f"{name} in a pipe"
+    save(work, forms()["a.arrow"])
+    assert chosen(work, "saved") == wanted
+    pytest.importorskip("huggingface_hub")
+    work.may_fork = False  # a process that has imported it has its endpoint
+    with hub_server() as hub:
+        hub.files["data/a.parquet"] = forms()["a.parquet"]
+        work.environment |= {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
+        assert chosen(work, "hf://datasets/org/set/data/*.parquet") == wanted
+
+
+def test_a_data_set_of_the_hub_is_taken_up_where_it_was_left(work: Workdir) -> None:
+    pytest.importorskip("huggingface_hub")
+    work.may_fork = False
+    with hub_server() as hub:
+        hub.files = {f"data/{number}.jsonl": lines_of(ROWS[number::3]) for number in range(3)}
+        work.environment |= {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
+        hub.faults = [Fault("GET", "/data/1.jsonl", cut=5000), Fault("GET", "/data/2.jsonl", status=404)]
+        line = "ds-embed --dimension 64 hf://datasets/org/set -o emb/"
+        work.fails(line, "/data/2.jsonl: ")
+        assert work.names() == {"emb", "emb/0.npy", "emb/1.npy"}
+        hub.seen.clear()
+        assert "2 outputs were already complete" in work.ok(line).err
+        assert hub.fetched() == ["data/2.jsonl"]
+        for number in range(3):
+            work.write(f"{number}.jsonl", hub.files[f"data/{number}.jsonl"])
+        work.ok("ds-embed -q --dimension 64 ?.jsonl -o local/")
+        for number in range(3):
+            assert np.array_equal(np.load(work.path / f"emb/{number}.npy"), np.load(work.path / f"local/{number}.npy"))
 
 
 def test_damaged_files_are_errors_with_their_place(work: Workdir) -> None:
@@ -211,7 +256,7 @@ def test_dry_run_and_resume(work: Workdir) -> None:
     for name in ("a.parquet", "a.arrow", "a.csv", "pretty.json", "a.jsonl.xz"):
         work.write(name, forms()[name])
         said = work.ok(f"ds-embed --dry-run --dimension 64 {name} -o made.npy").out.decode()
-        assert f"{name}\t200\t" in said
+        assert f"{name}\t2000\t" in said
         work.ok(f"ds-embed --dimension 64 {name} -o {name}.npy")
         before = (work.path / f"{name}.npy").stat().st_mtime_ns
         assert "already complete" in work.ok(f"ds-embed --dimension 64 {name} -o {name}.npy").err

@@ -11,15 +11,9 @@ from gotd.errors import DataError, GotdError
 from gotd.streams.record_text import RecordText
 from gotd.streams.records import RecordReader, Skipping, read_records
 from gotd.streams.sources import ByteSource
+from wet import record
 
 pytest.importorskip("fastwarc")
-
-
-def record(kind: str, content: bytes, **headers: str) -> bytes:
-    """A record of a WARC file."""
-    lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    head = "\r\n".join(["WARC/1.0", f"WARC-Type: {kind}", *lines, f"Content-Length: {len(content)}"])
-    return head.encode() + b"\r\n\r\n" + content + b"\r\n\r\n"
 
 
 def wet(texts: list[bytes]) -> list[bytes]:

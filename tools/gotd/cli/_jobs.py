@@ -12,7 +12,8 @@ from gotd.cli._frame import Run
 from gotd.cli._outputs import ARRAY, RECORDS, is_directory, require_apart, require_ending
 from gotd.errors import UsageError
 from gotd.streams.end_seal import end_seal
-from gotd.streams.locations import STANDARD, is_url
+from gotd.streams.hub import hub_content
+from gotd.streams.locations import STANDARD, is_hub, is_url
 from gotd.streams.pairing import stems
 from gotd.streams.seal import MadeBy
 
@@ -81,7 +82,7 @@ class Provenance:
     """What the seal of a job's output says of its making.
 
     made_by : what is known beforehand
-    contents : of the inputs, in order, as whoever reads them finds them
+    contents : of the inputs, in order, as whoever reads them finds them; of files on the hub their blobs stand for it
     names_matter : whether the output's bytes depend on what its inputs are called, their folders apart
     """
 
@@ -103,6 +104,7 @@ class Provenance:
             return self.made_by
         digest = hashlib.sha256()
         for name, content in zip(self.job.inputs, self.contents, strict=True):
+            content = hub_content(name) if is_hub(name) else content
             called = Path(name).name if self.names_matter else ""
             digest.update(os.fsencode(f"{content} {called}\n"))
         return replace(self.made_by, inputs=digest.hexdigest())
@@ -113,7 +115,7 @@ def is_done(wanted: Provenance, content_of: ContentOf) -> bool:
     found = end_seal(wanted.job.output) if wanted.can_be_compared else None
     if found is None or replace(found.seal.made_by, inputs=None) != wanted.made_by:
         return False
-    contents = [content_of(wanted.job, name) for name in wanted.job.inputs]
+    contents = ["" if is_hub(name) else content_of(wanted.job, name) for name in wanted.job.inputs]
     return found.seal.made_by == replace(wanted, contents=contents).complete
 
 

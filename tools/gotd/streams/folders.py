@@ -9,13 +9,11 @@ from typing import NamedTuple
 import orjson
 
 from gotd.errors import DataError, GotdError
-from gotd.streams.locations import RECORD_ENDINGS, some_names
+from gotd.streams.locations import READ_ENDINGS, some_names
 
 #: What save_to_disk of `datasets` writes beside the Arrow files of a dataset, and beside several datasets in a folder.
 _STATE, _INFO, _SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"
 _HIDDEN = (".", "_")
-#: Endings of what is read: records, vectors and scores.
-READ_ENDINGS = (*RECORD_ENDINGS, ".npy")
 
 
 class Folder(NamedTuple):

@@ -23,6 +23,8 @@ RECORD_ENDINGS = tuple(sorted(
     [plain + packed for plain in (*PLAIN_RECORDS, ".csv", ".tsv", ".txt") for packed in ("", *COMPRESSED)]
     + [kind + packed for kind in (".warc.wet", ".wet", ".warc") for packed in ("", *COMPRESSED)]
     + [".parquet", ".arrow", ".feather"], key=len, reverse=True))
+#: Endings of all that is read: records, vectors and scores.
+READ_ENDINGS = (*RECORD_ENDINGS, ".npy")
 
 
 def is_url(path: str) -> bool:
@@ -33,6 +35,11 @@ def is_url(path: str) -> bool:
 def is_table(name: str) -> bool:
     """Return True if a name ends as Parquet does."""
     return name.lower().endswith(TABLE)
+
+
+def is_hub(path: str) -> bool:
+    """Whether it is of a data set on the Hugging Face hub."""
+    return path.startswith("hf://")
 
 
 def is_plain_records(name: str) -> bool:

@@ -13,7 +13,8 @@ from typing import IO, Protocol
 
 from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.folders import files_under, folder_remedy
-from gotd.streams.locations import PIECE_BYTES, STANDARD, is_url
+from gotd.streams.hub import HubFile, hub_files
+from gotd.streams.locations import PIECE_BYTES, READ_ENDINGS, STANDARD, is_hub, is_url
 from gotd.streams.stores import NoSuchObject, RemoteObject, objects_under
 
 #: What messages call standard input.
@@ -137,11 +138,15 @@ def open_input(path: str) -> Iterator[ByteSource]:
         yield ByteSource(StandardInput(sys.stdin.fileno()), _STDIN)
         return
     if is_url(path):
-        with RemoteObject(path) as remote:
+        with _remote(path) as remote:
             yield ByteSource(remote, path, remote.size)
         return
     with _open_local(path) as file:
         yield ByteSource(file, shown(path), _regular_size(file))
+
+
+def _remote(url: str) -> RemoteObject | HubFile:
+    return HubFile(url) if is_hub(url) else RemoteObject(url)
 
 
 def opened_in_turn(names: Sequence[str]) -> Iterator[ByteSource]:
@@ -203,7 +208,7 @@ def read_tail(path: str, limit: int) -> tuple[bytes, int]:
     """
     try:
         if is_url(path):
-            with RemoteObject(path) as remote:
+            with _remote(path) as remote:
                 return remote.tail(limit)
         if not Path(path).is_file():
             return b"", 0
@@ -220,12 +225,16 @@ def read_tail(path: str, limit: int) -> tuple[bytes, int]:
 def expanded(names: Sequence[str], others: list[str] | None = None) -> list[str]:
     """Return names with, in place of a folder, the files in it, and of a URL with a slash at its end the objects there.
 
+    A name on the hub becomes the files that it stands for, at one commit.
+
     others : gets the files of folders that are passed over
     Raises: GotdError for a folder with nothing that is read.
     """
     found: list[str] = []
     for name in names:
-        if is_url(name):
+        if is_hub(name):
+            found += hub_files(name, READ_ENDINGS, others)
+        elif is_url(name):
             found += objects_under(name) if name[-1] == "/" else [name]
         elif Path(name).is_dir():
             folder = files_under(name)
