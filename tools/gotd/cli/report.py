@@ -17,7 +17,7 @@ from gotd.streams.record_text import RecordText
 from gotd.streams.sinks import open_output
 
 #: What can be written, by the name; and what else ends in .json.
-ENDINGS, MULTIQC = (".html", ".json"), "_mqc.json"
+ENDINGS, MULTIQC = (".html", ".json", ".md"), "_mqc.json"
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class ReportOptions:
     seed: Annotated[int, click.option(
         "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random texts.")]
     output: Annotated[str, click.option(
-        "-o", "--output", required=True, metavar="FILE.html|FILE.json",
-        help="Where to write; *_mqc.json for MultiQC, `-` for JSON on standard output.")]
+        "-o", "--output", required=True, metavar="FILE.html|FILE.json|FILE.md",
+        help="Where to write; .md: a dataset card; *_mqc.json for MultiQC, `-` for JSON on standard output.")]
     vector_key: Annotated[str | None, options.vector_key]
     target_text: Annotated[RecordText, options.target_text]
     text: Annotated[RecordText, options.text]
@@ -78,8 +78,9 @@ def command(asked: ReportOptions, files: tuple[str, ...], quiet: bool) -> None:
     """Report on a choice: what was chosen, why, how much of the target it serves, and how it was made.
 
     Reads the choice and, as far as they are given, the records of the pool (FILE...) with their scores, the target file
-    and the target's texts. Writes one page that needs no network, or the same as JSON. What is not given is left out,
-    and said. A choice, scores and a target that do not belong together are an error, by their seals and contents.
+    and the target's texts. Writes one page that needs no network, the same as JSON, or a dataset card (README.md with
+    the head that the Hugging Face hub reads). What is not given is left out, and said. A choice, scores and a target
+    that do not belong together are an error, by their seals and contents.
 
     On the page: pool against choice by each short field, lengths, scores; texts, best, random and last, each with the
     target texts that hold its mass in the transport plan (of other rules than got: the nearest); what of the target is
@@ -91,6 +92,7 @@ def command(asked: ReportOptions, files: tuple[str, ...], quiet: bool) -> None:
     Examples:
       ds-report --choice selected.jsonl.zst --scores scores/ pool/*.jsonl.zst -o report.html
       ds-report --choice selected.jsonl.zst --target target.npz --target-texts target.jsonl -o report.json
+      ds-report --choice selected.jsonl.zst --scores scores/ --target target.npz pool/*.jsonl.zst -o README.md
     """
     run, output = Run("ds-report", quiet), asked.output
     require_ending(output, ENDINGS)
@@ -102,12 +104,13 @@ def command(asked: ReportOptions, files: tuple[str, ...], quiet: bool) -> None:
     asked.require_target()
     threads = prepare_process(options.thread_count(asked.threads))
     from gotd.cli._reporting import report
+    from gotd.report.card import as_card
     from gotd.report.page import as_html, as_json, as_multiqc
 
     with ExitStack() as stack:
         found = report(files, asked, threads, run, stack)
-    page = as_html if output.lower().endswith(".html") else as_multiqc if output.lower().endswith(MULTIQC) else as_json
-    data = page(found)
+    pages = {".html": as_html, ".md": as_card, MULTIQC: as_multiqc}
+    data = next((page for ending, page in pages.items() if output.lower().endswith(ending)), as_json)(found)
     with open_output(output) as sink:
         sink.write(data)
     for what in found.missing.values():
