@@ -27,9 +27,11 @@ ALGORITHM = "2"
 #: weights a text of one word could cancel itself.
 _WORD_WEIGHT, _STEM_WEIGHT, _PAIR_WEIGHT = 4, 8, 1
 _MAX_LENGTH_WEIGHT = 8
-#: Texts are worked on in blocks of about this many characters, and longer ones in pieces: a word that such a cut
-#: divides counts as two. It depends on the text alone, never on its neighbours.
-_BLOCK_CHARACTERS = 1 << 18
+#: Texts are worked on in blocks of about this many characters, which stay in a processor's cache.
+_BLOCK_CHARACTERS = 1 << 17
+#: Longer ones in pieces: a word that such a cut divides counts as two. It depends on the text alone, never on its
+#: neighbours.
+_PIECE_CHARACTERS = 1 << 18
 _BLOCK_COORDINATES = 1 << 19
 Float32s: TypeAlias = npt.NDArray[np.float32]
 #: A hash's top bit is the sign of its weight, and the top bit of a float64 is its sign.
@@ -152,9 +154,9 @@ def round_to_half(magnitudes: Float32s, signed: Float32s, out: Vectors) -> None:
 
 def _pieces(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     """A block as it is, or the pieces of a text that is too long for one."""
-    if len(texts) == 1 and len(texts[0]) > _BLOCK_CHARACTERS:
-        for begin in range(0, len(texts[0]), _BLOCK_CHARACTERS):
-            yield [texts[0][begin : begin + _BLOCK_CHARACTERS]]
+    if len(texts) == 1 and len(texts[0]) > _PIECE_CHARACTERS:
+        for begin in range(0, len(texts[0]), _PIECE_CHARACTERS):
+            yield [texts[0][begin : begin + _PIECE_CHARACTERS]]
     else:
         yield texts
 

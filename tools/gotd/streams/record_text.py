@@ -134,6 +134,8 @@ class RecordText:
         """
         if self.template is None:
             value = value_at(fields, self.key)
+            if isinstance(value, str) and value.isascii():
+                return value
             if value is None:
                 null = ", it is null" if self.key in fields else ""
                 raise RecordError(f'no "{self.key}" field{null or named_fields(fields, self.key)}',
