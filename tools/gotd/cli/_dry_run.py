@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gotd.cli._frame import Run, peak_megabytes
 from gotd.cli._jobs import ContentOf, Job, Provenance, is_done
 from gotd.cli._pace import Work, measured_pace
-from gotd.errors import DataError, UsageError
+from gotd.errors import DataError, GotdError, UsageError
 from gotd.streams.compression import Marker
 from gotd.streams.end_seal import end_seal
 from gotd.streams.file_kinds import KIND_BYTES
@@ -26,6 +26,8 @@ from gotd.streams.tables import row_count, table_kind
 #: Bytes of inputs without seals that are looked at, of all and of one, to tell how many rows they have.
 _LOOK_BYTES, _LOOK_BYTES_EACH = 1 << 29, 1 << 24
 _HEADER_BYTES = 1 << 12
+#: Bytes of each that are looked at to show how far a command is.
+_GLANCE_BYTES = 1 << 18
 #: Of a line that is not empty.
 _LINE_END = re.compile(rb"[^\n]\n")
 #: Of /proc/PID/stat behind the name: when the process began, in ticks since the machine did (proc(5), starttime).
@@ -92,6 +94,20 @@ def _estimate(left: list[tuple[Job, list[_Input]]], made_by: MadeBy, work: Work,
         f"output   {rows * pace.row_bytes / 1e6:,.1f} MB ({pace.row_bytes:,.0f} bytes a row)",
         f"memory   {peak_megabytes():,.0f} MB",
     ]
+
+
+def expected_rows(names: Sequence[str]) -> int | None:
+    """Return about how many rows files have, by what they say or by their first bytes; None where one does not tell."""
+    rows = 0
+    for name in names:
+        try:
+            look = _look(name, _GLANCE_BYTES) if not is_url(name) and Path(name).is_file() else None
+        except GotdError:  # whoever reads it says so
+            look = None
+        if look is None or look.rows is None:
+            return None
+        rows += look.rows
+    return rows
 
 
 def _rows(rows: int | None, exact: bool) -> str:

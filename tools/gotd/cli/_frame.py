@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import click
 
@@ -17,11 +17,9 @@ from gotd.allocator import keep_freed_memory
 from gotd.cli._completion import asked_for, complete
 from gotd.cli._environment import name_variables, pass_over
 from gotd.cli._printing import escape_what_streams_cannot_hold, print_message
+from gotd.cli._progress import Progress
 from gotd.errors import GotdError, UsageError
 from gotd.streams.sinks import StdoutClosed
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 DONE, FAILED, USAGE, INTERRUPTED, READER_GONE, TERMINATED = 0, 1, 2, 130, 141, 143
 
@@ -47,13 +45,18 @@ class Run:
         self._rates: list[tuple[int, str]] = []
         self._tool, self._quiet = tool, quiet
         self._start = self._told = time.monotonic()
-        self._bar = _bar(tool) if not quiet and sys.stderr.isatty() else None
+        self._progress = Progress(tool) if not quiet and sys.stderr.isatty() else None
+
+    def expect(self, total: Callable[[], int | None]) -> None:
+        """Progress is shown of so many rows. total : asked only where it is shown; None where nothing says"""
+        if self._progress is not None:
+            self._progress.total = total()
 
     def advance(self, rows: int) -> None:
         """Count rows, and show it."""
         self.rows += rows
-        if self._bar is not None:
-            self._bar.update(rows)
+        if self._progress is not None:
+            self._progress.advance(rows)
             return
         now = time.monotonic()
         if now - self._told > _SECONDS_BETWEEN_LINES:
@@ -91,14 +94,14 @@ class Run:
     def say(self, message: str) -> None:
         """A line on stderr, unless quiet."""
         if not self._quiet:
-            if self._bar is not None:
-                self._bar.clear()
+            if self._progress is not None:
+                self._progress.clear()
             print_message(f"{self._tool}: {message}")
 
     def close(self) -> None:
         """The closing line."""
-        if self._bar is not None:
-            self._bar.close()
+        if self._progress is not None:
+            self._progress.close()
         for what, count in self._tallies.items():
             self.note(count, what)
         seconds = self.seconds
@@ -116,12 +119,6 @@ def peak_megabytes() -> float:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _bar(tool: str) -> "tqdm[NoReturn]":
-    from tqdm import tqdm
-
-    return tqdm(desc=tool, unit=" rows", unit_scale=True, leave=False, dynamic_ncols=True, delay=0.5)
 
 
 def prepare_process(threads: int, keeps_memory: bool = True) -> int:

@@ -48,6 +48,11 @@ def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None, dry:
     return found
 
 
+def inputs_to_read(found: Sequence[Job]) -> list[str]:
+    """Return the inputs of jobs whose outputs are not there."""
+    return [name for job in found if is_url(job.output) or not Path(job.output).is_file() for name in job.inputs]
+
+
 def has_nothing_to_do(found: Sequence[Job], files: Sequence[str], shard: str | None, run: Run) -> bool:
     """Whether the inputs leave none for this shard, which is then said: arrays may have more tasks than inputs.
 

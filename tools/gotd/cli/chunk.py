@@ -10,9 +10,10 @@ from gotd.chunked_records import DocumentReader, lines_of
 from gotd.chunking import Chunker, Settings
 from gotd.cli import _options as options
 from gotd.cli._contents import whole_content
+from gotd.cli._dry_run import expected_rows
 from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point
-from gotd.cli._jobs import Job, has_nothing_to_do, jobs, run_jobs
+from gotd.cli._jobs import Job, has_nothing_to_do, inputs_to_read, jobs, run_jobs
 from gotd.cli._outputs import is_directory, is_plain
 from gotd.errors import UsageError
 from gotd.streams.record_files import ReadOptions, record_readers
@@ -91,6 +92,7 @@ def command(context: click.Context, asked: ChunkOptions, files: tuple[str, ...],
     found = jobs(files, asked.output, ".jsonl.zst", shard)
     if has_nothing_to_do(found, files, shard, run):
         return
+    run.expect(lambda: expected_rows(inputs_to_read(found)))
     chunker = Chunker(asked.settings)
     files_of = _Files(chunker, ReadOptions(asked.text, Skipping(asked.skip_invalid), asked.long_window), run)
     written = done_before = 0

@@ -7,11 +7,11 @@ import click
 
 from gotd.cli import _options as options
 from gotd.cli._contents import texts_content, whole_content
-from gotd.cli._dry_run import report
+from gotd.cli._dry_run import expected_rows, report
 from gotd.cli._embedding import embed_all, embed_into, tell
 from gotd.cli._environment import is_from_environment, unless_idle
 from gotd.cli._frame import Run, entry_point, prepare_process
-from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, jobs, run_jobs
+from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, inputs_to_read, jobs, run_jobs
 from gotd.cli._outputs import is_array, is_directory, is_plain
 from gotd.cli._printing import print_text
 from gotd.embedders.loading import load
@@ -117,6 +117,7 @@ def command(context: click.Context, asked: EmbedOptions, files: tuple[str, ...],
         if asked.dry_run:
             print_text(report(found, maker, content_of, work, reading.skipping, len(files), run))
             return
+        run.expect(lambda: expected_rows(inputs_to_read(found)))
         complete, counts = embed_all(run_jobs(found, maker, content_of), embedder, reading, written, run, plain)
     run.note(complete, "outputs were already complete")
     run.note(reading.skipping.skipped, "bad records skipped")

@@ -7,10 +7,10 @@ from typing import Annotated
 import click
 
 from gotd.cli import _options as options
-from gotd.cli._dry_run import report
+from gotd.cli._dry_run import expected_rows, report
 from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point, prepare_process
-from gotd.cli._jobs import Job, has_nothing_to_do, is_done, jobs
+from gotd.cli._jobs import Job, has_nothing_to_do, inputs_to_read, is_done, jobs
 from gotd.cli._outputs import is_directory, is_plain
 from gotd.cli._printing import print_text
 from gotd.cli._scored import Output
@@ -85,6 +85,7 @@ def command(context: click.Context, asked: ScoreOptions, files: tuple[str, ...],
             print_text(report(found[0], scoring.made_by[0], scoring.content_of, scoring.work, reading.skipping,
                               len(files), run))
             return
+        run.expect(lambda: expected_rows(inputs_to_read(found[0])))
         _score_all(scoring, found, plain, run)
     run.close()
 

@@ -21,6 +21,7 @@ from gotd.cli._choosing import (
     tell,
     the_target,
 )
+from gotd.cli._dry_run import expected_rows
 from gotd.cli._environment import one_of, unless_idle
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import RECORDS, is_plain, require_apart, require_ending
@@ -163,6 +164,7 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
     how = asked.choice(targets)
     read = ReadOptions(asked.text, Skipping(asked.skip_invalid), asked.long_window)
     excluded = Excluded(asked.exclude, asked.exclude_words, read.again()) if asked.exclude else None
+    run.expect(lambda: expected_rows([pair.scores for pair in scores.pairs[0]] if scores else names))
     ranking = Ranking(read, keys, run.advance, how.per or "")
     with opened(names, scores, how.reads_again(len(targets)), ranking) as pool:
         rules = how.rules(pool.count, max(1, len(targets)), excluded.shares if excluded else None)
