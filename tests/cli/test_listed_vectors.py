@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import random
 from typing import Any
 
 import numpy as np
@@ -166,3 +167,20 @@ def test_what_ds_embed_pipes_is_read_too(work: Workdir) -> None:
     for name in ("a.npy", "a.jsonl.zst"):
         work.ok(f"ds-target-stats -q --target {name} {name} -o {name}.npz")
     assert work.read("a.npy.npz") == work.read("a.jsonl.zst.npz")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "list.parquet", "fixed.parquet", "a.feather", "a.arrow"])
+def test_random_damage_is_read_or_an_error_with_its_place(work: Workdir, name: str) -> None:
+    chance, good = random.Random(3), forms(ROWS[:40])[name]
+    for _ in range(150):
+        data = bytearray(good[: chance.choice((len(good), len(good), chance.randrange(1, len(good))))])
+        for _ in range(chance.choice((1, 2, 5))):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        work.write(name, bytes(data))
+        try:
+            with open_input(str(work.path / name)) as source:
+                found = list(vector_reader(source, None).blocks())
+        except GotdError as fault:
+            assert name in str(fault)
+        else:
+            assert all(np.isfinite(block).all() for block in found)

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import random
 import sys
 
 import pytest
@@ -83,3 +84,25 @@ def test_without_fastwarc_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "fastwarc.warc", None)
     with pytest.raises(GotdError, match=r"a\.warc\.wet: WARC, which needs fastwarc; pip install 'gotd\[warc\]'"):
         read(GOOD[0])
+
+
+def test_random_damage_is_read_or_an_error_with_its_place() -> None:
+    chance, good = random.Random(7), b"".join(wet([b"a text", b"another text", b"the last"]))
+    for _ in range(2000):
+        data = bytearray(good)
+        for _ in range(chance.choice((1, 1, 2, 5))):
+            place = chance.randrange(len(data))
+            how = chance.randrange(3)
+            if how == 0:
+                data[place] = chance.randrange(256)
+            elif how == 1:
+                del data[place : place + chance.randrange(1, 60)]
+            else:
+                data[place:place] = chance.randbytes(chance.randrange(1, 40))
+            data = data or bytearray(b"x")
+        try:
+            found = read(bytes(data))
+        except DataError as fault:
+            assert fault.place.startswith("a.warc.wet")
+        else:
+            assert all(isinstance(each["text"], str) for each in found)
