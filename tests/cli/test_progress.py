@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gotd.cli._dry_run import expected_rows
-from workdir import records, texts
+from workdir import Workdir, records, texts
 
 TAKES = """import sys
 from gotd.cli._progress import _takes_the_terminal as takes
@@ -40,3 +41,14 @@ def test_rows_are_known_from_headers_and_first_bytes(tmp_path: Path) -> None:
     assert abs((expected_rows([str(tmp_path / "long.jsonl")]) or 0) - 5000) < 250
     for other in ("-", str(tmp_path / "gone.npy"), "s3://bucket/a.npy"):
         assert expected_rows([*names, other]) is None
+
+
+def test_iterations_are_shown_on_a_terminal_and_nowhere_else(chain: Workdir) -> None:
+    ours, theirs = pty.openpty()
+    line = "ds-target-stats --target target.npy pool.npy -o t.npz".split()
+    subprocess.run(line, cwd=chain.path, env=chain.environment, stdout=subprocess.PIPE, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16)
+    os.close(ours)
+    assert re.search(rb"\r\x1b\[Kds-target-stats: iteration [0-9]+: marginal error [0-9.e+-]+, wanted 1\.0e-04", shown)
+    assert "iteration" not in chain.ok(" ".join(line)).err

@@ -17,7 +17,7 @@ from gotd.allocator import keep_freed_memory
 from gotd.cli._completion import asked_for, complete
 from gotd.cli._environment import name_variables, pass_over
 from gotd.cli._printing import escape_what_streams_cannot_hold, print_message
-from gotd.cli._progress import Progress
+from gotd.cli._progress import Progress, follow
 from gotd.errors import GotdError, UsageError
 from gotd.streams.sinks import StdoutClosed
 
@@ -51,6 +51,20 @@ class Run:
         """Progress is shown of so many rows. total : asked only where it is shown; None where nothing says"""
         if self._progress is not None:
             self._progress.total = total()
+
+    def follow(self, name: str) -> None:
+        """Show what a logger says of the steps of the work: on a terminal all of it, elsewhere once a minute."""
+        if not self._quiet:
+            follow(name, self.step)
+
+    def step(self, text: str) -> None:
+        """Show a step of the work."""
+        now = time.monotonic()
+        if self._progress is not None:
+            self._progress.step(text)
+        elif now - self._told > _SECONDS_BETWEEN_LINES:
+            self._told = now
+            self.say(text)
 
     def advance(self, rows: int) -> None:
         """Count rows, and show it."""

@@ -1,14 +1,19 @@
 """Progress on a terminal: one line, of one of the commands that share it."""
 
 import fcntl
+import logging
 import os
 import sys
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 _STDERR = 2
+#: Between two that are shown.
+_SECONDS_A_STEP = 0.2
 #: To the beginning of the line, and empties it.
 CLEARED = "\r\x1b[K"
 
@@ -23,6 +28,7 @@ class Progress:
         self.total: int | None = None
         self._tool, self._is_asked = tool, False
         self._bar: tqdm[NoReturn] | None = None
+        self._steps, self._shown = False, time.monotonic()
 
     def advance(self, rows: int) -> None:
         """Show so many more rows."""
@@ -32,6 +38,16 @@ class Progress:
         if self._bar is not None:
             self._bar.update(rows)
 
+    def step(self, text: str) -> None:
+        """Show a step of the work, in place of the one before."""
+        if not self._is_asked:
+            self._is_asked, self._steps = True, _takes_the_terminal()
+        now = time.monotonic()
+        if self._steps and now - self._shown > _SECONDS_A_STEP:
+            self._shown = now
+            sys.stderr.write(f"{CLEARED}{self._tool}: {text}")
+            sys.stderr.flush()
+
     def close(self) -> None:
         """Take the line away."""
         if self._bar is not None:
@@ -40,6 +56,26 @@ class Progress:
     def clear(self) -> None:
         """Empty the line, for a message, whichever command has drawn it."""
         sys.stderr.write(CLEARED)
+
+
+class _Handler(logging.Handler):
+    """Hands on what is logged."""
+
+    def __init__(self, step: Callable[[str], None]) -> None:
+        super().__init__()
+        self._step = step
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand it on."""
+        self._step(record.getMessage())
+
+
+def follow(name: str, step: Callable[[str], None]) -> None:
+    """Hand on what a logger and those below it say of the steps of a work."""
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_Handler(step))
+    logger.propagate = False
 
 
 def _takes_the_terminal() -> bool:

@@ -103,6 +103,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     from gotd.streams.records import Skipping
 
     run = Run("ds-target-stats", quiet)
+    run.follow("gotd.ot")
     given = _options_given(context, screen, method)
     require_ending(_output(output, screen), TARGET)
     masses = TargetMasses(target_mass, target_texts, ReadOptions(text, Skipping(skip_invalid), long_window))

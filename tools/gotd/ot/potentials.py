@@ -15,6 +15,7 @@ Source: Cuturi, arXiv 1306.0895; Peyre and Cuturi, Computational Optimal Transpo
 Eq. 4.41.
 """
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -30,6 +31,7 @@ from gotd.ot.newton import Newton
 from gotd.ot.sample import Sample, sample_check
 from gotd.ot.transform import Transform, transform, with_potentials
 
+_LOG = logging.getLogger(__name__)
 #: Smallest number of rows worth a level of its own: below it an iteration costs less than starting one.
 _SMALLEST_LEVEL = 2048
 #: Each level is this many times the one before. Levels are solved only as well as their own sampling error deserves.
@@ -200,6 +202,7 @@ def climb(
         measured = check(with_potentials(kernel, target, g))
         marginal = measured.marginal[: len(g)]
         error = error_of(marginal, target)
+        _LOG.info("iteration %d: marginal error %.1e, wanted %.1e", iteration, error, tolerance)
         if best is None or error < best.marginal_error:
             distance = measured.mean_potential + float(target.weights @ g)
             best = Potentials(g, kernel.epsilon, False, iteration, error, True, distance,

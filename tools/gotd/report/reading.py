@@ -15,7 +15,7 @@ from gotd.choice.score_files import ScoreFiles
 from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.digests import RecordRun, TextDigest
-from gotd.streams.embedded_records import SCORE, score_of
+from gotd.streams.embedded_records import SCORE, TARGET, score_of
 from gotd.streams.end_seal import stated_seal
 from gotd.streams.json_fields import parse_object
 from gotd.streams.locations import is_url
@@ -63,8 +63,8 @@ class Choice:
 
     @property
     def is_by_score(self) -> bool:
-        """Whether the scores are those of ds-score."""
-        return self.score_key == SCORE
+        """Whether the scores are those of ds-score, and for one target."""
+        return self.score_key == SCORE and not any(TARGET in record for record in self.records)
 
     @property
     def left_out(self) -> dict[str, int] | None:
