@@ -184,7 +184,8 @@ def _text_scores(study: Study, task: str, rule: Rule, rows: np.ndarray) -> np.nd
     every = texts(study.pool)
     pool = [every[row] for row in rows]
     source = None if rule["source"] == "pool" else texts(study.source)
-    fitted = _fitted(rule, texts(study.target(task)), pool, source=source, threads=2, min_words=int(rule["min_words"]))
+    of_dsir = {"min_words": int(rule["min_words"])} if rule.name == "dsir" else {}
+    fitted = _fitted(rule, texts(study.target(task)), pool, source=source, threads=2, **of_dsir)
     return fitted.score(pool, threads=2).astype(np.float64)
 
 
