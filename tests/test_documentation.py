@@ -33,7 +33,8 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 SCRIPTS = [path for folder in (ROOT / "scripts", ROOT / "tests/faults", ROOT / "tests/fuzzing")
            for path in folder.rglob("*") if path.suffix in (".py", ".sh") or path.name == "submit"]
 #: Of other programs that the doors show.
-FOREIGN = {"--help", "--index-url", "--nproc-per-node", "--no-python", "--export"}
+FOREIGN = {"--config", "--export", "--help", "--index-url", "--no-python", "--nproc-per-node", "--rerun-incomplete",
+           "--unlock"}
 
 
 def help_of(command: str) -> str:

@@ -56,7 +56,7 @@ def test_the_readmes_install_makes_the_same_of_the_sdist(built: fresh_install.Bu
     files = package_files(tmp_path / "env/bin")
     assert files == package_files(bin_of_wheel)
     assert files["scripts/slurm/submit"][1] & 0o111 == 0o111
-    of_users = {path.relative_to(ROOT).as_posix() for part in ("*.*", "slurm/*", "demo/*")
+    of_users = {path.relative_to(ROOT).as_posix() for part in ("*.*", "slurm/*", "snakemake/*", "demo/*")
                 for path in (ROOT / "scripts").glob(part)
                 if path.is_file() and path.name not in ("README.md", "constraints.txt")}
     assert {name for name in files if name.startswith("scripts/")} == of_users

@@ -20,7 +20,8 @@ from gotd.errors import DataError, GotdError
 #: In a checkout a link to scripts/, in an installed package the files themselves.
 SCRIPTS = Path(gotd.__file__).parent / "scripts"
 #: What a user may want to have and to change.
-_PARTS = ("pipeline.mk", "report.py", "rounds.py", "growth.py", "growth-2-cores.json", "slurm", "demo")
+_PARTS = ("pipeline.mk", "report.py", "rounds.py", "growth.py", "growth-2-cores.json", "slurm", "snakemake",
+          "demo")
 #: Everything after the name of the subcommand is another program's.
 _PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -87,8 +88,8 @@ def demo(folder: str) -> None:
 def copy(folder: str) -> None:
     """Write the files of the chain into a new FOLDER/, to be read and changed.
 
-    pipeline.mk for make, slurm/ with submit and its settings.sh, demo/, report.py (what was chosen), rounds.py
-    (choosing in rounds), growth.py (what a larger pool costs).
+    pipeline.mk for make, slurm/ with submit and its settings.sh, snakemake/, demo/, report.py (what was chosen),
+    rounds.py (choosing in rounds), growth.py (what a larger pool costs).
     """
     goal = Path(folder)
     if goal.exists() and not (goal.is_dir() and not any(goal.iterdir())):
