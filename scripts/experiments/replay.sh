@@ -3,14 +3,14 @@
 # pass on got's choice, without and with general text mixed in, three seeds each; a table on standard output.
 #   replay.sh DATA WORK [TASK]
 # DATA has pool/*.jsonl.zst and tasks/TASK/{train,test}.jsonl.zst. A small causal model is trained from scratch on general
-# domains; other documents of theirs are replayed, others again are held out. SHARES, K, DOCUMENTS, EPOCHS (environment)
-# change what is compared. Killed, the same line goes on.
+# domains; other documents of theirs are replayed, others again are held out. SHARES, K, DOCUMENTS, EPOCHS, HELD_OUT
+# (environment) change what is compared. Killed, the same line goes on.
 set -eu
 data=$(cd "$1" && pwd)
 mkdir -p "$2"
 cd "$2"
 task=${3:-chemprot}
-shares=${SHARES:-0.05 0.1 0.25 0.5}
+shares=${SHARES:-0.1 0.25 0.5}
 k=${K:-1000}
 documents=${DOCUMENTS:-1500}
 run() { echo "\$ $*" >&2; "$@"; }
@@ -31,6 +31,7 @@ if [ ! -f held-out.jsonl ]; then
     rm one
     mv base.part base.jsonl
     mv replay.part replay.jsonl
+    zstd -dcq "$data/tasks/$task/test.jsonl.zst" | head -n "${HELD_OUT:-1000}" > target-held-out.jsonl
     mv held-out.part held-out.jsonl
 fi
 run ds-chunk pool/*.jsonl -o chunks/
@@ -49,7 +50,7 @@ for share in 0 $shares; do
     set --
     [ "$share" = 0 ] || set -- --replay replay.jsonl --replay-share "$share"
     run ds-train --model base/ --objective clm --epochs "${EPOCHS:-1}" --batch 32 --learning-rate 1e-3 --seeds 3 "$@" \
-        --eval "$data/tasks/$task/test.jsonl.zst" --eval-general held-out.jsonl "$task.jsonl.zst" -o "$task-$share/"
+        --eval target-held-out.jsonl --eval-general held-out.jsonl "$task.jsonl.zst" -o "$task-$share/"
 done
 
 echo "$task: nats a token, held out; mean of 3 seeds and their standard deviation"
