@@ -29,6 +29,7 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.figures: dict[str, object] = {}
         self.rows: list[list[object]] = []
+        self.nats: list[list[object]] = []
         self.text = ""
         self.feed(page)
 
@@ -37,6 +38,8 @@ class Page(HTMLParser):
         held = dict(attrs)
         if "data-figure" in held:
             self.figures[str(held["data-figure"])] = json.loads(str(held["data-value"]))
+        if "data-nats" in held:
+            self.nats.append(json.loads(str(held["data-nats"])))
         if "data-row" in held:
             self.rows.append(json.loads(str(held["data-row"])))
 
@@ -193,6 +196,52 @@ def test_left_out_records_and_leaks_are_counted(work: Workdir) -> None:
     assert (hygiene["target_texts"], hygiene["standing"], hygiene["sharing"]) == (8, 2, 2)
     work.ok("ds-topk -k 40 --keep-copies --scores scores.npy pool.jsonl -o chosen.jsonl.zst")
     assert json.loads(work.ok(f"{LINE} -o -").out)["hygiene"]["copies"] == 3
+
+
+def test_distances_are_those_of_the_screen(work: Workdir) -> None:
+    work.ok("ds-embed --dimension 64 chosen.jsonl.zst -o chosen.npy && cp chosen.npy chosen-vectors.npy")
+    table = work.ok("ds-target-stats -q --screen --target target.npy pool.npy chosen-vectors.npy").out.decode()
+    screened = {line.split("\t")[-1]: [float(cell) for cell in line.split("\t")[:5]] for line in
+                table.splitlines()[1:]}
+    report = json.loads(work.ok(f"{LINE} -o - --pool-vectors pool.npy").out)
+    for part, file in (("before", "pool.npy"), ("after", "chosen-vectors.npy")):
+        found = report["distance"][part]
+        assert [found[name] for name in ("distance", "low", "high", "rows", "sampled")] == pytest.approx(
+            screened[file], rel=1e-4, abs=1e-6)
+    assert report["distance"]["after"]["high"] < report["distance"]["before"]["low"]
+    made = json.loads(work.ok(f"{LINE} -o -").out)["distance"]  # of texts that are embedded
+    assert made["before"]["distance"] == pytest.approx(report["distance"]["before"]["distance"], rel=1e-3)
+    work.fails(f"{LINE} -o - --pool-vectors target.npy", "target.npy: 8 rows for the 300 records of the pool")
+    alone = work.ok("ds-report --choice chosen.jsonl.zst --target target.npz --target-texts target.jsonl -o alone.json")
+    assert "distances to the target before and after: give the records of the pool" in alone.err
+
+
+def test_what_ds_probe_wrote_is_shown(work: Workdir) -> None:
+    pytest.importorskip("matplotlib")
+    work.write("other.jsonl", records(texts(60, seed=9)[1::5]))
+    line = "ds-probe -q --resamples 200 --target target.jsonl --source pool.jsonl"
+    work.ok(f"{line} chosen.jsonl.zst other.jsonl -o probe.json && {line} --curve --first 10 chosen.jsonl.zst "
+            "-o curve.json && cp other.jsonl '<script>alert(1)<!--.jsonl'")
+    work.ok(f"{line} chosen.jsonl.zst '<script>alert(1)<!--.jsonl' -o '<img src=x>.json'")
+    work.ok(f"{LINE} --probe probe.json --probe curve.json --probe '<img src=x>.json' -o report.html")
+    work.ok(f"{LINE} --probe probe.json --probe curve.json -o report.json && {LINE} --probe probe.json -o x_mqc.json")
+    page, report = Page(work.read("report.html").decode()), json.loads(work.read("report.json"))
+    first, curve = report["probes"]
+    written = json.loads(work.read("probe.json"))
+    assert [row["name"] for row in first["rows"] if row["is_this"]] == ["chosen.jsonl.zst"]
+    for ours, theirs in zip(first["rows"], written["rows"], strict=True):
+        for measure, ending in (("by_word", ""), ("by_text", "_by_text")):
+            assert ours[measure]["nats"] == theirs[f"nats_per_token{ending}"]
+            assert [measure, theirs[f"nats_per_token{ending}"]["value"]] in page.nats
+    assert curve["curve"]["documents"] == [10, 20, 40]
+    assert len([tag for tag, _ in page.tags if tag == "svg"]) == 8  # two of them the curve's
+    assert "<script>alert(1)<!--.jsonl" in page.text
+    assert not {tag for tag, _ in page.tags} & {"script", "img"}
+    (row,) = json.loads(work.read("x_mqc.json"))["data"].values()
+    assert row["nats_by_text"] == next(row for row in first["rows"] if row["is_this"])["by_text"]["nats"]["value"]
+    work.ok(f"{line} other.jsonl -o others.json")
+    work.fails(f"{LINE} --probe others.json -o no.html", "others.json: judges other choices than chosen.jsonl.zst")
+    work.fails(f"{LINE} --probe report.json -o no.html", "report.json: not what ds-probe writes", "-o FILE.json")
 
 
 def test_pipes_and_multiqc(work: Workdir) -> None:

@@ -99,7 +99,8 @@ def probe(names: Sequence[str], asked: ProbeOptions, threads: int, run: Run) -> 
     distances = None
     if asked.target_vectors:
         distances = _distances(asked.target_vectors, read, found, asked, threads)
-    return Found(as_table(found, distances), as_json(found, distances))
+    digests = [each.runs[0].digest for each in read.choices]
+    return Found(as_table(found, distances), as_json(found, distances, digests))
 
 
 def probe_prefixes(name: str, asked: ProbeOptions, threads: int, run: Run) -> Found:

@@ -1,8 +1,8 @@
 """What ds-report reads: files, opened and held against each other, and vectors, read or made."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from gotd.embedders.loading import load as load_model
 from gotd.embedders.protocol import Embedder
 from gotd.errors import DataError, GotdError
 from gotd.methods.base import TextRule
+from gotd.ot.source import Part
 from gotd.report.figures import Report
 from gotd.report.making import Aim, Shown, make, require_target
+from gotd.report.probe_file import read_probe
 from gotd.report.provenance import provenance
 from gotd.report.reading import Choice, Pool, read_choice
 from gotd.selection import TargetFile, load
@@ -41,12 +43,15 @@ def report(pool_names: Sequence[str], asked: ReportOptions, threads: int, run: R
                        Aim(asked.target, target, "", None, None, None, {}))
         model = _Model(asked, target, threads, stack)
         aim = _aim(asked, model, choice, texts)
+    digests = {run.digest for run in choice.runs if run.digest is not None}
+    probes = [read_probe(name, choice.name, digests) for name in asked.probes]
     files = {"choice": [asked.choice], "records of the pool": pool_names,
              "scores": pool.score_files if pool else [],
              "vectors of the target": [asked.target_vectors] if asked.target_vectors else [],
-             "vectors of the choice": [asked.vectors] if asked.vectors else []}
+             "vectors of the choice": [asked.vectors] if asked.vectors else [],
+             "vectors of the pool": asked.pool_vectors}
     found = make(choice, pool, aim, provenance(files, asked.target, target),
-                 Shown(asked.fields, asked.show, asked.seed, reading.text), target_texts)
+                 Shown(asked.fields, asked.show, asked.seed, reading.text, threads), target_texts, probes)
     run.note(skipping.skipped, "bad records skipped")
     return found
 
@@ -86,6 +91,22 @@ class _Model:
             raise DataError(name, what, "embed both alike")
         return rows
 
+    def pool(self, names: Sequence[str], texts: list[str], rows: int) -> Part | None:
+        """Return the pool's vectors, from files if some are named, or of some of its texts."""
+        if not names:
+            held = self.rows(None, texts, [], "the pool") if texts else None
+            return None if held is None else Part("the pool", 1.0, lambda: iter([held]), None, held.nbytes)
+        files = VectorFiles(names, self._embedders, key=self._key)
+
+        def blocks() -> Iterator[np.ndarray]:
+            yield from files.blocks()
+            if rows and files.rows != rows:
+                raise DataError(some_names(names), f"{files.rows:,} rows for the {rows:,} records of the pool",
+                                "give the vectors of these records")
+            require_same_embedder(self.target.embedder, self._embedders.identity, self.name, some_names(names))
+
+        return Part("the pool", 1.0, blocks, None, files.size)
+
     @cached_property
     def _embedder(self) -> Embedder | None:
         """What embeds as the target was embedded. Raises: GotdError for a --model that does not."""
@@ -112,7 +133,8 @@ def _aim(asked: ReportOptions, model: _Model, choice: Choice, texts: _Texts) -> 
         name = (model.target.embedder or {}).get("name", "an embedder that it does not name")
         missing["vectors"] = (f"why documents were chosen, and coverage: the target is of {name}; give --model, or "
                               "--vectors of the choice and --target-vectors")
-    return Aim(model.name, model.target, texts.name, texts.texts, target, chosen, missing)
+    return Aim(model.name, model.target, texts.name, texts.texts, target, chosen, missing,
+               partial(model.pool, asked.pool_vectors))
 
 
 def _embedded(embedder: Embedder, texts: list[str]) -> np.ndarray:

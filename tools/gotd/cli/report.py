@@ -37,9 +37,16 @@ class ReportOptions:
         "--target-vectors", metavar="FILE.npy", help="Of the target's records, in their order.")]
     vectors: Annotated[str | None, click.option(
         "--vectors", metavar="FILE.npy", help="Of the choice's records, in their order.")]
+    pool_vectors: Annotated[Sequence[str], click.option(
+        "--pool-vectors", multiple=True, metavar="DIR|FILE.npy", callback=options.listed,
+        help="Of the pool's records, for its distance to the target; may be given again. Default: a sample is "
+             "embedded.")]
+    probes: Annotated[Sequence[str], click.option(
+        "--probe", "probes", multiple=True, metavar="FILE.json",
+        help="What ds-probe wrote (-o FILE.json), to be shown beside the rest; may be given again.")]
     models: Annotated[Sequence[str], click.option(
         "--model", "models", multiple=True, metavar="NAME|FOLDER",
-        help="Embeds choice and target where no vectors are given, as in ds-embed; default hash where the target "
+        help="Embeds choice, target and pool where no vectors are given, as in ds-embed; default hash where the target "
              "is of hash.")]
     fields: Annotated[Sequence[str], click.option(
         "--field", "fields", multiple=True, metavar="NAME", callback=options.readable_each,
@@ -64,7 +71,8 @@ class ReportOptions:
         if self.target_vectors and not self.target_texts:
             raise UsageError("--target-vectors are of the target's texts: give --target-texts, too")
         models = None if is_from_environment("models") else self.models
-        idle = {"--target-texts": self.target_texts, "--vectors": self.vectors, "--model": models}
+        idle = {"--target-texts": self.target_texts, "--vectors": self.vectors, "--model": models,
+                "--pool-vectors": self.pool_vectors}
         for name, value in idle.items():
             if value and not self.target:
                 raise UsageError(f"{name} is for what --target decides: give the target file, too")
@@ -97,7 +105,7 @@ def command(asked: ReportOptions, files: tuple[str, ...], quiet: bool) -> None:
     run, output = Run("ds-report", quiet), asked.output
     require_ending(output, ENDINGS)
     names = [asked.choice, asked.scores, asked.target, asked.target_vectors, asked.vectors]
-    every = [*files, *asked.target_texts, *(name for name in names if name is not None)]
+    every = [*files, *asked.target_texts, *asked.pool_vectors, *asked.probes, *filter(None, names)]
     if every.count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
     require_apart([output], every)

@@ -14,13 +14,16 @@ Distances = Sequence[float | None] | None
 _RANKS = {"none": 0, "random": 1, "choice": 2}
 
 
-def as_json(found: Comparison, distances: Distances) -> dict[str, JSON]:
-    """Everything there is to say."""
+def as_json(found: Comparison, distances: Distances, digests: Sequence[str | None] = ()) -> dict[str, JSON]:
+    """Everything there is to say. digests : of the choices' texts, where they are known"""
     rows: list[JSON] = []
+    texts = iter(digests)
     for row, distance in zip(found.rows, distances or [None] * len(found.rows), strict=True):
         entry: dict[str, JSON] = {"name": row.name, "kind": row.kind, "documents": row.documents, "tokens": row.tokens,
                                  **_named(row.by_word, ""), "bits_per_byte": _estimate(row.bits_per_byte),
                                  **_named(row.by_text, "_by_text")}
+        if digests and row.kind == "choice":
+            entry["texts"] = next(texts)
         rows.append(entry | ({} if distances is None else {"distance": distance}))
     return {"kind": "choices", **found.facts.as_json(), "warnings": found.warnings, "rows": rows}
 

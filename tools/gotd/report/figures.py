@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gotd.methods.base import LOWEST
+from gotd.methods.row_sample import RowSample
 from gotd.report.coverage import Coverage
+from gotd.report.distance import SAMPLED_TEXTS, Distances
 from gotd.report.fields import Field, FieldCounts
 from gotd.report.hygiene import Hygiene
+from gotd.report.probe_file import ProbeTable
 from gotd.report.provenance import Provenance
 from gotd.report.reading import Batch, Choice
 from gotd.report.sketch import Sketch
@@ -123,22 +126,26 @@ class Report:
     hygiene: Hygiene
     provenance: Provenance
     seed: int
+    distance: Distances | None = None
+    probes: list[ProbeTable] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
 
 
 class PoolFigures:
     """Takes the pool in, batch by batch."""
 
-    def __init__(self, text: RecordText, fields: Sequence[str]) -> None:
+    def __init__(self, text: RecordText, fields: Sequence[str], seed: int) -> None:
         self.fields = FieldCounts(text, fields)
         self.scores, self.lengths, self.log_lengths = Sketch(), Sketch(), Sketch()
         self.without_content = self.above_zero = 0
+        self._texts = RowSample(SAMPLED_TEXTS, seed)
 
     def add(self, batch: Batch) -> None:
         """Take in some of it."""
         lengths = np.array([len(text) for text in batch.texts])
         self.lengths.add(lengths)
         self.log_lengths.add(np.log10(np.maximum(lengths, 1)))
+        self._texts.add(np.array(batch.texts, dtype=object)[:, None], np.ones(len(batch.texts)))
         if batch.scores is None:
             self.fields.add(batch.records)
             return
@@ -148,6 +155,11 @@ class PoolFigures:
         self.above_zero += int(np.count_nonzero(batch.scores > 0.0))
         if batch.records:
             self.fields.add(batch.records, batch.scores)
+
+    @property
+    def some_texts(self) -> list[str]:
+        """Texts drawn at random; all where there are few."""
+        return [str(text) for text in self._texts.take()[0].ravel().tolist()]
 
 
 def lengths_of(texts: Sequence[str]) -> tuple[Lengths, Sketch, Sketch]:

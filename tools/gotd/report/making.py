@@ -1,14 +1,16 @@
 """From inputs to a report: what is there is read, what belongs to other records is refused, the rest is left out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gotd import __version__
-from gotd.errors import DataError
+from gotd.errors import DataError, GotdError
 from gotd.ot.blocks import has_content
+from gotd.ot.source import Part
 from gotd.report.coverage import Coverage, cover
+from gotd.report.distance import Distances, distances
 from gotd.report.examples import SHOWN_OF_TARGET, examples, in_words, pick, ranking
 from gotd.report.fields import FieldCounts, compare
 from gotd.report.figures import (
@@ -22,6 +24,7 @@ from gotd.report.figures import (
     summary_of_lengths,
 )
 from gotd.report.hygiene import examine
+from gotd.report.probe_file import ProbeTable
 from gotd.report.provenance import Provenance
 from gotd.report.reading import Choice, Membership, Pool
 from gotd.report.served import TextsOfPoints, plan_of, texts_of_points
@@ -39,6 +42,8 @@ class Aim:
     name, file : of the target file. texts_name, texts : of the target. vectors : float (m, d), of all its texts
     chosen   : float (k, d), vectors of the choice
     missing  : why vectors are not there
+    pool     : vectors of the pool's rows, or of some of its texts, given these and the number of rows; None where
+        nothing can make them
     """
 
     name: str
@@ -48,6 +53,7 @@ class Aim:
     vectors: np.ndarray | None
     chosen: np.ndarray | None
     missing: dict[str, str]
+    pool: Callable[[list[str], int], Part | None] = lambda _texts, _rows: None
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ class Shown:
     each: int
     seed: int
     text: RecordText
+    threads: int = 1
 
 
 def require_target(choice: Choice, pool: Pool, aim: Aim | None) -> None:
@@ -71,7 +78,7 @@ def require_target(choice: Choice, pool: Pool, aim: Aim | None) -> None:
 
 
 def make(choice: Choice, pool: Pool | None, aim: Aim | None, of_files: Provenance, shown: Shown,
-         target_texts: Sequence[str] | None) -> Report:
+         target_texts: Sequence[str] | None, probes: Sequence[ProbeTable] = ()) -> Report:
     """Return the report. Raises: DataError where the inputs do not belong together."""
     missing: dict[str, str] = {}
     of_pool = _read(pool, choice, shown) if pool else None
@@ -100,7 +107,28 @@ def make(choice: Choice, pool: Pool | None, aim: Aim | None, of_files: Provenanc
         compare(counts, of_pool.fields if of_pool and has_texts else None),
         (of_pool.fields if of_pool and has_texts else counts).left_out,
         examples(choice, picked, order, counts.names, why), coverage, compressed, unserved,
-        examine(choice.texts, choice.left_out, target_texts), of_files, shown.seed, missing)
+        examine(choice.texts, choice.left_out, target_texts), of_files, shown.seed,
+        _distances(aim, of_pool, pool.rows if pool else 0, shown, missing), list(probes), missing)
+
+
+def _distances(aim: Aim | None, pool: PoolFigures | None, rows: int, shown: Shown,
+               missing: dict[str, str]) -> Distances | None:
+    if aim is None or aim.vectors is None or aim.chosen is None:
+        if aim is not None:
+            missing["distance"] = "distances to the target: they take its texts, and vectors"
+        return None
+    part = None if pool is None else aim.pool(pool.some_texts, rows)
+    if part is None:
+        missing["distance"] = ("distances to the target before and after: give the records of the pool, and --model or "
+                               "--pool-vectors")
+        return None
+    try:
+        return distances(aim.vectors, part, aim.chosen, aim.file.embedder, shown.seed, shown.threads)
+    except DataError:
+        raise
+    except GotdError as error:
+        missing["distance"] = f"distances to the target: {error}"
+        return None
 
 
 def _share(part: int, whole: int | None) -> float | None:
@@ -109,7 +137,7 @@ def _share(part: int, whole: int | None) -> float | None:
 
 def _read(pool: Pool, choice: Choice, shown: Shown) -> PoolFigures:
     """Read the pool, and hold the choice against it."""
-    figures, membership = PoolFigures(shown.text, shown.fields), Membership(choice, pool)
+    figures, membership = PoolFigures(shown.text, shown.fields, shown.seed), Membership(choice, pool)
     for batch in pool.batches():
         membership.add(batch)
         figures.add(batch)

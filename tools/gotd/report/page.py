@@ -1,13 +1,16 @@
 """The report as a page, as JSON, and as a table of MultiQC."""
 
+import math
 from dataclasses import asdict
 from importlib.resources import files
 
 import orjson
 
 from gotd.errors import GotdError
+from gotd.report.distance import Distance
 from gotd.report.figures import Report, without_nan
 from gotd.report.plots import NEEDED, plots
+from gotd.report.probe_file import Interval
 from gotd.report.visible import visible
 from gotd.streams.locations import escaped_names
 from gotd.types import JSON
@@ -26,7 +29,8 @@ def as_html(report: Report) -> bytes:
     except ImportError as error:
         raise GotdError(NEEDED) from error
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"visible": visible, "number": number, "percent": percent, "json": _json}
+    environment.filters |= {"visible": visible, "number": number, "percent": percent, "json": _json,
+                            "interval": _interval, "difference": _difference}
     template = environment.from_string(files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8"))
     return template.render(report=report, plots=plots(report)).encode("utf-8", "backslashreplace")
 
@@ -51,7 +55,8 @@ def as_multiqc(report: Report) -> bytes:
 
 def _columns(report: Report) -> dict[str, tuple[str, str, float]]:
     """Return the columns: title, format and value; of what is not known none."""
-    scores, coverage, hygiene = report.scores, report.coverage, report.hygiene
+    scores, coverage, hygiene, distance = report.scores, report.coverage, report.hygiene, report.distance
+    probe = next((row for table in report.probes for row in table.rows if row.is_this), None)
     found: dict[str, tuple[str, str, float | None]] = {
         "documents": ("Documents chosen", "{:,.0f}", report.documents),
         "pool_documents": ("Documents of the pool", "{:,.0f}", report.pool_documents),
@@ -62,6 +67,10 @@ def _columns(report: Report) -> dict[str, tuple[str, str, float]]:
         "hardly": ("Target hardly served", "{:.3f}", coverage.hardly if coverage else None),
         "copies": ("Copies", "{:,.0f}", hygiene.copies),
         "without_content": ("Texts without content", "{:,.0f}", hygiene.without_content),
+        "distance_before": ("Distance of the pool", "{:.4f}", distance.before.distance if distance else None),
+        "distance_after": ("Distance of the choice", "{:.4f}", distance.after.distance if distance else None),
+        "nats_by_word": ("Held-out nats a word", "{:.4f}", probe.by_word.nats.value if probe else None),
+        "nats_by_text": ("Held-out nats a word, by the text", "{:.4f}", probe.by_text.nats.value if probe else None),
         "sharing": ("Documents sharing words with the target", "{:,.0f}", hygiene.sharing),
     }
     return {name: (title, form, value) for name, (title, form, value) in found.items() if value is not None}
@@ -81,6 +90,18 @@ def percent(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.1%}" if value == 0.0 or abs(value) >= 0.001 else f"{100.0 * value:.2g}%"
+
+
+def _interval(found: Interval | Distance) -> str:
+    """Return an interval in words; unknown where one unit says nothing of how units differ."""
+    if found.low is None or found.high is None or not math.isfinite(found.low):
+        return "unknown"
+    return f"{found.low:.3f} to {found.high:.3f}"
+
+
+def _difference(found: Interval | None) -> str:
+    return "-" if found is None else f"{found.value:+.4f}" + ("" if found.low is None or found.high is None else
+                                                             f" ({found.low:+.3f} to {found.high:+.3f})")
 
 
 def _json(value: JSON) -> str:

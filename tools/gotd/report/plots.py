@@ -12,6 +12,7 @@ from gotd.errors import GotdError
 from gotd.report.coverage import Coverage
 from gotd.report.fields import Field
 from gotd.report.figures import Histogram, Report, Scores
+from gotd.report.probe_file import ProbeTable
 from gotd.report.visible import visible
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ _STYLE = {
 }
 #: Characters of a value's name beside its bar.
 _NAME_CHARACTERS = 24
+#: Of more prefixes only every second one's size is written.
+_FEW_TICKS = 6
+_AVERAGES = {"by_word": "by the word", "by_text": "by the text"}
 NEEDED = "a page needs matplotlib and jinja2: pip install 'gotd[report]', or write .json"
 
 
@@ -46,6 +50,9 @@ def plots(report: Report) -> dict[str, str]:
         made["lengths"] = _of_lengths(report.length_histogram)
     if report.coverage is not None:
         made["coverage"] = _of_coverage(report.coverage)
+    for number, probe in enumerate(report.probes):
+        for measure in _AVERAGES if probe.curve else ():
+            made[f"curve-{number}-{measure}"] = _of_curve(probe, measure, f"curve-{number}-{measure}")
     return made
 
 
@@ -158,6 +165,34 @@ def _of_coverage(coverage: Coverage) -> str:
         axes.set_ylabel("mass of the choice")
         axes.legend(loc="upper left")
         return _svg(figure, "coverage", "Mass of the choice over the mass of the target that it serves")
+
+
+def _of_curve(probe: ProbeTable, measure: str, name: str) -> str:
+    """Draw what prefixes of a ranking would do, whole and by as many words of each, and random choices as large."""
+    curve, rows = probe.curve, [row for row in probe.rows if row.kind == "choice"]
+    if curve is None:
+        raise ValueError("no curve")
+    random = {row.tokens: getattr(row, measure).nats.value for row in probe.rows if row.kind == "random"}
+    whole, equal = ([getattr(row, measure).nats for row in some] for some in
+                    (rows, [row for row in curve.equal if row.kind == "choice"]))
+    with _figure(_HEIGHT) as (figure, axes):
+        x = curve.documents
+        axes.plot(x, [random[row.tokens] for row in rows], color=_POOL, linewidth=1, label="random")
+        axes.plot(x, [each.value for each in equal], color=_MARK, linewidth=1.2, linestyle="--",
+                  label="as many words of each")
+        axes.plot(x, [each.value for each in whole], color=_CHOICE, linewidth=1.8, marker="o", markersize=3,
+                  label="whole prefixes")
+        low, high = ([each.value if bound is None else bound for each in whole for bound in [getattr(each, side)]]
+                     for side in ("low", "high"))
+        axes.fill_between(x, low, high, color=_CHOICE, alpha=0.2, linewidth=0)
+        axes.set_xscale("log")
+        axes.set_xticks([], minor=True)
+        axes.set_xticks(x, [f"{size:,}" if place % 2 == 0 or len(x) < _FEW_TICKS else ""
+                            for place, size in zip(range(len(x) - 1, -1, -1), x, strict=True)])
+        axes.set_xlabel("documents of the prefix")
+        axes.set_ylabel(f"nats a word, {_AVERAGES[measure]}")
+        axes.legend(loc="best")
+        return _svg(figure, name, f"Held-out nats a word {_AVERAGES[measure]} over documents of the prefix")
 
 
 def _columns(pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
