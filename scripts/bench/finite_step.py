@@ -80,13 +80,14 @@ class Choices:
         fitted = rule.fit(VectorProblem(self.y, np.ones(len(self.y)), parts, self.workers, _CPU))
         return fitted, rule.scorer(fitted.arrays, fitted.summary, self.workers, _CPU).scores(self.x)
 
-    def best(self, name: str, options: Options) -> np.ndarray:
-        """The k rows of the highest scores."""
-        return np.argsort(-self.scored(name, options)[1], kind="stable")[: self.k]
+    def best(self, name: str, options: Options) -> tuple[Fitted, np.ndarray]:
+        """A rule's fit, and the k rows of the highest scores."""
+        fitted, scores = self.scored(name, options)
+        return fitted, np.argsort(-scores, kind="stable")[: self.k]
 
     def in_rounds(self, rounds: int) -> np.ndarray:
         """k rows in so many rounds of the first order."""
-        chosen = self.best("got", self.options)[: self.k // rounds]
+        chosen = self.best("got", self.options)[1][: self.k // rounds]
         for number in range(1, rounds):
             wanted = self.k * (number + 1) // rounds - len(chosen)
             _, scores = self.scored("got", self.options, chosen, self.share * number / rounds)
@@ -125,16 +126,23 @@ def measured(toy: Toy, options: argparse.Namespace, workers: Workers) -> list[st
     exact = Exact(x, y, options.choose, options.share)
     before, least = exact.after(None), exact.least()
     step = choices.options | {"choose": float(options.choose), "share": options.share}
-    ways: list[Callable[[], np.ndarray]] = [lambda: choices.best("got", choices.options)]
+    summaries = []
+
+    def of_rule(name: str, of: Options) -> np.ndarray:
+        fitted, chosen = choices.best(name, of)
+        summaries.append(fitted.summary)
+        return chosen
+
+    ways: list[Callable[[], np.ndarray]] = [lambda: of_rule("got", choices.options)]
     ways += [lambda rounds=rounds: choices.in_rounds(rounds) for rounds in options.rounds]  # type: ignore[misc]
-    ways += [lambda: choices.best("round-robin", {}), lambda: choices.best("got", step)]
+    ways += [lambda: of_rule("round-robin", {}), lambda: of_rule("got", step)]
     row = [toy.__name__.replace("_", " ")]
     for way in ways:
         start = time.process_time()
         chosen = way()
         seconds = time.process_time() - start
         row.append(f"{(before - exact.after(chosen)) / (before - least):.1%} ({seconds:.1f} s)")
-    summary = choices.scored("got", step)[0].summary
+    summary = summaries[-1]
     return [*row, f"{summary['distance_choice'] / summary['distance_bound'] - 1:.2%}"]
 
 
