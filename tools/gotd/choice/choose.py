@@ -83,7 +83,7 @@ def _read(pool: Pool, rules: Rules, rankings: Sequence[TargetRanking]) -> None:
         if all(window.kept.is_full for window in windows):
             break
     for ranking, window in zip(rankings, windows, strict=True):
-        ranking.go_on(window)
+        ranking.go_on(window, least)
 
 
 class _Walk:

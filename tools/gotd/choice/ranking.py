@@ -120,10 +120,9 @@ class WithinLimit:
         """Whether the limit of all is reached, so that only better records can change what is kept."""
         return self._whole.floor is not None or self._whole.spent >= self._whole.limit
 
-    @property
-    def places(self) -> set[Hashable]:
-        """Of all that is kept."""
-        return set(self._kept)
+    def places(self, floor: Ranked) -> set[Hashable]:
+        """Of all that is kept and ranks above a floor."""
+        return {place for place, kept in self._kept.items() if kept.record > floor}
 
     def floors(self) -> list[tuple[Ranked, str | None]]:
         """The best records that did not fit, of each kind and, with None, of all: above them all is kept."""

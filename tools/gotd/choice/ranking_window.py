@@ -206,12 +206,12 @@ class TargetRanking:
 
     def next_window(self) -> Window:
         """Return an empty window for what ranks below the last one."""
-        above = self._window
-        return Window(self._rules, self._noise, self._target, self._floor, above.kept.places if above else set(),
-                      self._is_closed)
+        floor, above = self._floor, self._window
+        places = set() if floor is None or above is None else above.kept.places(floor)
+        return Window(self._rules, self._noise, self._target, floor, places, self._is_closed)
 
-    def go_on(self, window: Window) -> None:
-        """Go on in a window that has been filled."""
+    def go_on(self, window: Window, least: np.float32 | None) -> None:
+        """Go on in a window that has been filled. least : the lowest score that was looked at; None for all"""
         self.end()
         if self.is_new:
             self.other_kinds = window.other_kinds
@@ -220,7 +220,10 @@ class TargetRanking:
                 raise GotdError(f'no record has a "{field}" field; name one that they have with --per')
         self.is_new, self._window = False, window
         self._upcoming, self._costs = window.kept.ranking()[::-1], []
-        self._floors = sorted(window.kept.floors(), key=lambda each: each[0])
+        floors = window.kept.floors()
+        if least is not None:  # below it, and above every float32 that is lower
+            floors.append((Ranked(np.nextafter(np.float64(least), -np.inf), 1, b""), None))
+        self._floors = sorted(floors, key=lambda each: each[0])
 
     def end(self) -> None:
         """Count what was left out in the window, as far as it was looked at."""
