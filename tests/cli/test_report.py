@@ -208,7 +208,7 @@ def test_distances_are_those_of_the_screen(work: Workdir) -> None:
         found = report["distance"][part]
         assert [found[name] for name in ("distance", "low", "high", "rows", "sampled")] == pytest.approx(
             screened[file], rel=1e-4, abs=1e-6)
-    assert report["distance"]["after"]["high"] < report["distance"]["before"]["low"]
+    assert report["distance"]["after"]["distance"] < report["distance"]["before"]["distance"]
     made = json.loads(work.ok(f"{LINE} -o -").out)["distance"]  # of texts that are embedded
     assert made["before"]["distance"] == pytest.approx(report["distance"]["before"]["distance"], rel=1e-3)
     work.fails(f"{LINE} -o - --pool-vectors target.npy", "target.npy: 8 rows for the 300 records of the pool")

@@ -92,9 +92,10 @@ def command(asked: ReportOptions, files: tuple[str, ...], quiet: bool) -> None:
 
     On the page: pool against choice by each short field, lengths, scores; texts, best, random and last, each with the
     target texts that hold its mass in the transport plan (of other rules than got: the nearest); what of the target is
-    hardly served; copies and leaks; every command's options, and the target's run record.
+    hardly served; the distance to it of the pool and of the choice; what ds-probe said, as tables, and its curve as a
+    plot; copies and leaks; every command's options, and the target's run record.
 
-    Holds the choice, its vectors and the target; of the pool some thousand counts. Reads everything once.
+    Holds the choice, its vectors and the target; of the pool some thousand counts and texts. Reads everything once.
 
     \b
     Examples:
