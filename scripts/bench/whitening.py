@@ -19,9 +19,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from gotd.cli._process import prepare_process
 from torch import Tensor
 
+from gotd.cli._frame import prepare_process
 from gotd.methods.space import cost_from
 from gotd.ot.blocks import CPU_BLOCK_ROWS, has_content, padded
 from gotd.ot.cost import Target

@@ -44,6 +44,7 @@ def test_the_chain_step_by_step_is_the_commands(work: Workdir) -> None:
     assert any("only 11 texts" in each for each in fitted.warnings)
     scores = gotd.Target.load(work.path / "python.npz").score(vectors)
     assert scores.tobytes() == np.load(work.path / "scores.npy").tobytes()
+    assert fitted.score(pool, model="hash").tobytes() == scores.tobytes()
     best = gotd.topk(pool, scores, k=40)
     chosen = lines_of(work.read("best.jsonl"))
     assert [f"d{place}" for place in best.indices] == [each["id"] for each in chosen]
@@ -215,6 +216,9 @@ VECTORS = np.eye(4, dtype="f4")
     (lambda: gotd.fit(VECTORS, VECTORS, method="mean").score(np.ones((1, 3))), "dimension 3"),
     (lambda: gotd.fit(gotd.embed(["a b"]), gotd.embed(["c"]), method="mean").score(gotd.embed(["d"], dimension=64)),
      "dimension 64"),
+    (lambda: gotd.fit(VECTORS, VECTORS, method="mean").score(["a"], model="hash"), "does not say what made"),
+    (lambda: gotd.fit(gotd.embed(["a b"]), gotd.embed(["c"]), method="mean").score(["d"], model="."), "made by hash"),
+    (lambda: gotd.fit(["a b"], ["c"], method="dsir").score(["d"], model="hash"), "'dsir' reads texts"),
     (lambda: gotd.topk(["a"], [1.0]), "give one of k"), (lambda: gotd.topk(["a"], [1.0], k=0), "give one of k"),
     (lambda: gotd.topk(["a"], [1.0, 2.0], k=1), "give one for each record"),
     (lambda: gotd.topk(["a"], [1.0], k=1, per="kind"), "give both"),

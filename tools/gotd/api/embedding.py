@@ -1,13 +1,13 @@
 """gotd.embed: texts to vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
 
 from gotd.api.inputs import Embeddings, TextSource, read_documents, record_text
 from gotd.embedders.loading import load
-from gotd.embedders.protocol import Counts
+from gotd.embedders.protocol import Counts, Embedder
 from gotd.errors import UsageError
 from gotd.runtime import thread_count
 from gotd.streams.finite import rounded
@@ -41,10 +41,17 @@ def embed(texts: TextSource, model: str | Sequence[str] = "hash", *, text_key: s
     with load(models, device=device, threads=thread_count(threads), max_tokens=max_tokens, dimension=dimension,
               batch_tokens=batch_tokens, precision=precision, pooling=pooling, half=dtype == "float16") as embedder:
         counts, blocks = Counts(), [np.empty((0, embedder.dimension), _DTYPES[dtype])]
-        for first, embedded in embedder.windows(found):
-            counts += embedded.counts
-            blocks.append(rounded(embedded.vectors, _DTYPES[dtype], partial(_place, first)))
+        for vectors, seen in windows_of(found, embedder, dtype):
+            counts += seen
+            blocks.append(vectors)
         return Embeddings(np.concatenate(blocks), embedder.identity, counts.empty, counts.truncated)
+
+
+def windows_of(texts: Sequence[str], embedder: Embedder, dtype: str = "float16"
+               ) -> Iterator[tuple[np.ndarray, Counts]]:
+    """Yield vectors of texts, a window at a time, and what the embedder has seen of them."""
+    for first, embedded in embedder.windows(texts):
+        yield rounded(embedded.vectors, _DTYPES[dtype], partial(_place, first)), embedded.counts
 
 
 def _place(first: int, row: int) -> str:

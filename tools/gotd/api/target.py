@@ -9,8 +9,9 @@ from typing import Self, TypeAlias
 import numpy as np
 
 from gotd import selection
-from gotd.api.embedding import embed
+from gotd.api.embedding import embed, windows_of
 from gotd.api.inputs import TextSource, Vectors, VectorSource, open_vectors, read_documents, record_text
+from gotd.embedders.same import load_same
 from gotd.errors import UsageError
 from gotd.methods import rule_names, rule_type
 from gotd.methods.base import Fitted, TextProblem, TextRule, VectorProblem
@@ -57,24 +58,48 @@ class Target:
         said = self.counts.get("warnings", self.summary["warnings"])
         return [str(each) for each in said] if isinstance(said, Sequence) else []
 
-    def score(self, source: Source, *, text_key: str | None = None, text_template: str | None = None,
-              message_template: str | None = None, threads: int | None = None, device: str = "auto") -> np.ndarray:
+    def score(self, source: Source, *, model: str | Sequence[str] | None = None, text_key: str | None = None,
+              text_template: str | None = None, message_template: str | None = None, threads: int | None = None,
+              device: str = "auto") -> np.ndarray:
         """Return the score of every vector, or text where the rule reads texts: float32 (n,), higher is better.
 
         As ds-score; a row without content has the lowest float32.
-        Raises: DataError for vectors of another dimension or embedder than the target's.
+
+        Args:
+            source: vectors; texts where the rule reads texts or a model is named.
+            model: makes vectors of the texts, in windows: the one that made the target's, as of gotd.embed.
+
+        Raises:
+            DataError: vectors of another dimension or embedder than the target's.
+            GotdError: another model.
         """
-        rule = rule_type(self.method)
+        rule, text = rule_type(self.method), record_text(text_key, text_template, message_template)
         with Runtime(threads, device) as runtime:
             if issubclass(rule, TextRule):
-                texts = read_documents(source, record_text(text_key, text_template, message_template), "texts").texts  # type: ignore[arg-type]
+                if model is not None:
+                    raise UsageError(f"rule {self.method!r} reads texts: leave out model")
+                texts = read_documents(source, text, "texts").texts  # type: ignore[arg-type]
                 return np.asarray(rule.scorer(self.arrays, self.summary, runtime.threads).scores(texts))
             scorer = rule.scorer(self.arrays, self.summary, runtime.workers, runtime.device)
+            if model is not None:
+                texts = read_documents(source, text, "texts").texts  # type: ignore[arg-type]
+                models = [model] if isinstance(model, str) else list(model)
+                return _joined(scorer.stream(self._vectors_of(texts, models, runtime.threads, device)))
             vectors = open_vectors(source, "vectors", scorer.dimension)  # type: ignore[arg-type]
             require_same_embedder(self.embedder, vectors.embedder, "target", vectors.name)
-            scores = list(scorer.stream(vectors.blocks()))
+            scores = _joined(scorer.stream(vectors.blocks()))
             require_same_embedder(self.embedder, vectors.embedder, "target", vectors.name)
-            return np.concatenate(scores) if scores else np.empty(0, dtype=np.float32)
+            return scores
+
+    def _vectors_of(self, texts: Sequence[str], models: Sequence[str], threads: int, device: str
+                    ) -> Iterator[np.ndarray]:
+        """Vectors of texts as the target's were made, a window at a time."""
+        if self.embedder is None:
+            raise UsageError("the target does not say what made its vectors, so that none can be made of texts: score "
+                             "vectors")
+        with load_same(self.embedder, models, "target", threads=threads, device=device) as embedder:
+            for vectors, _ in windows_of(texts, embedder):
+                yield vectors
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the target file, byte for byte as ds-target-stats does. The name must end in .npz."""
@@ -88,6 +113,10 @@ class Target:
         """Read a target file. Raises: DataError where it holds something else than its rule needs."""
         held = selection.load(os.fspath(path))
         return cls(held.rule.name, held.arrays, held.summary)
+
+
+def _joined(scores: Iterator[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.empty(0, dtype=np.float32), *scores])
 
 
 def fit(target: Source, pool: Source | None = None, *, method: str = "got", model: str | Sequence[str] | None = None,
