@@ -20,6 +20,7 @@ from gotd.methods.base import Fitted, VectorRule
 from gotd.methods.block_scorer import BlockScorer
 from gotd.methods.options import Option, Options
 from gotd.methods.schema import ArrayField, Count, Summary
+from gotd.ot.cost import Cost
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,11 @@ class AxisSummary(Summary):
 class AlongAxis(BlockScorer):
     def __init__(self, arrays, figures, workers, device):
         super().__init__(workers, device)
+        self.cost = Cost("sqeuclidean")
         self.dimension, self._axis = len(arrays["direction"]), figures.axis
         self._sign = arrays["direction"][self._axis]
 
-    def _block(self, rows):
+    def of_points(self, points, rows):
         return rows[:, self._axis].astype("f4") * self._sign
 
 
