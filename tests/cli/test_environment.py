@@ -28,7 +28,7 @@ def option(name: str, variable: str) -> object:
 
 
 @pytest.mark.parametrize(("variable", "value", "takes", "passes"), [
-    ("DS_DEVICE", "cuda", ["embed", "score", "target_stats"], ["train", "chunk", "topk", "probe"]),
+    ("DS_DEVICE", "cuda", ["embed", "score", "target_stats", "probe"], ["train", "chunk", "topk"]),
     ("DS_DEVICE", "cpu", ["embed", "score", "train"], ["topk"]),
     ("DS_PRECISION", "auto", ["embed"], ["train"]), ("DS_PRECISION", "bfloat16", ["embed", "train"], ["topk"]),
     ("DS_ORDER", "input", ["topk"], ["probe"]), ("DS_ORDER", "3", ["probe"], ["topk"]),

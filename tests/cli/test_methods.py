@@ -150,7 +150,7 @@ def test_the_wrong_kind_of_input(chain: Workdir) -> None:
     work.fails("ds-target-stats --method dsir --target target.npy pool.jsonl -o u.npz", "target.npy: ", reads_texts)
     work.fails("ds-target-stats --method dsir --target target.jsonl pool.npy -o u.npz", "pool.npy: ", reads_texts)
     line = "ds-target-stats --method random --target target.npy pool.jsonl -o u.npz"
-    work.fails(line, "pool.jsonl: not a .npy array", "ds-embed")
+    work.fails(line, "pool.jsonl:1: no \"gotd_embedding\" field", "ds-embed")
     work.ok("ds-embed --dimension 32 pool.jsonl -o narrow.npy")
     work.ok("ds-target-stats --method classifier --target target.npy pool.npy -o m.npz")
     work.fails("ds-score --target m.npz narrow.npy -o s.npy", "narrow.npy: dimension 32, the target has 64")

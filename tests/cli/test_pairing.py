@@ -129,7 +129,8 @@ def test_the_kinds_of_file_are_told_apart(sharded: Workdir) -> None:
     sharded.fails("ds-score --target t.npz scores/0.npy -o s.npy", "scores/0.npy")
     sharded.fails("ds-score --target emb/0.npy emb/0.npy -o s.npy", "emb/0.npy: not a whole target file")
     sharded.fails("ds-topk -k 5 --scores emb/ pool/* -o b.zst", "emb/0.npy: dtype <f2, scores are <f4")
-    sharded.fails("ds-target-stats --target pool/0.jsonl.zst emb/* -o u.npz", "pool/0.jsonl.zst: not a .npy array")
+    sharded.fails("ds-target-stats --target pool/0.jsonl.zst emb/* -o u.npz",
+                  "pool/0.jsonl.zst:1: no \"gotd_embedding\" field", "ds-embed")
     sharded.fails("ds-embed emb/0.npy -o x.npy", "emb/0.npy")
 
 

@@ -166,7 +166,7 @@ def test_what_does_not_belong_together_is_refused(work: Workdir) -> None:
     work.fails(f"{head} --target target.npz --vectors target.npy", "target.npy", "rows for the 40 records")
     work.fails(f"{head} --field nothing pool.jsonl", "--field nothing", "none of the 300")
     work.fails(f"{head} --field url --target-texts target.jsonl", "--target", status=2)
-    work.fails("ds-report --choice chosen.jsonl.zst -o report.txt", ".html or .json", status=2)
+    work.fails("ds-report --choice chosen.jsonl.zst -o report.txt", ".html, .json or .md", status=2)
     work.fails("ds-report --choice pool.jsonl -o pool.jsonl", "pool.jsonl", status=2)
     assert work.names() - before == {"other.npz", "others.npy", "part.jsonl", "turned.jsonl", "edited.jsonl",
                                      "wrong.jsonl"}
@@ -234,7 +234,10 @@ def test_what_ds_probe_wrote_is_shown(work: Workdir) -> None:
             assert ours[measure]["nats"] == theirs[f"nats_per_token{ending}"]
             assert [measure, theirs[f"nats_per_token{ending}"]["value"]] in page.nats
     assert curve["curve"]["documents"] == [10, 20, 40]
-    assert len([tag for tag, _ in page.tags if tag == "svg"]) == 8  # two of them the curve's
+    work.ok(f"{LINE} --probe probe.json -o plain.html")
+    plain = Page(work.read("plain.html").decode())
+    plots, of_curve = (sum(tag == "svg" for tag, _ in each.tags) for each in (plain, page))
+    assert of_curve == plots + 2  # by the word and by the text
     assert "<script>alert(1)<!--.jsonl" in page.text
     assert not {tag for tag, _ in page.tags} & {"script", "img"}
     (row,) = json.loads(work.read("x_mqc.json"))["data"].values()

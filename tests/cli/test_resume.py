@@ -11,6 +11,8 @@ LINES = {
     "embed": "--dimension 64 pool.jsonl -o emb/",
     "score": "--target t.npz emb/pool.npy -o scores/",
 }
+#: Where a stage's revision stands, if not in the command's own module.
+REVISED = {"score": "import gotd.cli._scoring as revised; revised.REVISION += 1"}
 
 
 def stage(name: str, version: str = "9.9", more: str = "pass") -> str:
@@ -24,8 +26,9 @@ def test_another_version_makes_nothing_anew_and_another_revision_does(work: Work
     work.ok("ds-embed --dimension 64 pool.jsonl -o emb/ && ds-target-stats --target emb/pool.npy emb/* -o t.npz")
     work.ok(f"ds-{name} {LINES[name]}")
     assert "already complete" in work.ok(stage(name)).err
-    assert "already complete" not in work.ok(stage(name, more="stage.REVISION += 1")).err
-    assert "already complete" in work.ok(stage(name, more="stage.REVISION += 1")).err
+    revised = stage(name, more=REVISED.get(name, "stage.REVISION += 1"))
+    assert "already complete" not in work.ok(revised).err
+    assert "already complete" in work.ok(revised).err
 
 
 def test_the_version_stands_in_the_seal(work: Workdir) -> None:

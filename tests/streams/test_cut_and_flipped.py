@@ -29,7 +29,7 @@ class MemorySink:
     """A sink that keeps what it is given."""
 
     def __init__(self, name: str, is_pipe: bool) -> None:
-        self.name, self.is_pipe, self.data = name, is_pipe, bytearray()
+        self.name, self.is_pipe, self.is_plain, self.data = name, is_pipe, False, bytearray()
 
     def write(self, data: bytes) -> None:
         self.data += data

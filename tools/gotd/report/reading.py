@@ -149,8 +149,10 @@ class Pool:
         """Whether there are scores of ds-score, beside the records or in them."""
         if self._scores is not None or not self.names:
             return self._scores is not None
-        first = next(record_readers(self.names[:1], self._options.long_window))
-        return any(SCORE in batch[0].fields for batch in islice(read_records(first, Skipping(1), no_value), 1))
+        for reader in record_readers(self.names[:1], self._options.long_window):
+            for batch in islice(read_records(reader, Skipping(1), no_value), 1):
+                return SCORE in batch[0].fields
+        return False
 
     def _scored(self) -> Iterator[Batch]:
         ranking = Ranking(self._options, (), self._advance)
