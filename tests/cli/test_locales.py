@@ -48,6 +48,7 @@ def test_arguments_names_and_text(work: Workdir, locale: dict[str, str]) -> None
     work.fails("ds-chunk -q fehlt-größe.jsonl", "fehlt-größe.jsonl: No such file", **locale)
 
 
+@pytest.mark.slow
 def test_a_classifiers_labels_and_folders(work: Workdir, latin1: dict[str, str]) -> None:
     from gotd.training.tokenizers import train_tokenizer
 

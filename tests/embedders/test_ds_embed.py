@@ -84,6 +84,7 @@ def test_no_text_stops_it_or_is_dropped_or_takes_out_of_proportion(work: Workdir
     assert cosines(beside[there], alone[there]).min() > 0.9999
 
 
+@pytest.mark.slow
 def test_a_vector_does_not_depend_on_order_shards_or_batches(work: Workdir, model: str) -> None:
     pool = [text[: 20 + 7 * number] for number, text in enumerate(texts(60))]
     order = np.random.default_rng(0).permutation(len(pool))

@@ -92,6 +92,7 @@ def until_running(work: Workdir, *tasks: str) -> None:
     until(lambda: all(state(work, task) == "RUNNING" for task in tasks), f"{tasks} run")
 
 
+@pytest.mark.slow
 def test_requeued_killed_and_cancelled_it_ends_in_the_bytes_of_one_process(cluster_work: Workdir,
                                                                            docstrings: Path) -> None:
     work = cluster_work
@@ -129,6 +130,7 @@ def test_requeued_killed_and_cancelled_it_ends_in_the_bytes_of_one_process(clust
     assert work.ok("submit settings.sh --report").out.decode().splitlines()[-1].split()[:2] == ["topk", "done"]
 
 
+@pytest.mark.slow
 def test_a_task_out_of_memory_fails_the_graph_by_name(cluster_work: Workdir) -> None:
     work = cluster_work
     # A hundred vectors of a megabyte each, and more than that in between.
