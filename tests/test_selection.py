@@ -44,13 +44,15 @@ def test_python_writes_what_the_command_writes(chain: Workdir, name: str, option
     words = {True: "--{}", False: "--no-{}"}
     line = " ".join(words[value].format(option) if isinstance(value, bool) else f"--{option.replace('_', '-')} {value}"
                     for option, value in options.items())
-    chain.ok(f"ds-target-stats --method {name} {line} --target target.npy pool.npy -o command.npz")
+    done = chain.ok(f"ds-target-stats --method {name} {line} --target target.npy pool.npy -o command.npz")
     seal = end_seal(str(chain.path / "target.npy"))
     assert seal is not None
     fitted = fit(name, problem(chain.path), options, seal.seal.made_by.embedder)
     with open_output(str(chain.path / "python.npz")) as sink:
         save(sink, fitted.arrays, fitted.summary)
     assert chain.read("python.npz") == chain.read("command.npz")
+    printed = json.loads(done.out)
+    assert {key: printed[key] for key in fitted.summary} | {"warnings": []} == fitted.summary | {"warnings": []}
 
 
 @pytest.mark.parametrize(("name", "line", "options"), [

@@ -9,23 +9,22 @@ from gotd.cli._target import TargetMasses, read_target
 from gotd.errors import UsageError
 from gotd.methods.base import Fitted, TextProblem, TextRule, VectorProblem
 from gotd.methods.options import TransportOptions
-from gotd.selection import AnyRule, resolve_vectors
+from gotd.selection import AnyRule, made_of, resolve_vectors
 from gotd.streams.locations import some_names
 from gotd.streams.record_files import ReadOptions, RecordFiles
 from gotd.streams.vector_files import Embedders, VectorFiles, WeightFiles
-from gotd.types import JSON, EmbedderIdentity
+from gotd.types import JSON
 
 if TYPE_CHECKING:
     from gotd.ot.source import Part
 
 
 class Fit(NamedTuple):
-    """A rule with its options, what was fitted, what was met in the inputs, and what made the vectors, if known."""
+    """A rule with its options, what was fitted, and what was met in the inputs."""
 
     rule: AnyRule
     fitted: Fitted
     counts: dict[str, JSON]
-    embedder: EmbedderIdentity | None = None
 
     @property
     def printed(self) -> dict[str, JSON]:
@@ -88,13 +87,13 @@ def fit_rows(method: str, options: Mapping[str, object], inputs: Inputs, source_
         blocks = VectorFiles(inputs.ranked, embedders, rows.shape[1], key=inputs.vector_key).blocks
         ranked = Part(some_names(inputs.ranked), 1.0, blocks)
     problem = VectorProblem(rows, masses, parts, Workers(threads, device), device, source_is_pool, ranked)
-    fitted = rule.fit(problem)
+    fitted = made_of(rule.fit(problem), embedders.identity)  # files say what made them once they are read
     if fitted.read is None:
-        return Fit(rule, fitted, {"target_blank": blank}, embedders.identity)
+        return Fit(rule, fitted, {"target_blank": blank})
     warnings = [*misplaced(inputs.target, [*inputs.names, *inputs.ranked]),
                 *input_warnings(len(rows), blank, fitted.read)]
     counts = counted(blank, fitted.read) | {"warnings": [*fitted.figures.warnings, *warnings]}
-    return Fit(rule, fitted, counts, embedders.identity)
+    return Fit(rule, fitted, counts)
 
 
 def fit_texts(rule: TextRule, target: str, names: Sequence[str], reading: ReadOptions, threads: int,

@@ -17,7 +17,7 @@ from gotd.errors import UsageError
 from gotd.methods import rule_names
 from gotd.methods.base import DEVICE, TARGET_MASSES, TextRule
 from gotd.methods.options import TransportOptions
-from gotd.selection import made_of, require_usable, resolve, save
+from gotd.selection import require_usable, resolve, save
 from gotd.streams.locations import STANDARD
 from gotd.streams.record_text import RecordText
 from gotd.streams.sinks import open_output
@@ -174,10 +174,9 @@ def _finish(fit: "Fit", inputs: "Inputs", output: str, run: Run) -> None:
         run.say(advice)
     for warning in fit.warnings:
         run.say(f"warning: {warning}")
-    made = made_of(fitted, fit.embedder)
-    require_usable(rule, made)
+    require_usable(rule, fitted)
     with open_output(output) as sink:
-        save(sink, made.arrays, made.summary)
+        save(sink, fitted.arrays, fitted.summary)
     print_json(fit.printed)
     run.close()
 
