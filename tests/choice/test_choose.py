@@ -75,22 +75,23 @@ class FirstDigits:
 
 def expected(rows: list[Row], limit: int, by_chars: bool, keep_copies: bool,
              near: FirstDigits | None = None) -> tuple[list[int], dict[str, int]]:
-    """The choice by its definition, and what was left out of the last score or a higher one."""
+    """The choice by its definition, and what was left out above the last one."""
     chosen: list[int] = []
-    out: list[tuple[str, float]] = []
+    out: list[tuple[str, tuple[float, int]]] = []
     seen: set[str] = set()
     spent, full = 0, False
     for row in sorted(range(len(rows)), key=lambda row: (-rows[row].score, row)):
         text, score, *_ = rows[row]
+        place = (score, -row)
         key = " ".join(text.casefold().split())
         if not any(character.isalnum() for character in text):
-            out.append((WITHOUT_CONTENT, score))
+            out.append((WITHOUT_CONTENT, place))
         elif "leaked" in text:
-            out.append((EXCLUDED, score))
+            out.append((EXCLUDED, place))
         elif key in seen and not keep_copies:
-            out.append((COPIES, score))
+            out.append((COPIES, place))
         elif near and not full and not near.add(text):
-            out.append((NEAR_COPIES, score))
+            out.append((NEAR_COPIES, place))
             seen.add(key)
         elif not full:
             spent += len(text) if by_chars else 1
@@ -100,8 +101,8 @@ def expected(rows: list[Row], limit: int, by_chars: bool, keep_copies: bool,
                 chosen.append(row)
                 seen.add(key)
     full = full or spent >= limit
-    least = -np.inf if not full else rows[chosen[-1]].score if chosen else np.inf
-    reasons = [reason for reason, score in out if score >= least]
+    last = (-np.inf, 0) if not full else (rows[chosen[-1]].score, -chosen[-1]) if chosen else (np.inf, 0)
+    reasons = [reason for reason, place in out if place > last]
     return chosen, {reason: reasons.count(reason) for reason in set(reasons)}
 
 
@@ -180,16 +181,29 @@ def test_near_copies_are_left_out_best_first(
 ) -> None:
     rules = Rules(limit * (8 if by_chars else 1), CHARACTERS if by_chars else RECORDS, False, excluded)
     chosen, left_out = expected(rows, rules.limit, by_chars, False, FirstDigits())
-    counts = set()
     for shards in (1, 3):
         carried, beside = write(tmp_path_factory.mktemp("pool"), rows, shards)
         for pool in (ScoredRecords(carried, ranking()), ScoreFiles([beside], ranking())):
             choice = choose(pool, rules._replace(near=FirstDigits()))
             assert numbers(choice) == chosen
-            for reason in (EXCLUDED, WITHOUT_CONTENT):
-                assert choice.left_out.get(reason) == left_out.get(reason)
-            counts.add(tuple(choice.left_out.items()))
-    assert len(counts) == 1
+            assert choice.left_out == left_out
+
+
+def test_a_copy_of_a_near_copy_is_a_copy_whichever_window_it_is_in(tmp_path: Path) -> None:
+    carried, beside = write(tmp_path, [Row("text 0", 0.0)] * 3 + [Row("text 1", 0.0), Row("text 1", -1.0)], 1)
+    for pool in (ScoredRecords(carried, ranking()), ScoreFiles([beside], ranking())):
+        choice = choose(pool, Rules(2, near=FirstDigits()))
+        assert numbers(choice) == [0]
+        assert choice.left_out == {COPIES: 3, NEAR_COPIES: 1}
+
+
+def test_copies_of_what_the_limit_does_not_reach_are_not_counted(tmp_path: Path) -> None:
+    rows = [Row("last", 0.0), Row("too low", 0.0), Row("too low", 0.0), Row("first", 1.0), Row("first", 1.0)]
+    carried, beside = write(tmp_path, rows, 1)
+    for pool in (ScoredRecords(carried, ranking()), ScoreFiles([beside], ranking())):
+        choice = choose(pool, Rules(2))
+        assert numbers(choice) == [3, 0]
+        assert choice.left_out == {COPIES: 1}
 
 
 def test_ten_thousand_copies_of_the_best_text(tmp_path: Path) -> None:

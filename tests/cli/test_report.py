@@ -184,7 +184,7 @@ def test_what_is_not_given_is_left_out_and_said(work: Workdir) -> None:
 
 def test_left_out_records_and_leaks_are_counted(work: Workdir) -> None:
     lines = work.read("pool.jsonl").splitlines()
-    best = [json.loads(line) for line in work.ok("zstdcat chosen.jsonl.zst | head -3").out.splitlines()]
+    best = [json.loads(line) for line in work.ok("zstdcat chosen.jsonl.zst | sed -n 1,3p").out.splitlines()]
     copies = [json.dumps({"text": record["text"].upper()}).encode() for record in best]
     target = work.read("target.jsonl").splitlines()[:2]
     work.write("pool.jsonl", b"\n".join([*lines, *copies, b'{"text": "..."}', *target]) + b"\n")

@@ -1,8 +1,8 @@
 """The best records of a pool, but for those that say nothing, stand in other texts, or say what a better one says.
 
 A choice goes down the ranking: by score (or by score and chance), then by input order. What is left out on the way does
-not count towards the limit. How many are left out is counted down to the rank of the last record chosen, of a kind that
-has its quota to that of the kind's last one, which does not depend on how the pool was read.
+not count towards the limit. How many are left out is counted down to the last record chosen, of a kind that has its
+quota to the kind's last one, which does not depend on how the pool was read.
 
 Several targets, each with a ranking of its own, take turns: always the one that has the least of its share so far. A
 record that is taken, and every copy of it, is passed over by the others.
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gotd.choice.noise import Noise
-from gotd.choice.ranking import BELOW_ALL, Kept, Ranked
+from gotd.choice.ranking import ABOVE_ALL_RECORDS, Kept, Ranked
 from gotd.choice.ranking_window import COPIES, NEAR_COPIES, Pool, Rules, TargetRanking
 from gotd.choice.spending import Spending
 from gotd.content import copy_key
@@ -33,8 +33,8 @@ _KINDS_NAMED = 8
 class Choice(NamedTuple):
     """What was chosen, best first.
 
-    left_out : by the reason, how many records of the last one's rank or a higher one were not chosen; near copies,
-        how many were met on the way to it. Of several targets' rankings, the sum.
+    left_out : by the reason, how many records above the last one were not chosen. Of several targets' rankings, the
+        sum.
     spent    : of the limit, in its unit.
     kinds    : how many records of each kind, where kinds have quotas; most first.
     other_kinds : records of the pool whose kinds have no share.
@@ -94,6 +94,7 @@ class _Walk:
         self.shared = 0
         self._pool, self._rules, self._spending = pool, rules, spending
         self._rows: dict[Hashable, int] = {}
+        self._near: set[tuple[int, int]] = set()  # targets and hashes of keys: what a window below meets is a copy
 
     def take(self, entry: Kept, ranking: TargetRanking) -> None:
         """Choose a record, or leave it out."""
@@ -108,8 +109,11 @@ class _Walk:
         cost = ranking.cost(self._pool)
         fits = self._spending.fits(record, cost)
         text = "" if near is None else self._pool.text(record.line)
-        if near is not None and not (near.add(text) if fits else not near.has(text)):
+        if near is not None and (record.target, hash(key)) in self._near:
+            ranking.left_out.add(COPIES, record)
+        elif near is not None and not (near.add(text) if fits else not near.has(text)):
             ranking.left_out.add(NEAR_COPIES, record)
+            self._near.add((record.target, hash(key)))
         elif fits:
             self.chosen.append(record)
             self._spending.add(record, cost)
@@ -122,9 +126,8 @@ def _choice(walk: _Walk, rankings: Sequence[TargetRanking], spending: Spending) 
     left_out: Counter[str] = Counter()
     for target, ranking in enumerate(rankings):
         ranking.end()
-        ranks = [record.rank for record in walk.chosen if record.target == target]
-        left_out.update(ranking.left_out.counts(
-            partial(spending.least_rank, target, last=ranks[-1] if ranks else -BELOW_ALL)))
+        last = next((record for record in reversed(walk.chosen) if record.target == target), ABOVE_ALL_RECORDS)
+        left_out.update(ranking.left_out.counts(partial(spending.end_of, target, last=last)))
     return Choice(walk.chosen, dict(sorted(left_out.items())), spending.total, dict(spending.kinds.most_common()),
                   rankings[0].other_kinds, walk.shared)
 

@@ -1,6 +1,7 @@
 """The best of a stream in one pass: by score, then by input order."""
 
 import heapq
+from array import array
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
@@ -62,6 +63,10 @@ class Ranked(NamedTuple):
         return -self.later
 
 
+#: Places in a ranking: before its first record, and after its last.
+ABOVE_ALL_RECORDS, BELOW_ALL_RECORDS = Ranked(-BELOW_ALL, 1, b""), Ranked(BELOW_ALL, 0, b"")
+
+
 class Kept(NamedTuple):
     """A record that may be chosen.
 
@@ -119,10 +124,6 @@ class WithinLimit:
     def is_full(self) -> bool:
         """Whether the limit of all is reached, so that only better records can change what is kept."""
         return self._whole.floor is not None or self._whole.spent >= self._whole.limit
-
-    def places(self, floor: Ranked) -> set[Hashable]:
-        """Of all that is kept and ranks above a floor."""
-        return {place for place, kept in self._kept.items() if kept.record > floor}
 
     def floors(self) -> list[tuple[Ranked, str | None]]:
         """The best records that did not fit, of each kind and, with None, of all: above them all is kept."""
@@ -189,37 +190,42 @@ class WithinLimit:
 
 
 class LeftOut:
-    """Counts records that are left out, by reason, kind and rank. Memory: a number for each rank that may matter."""
+    """Counts records that are left out, by reason, kind and place. Memory: 8 bytes for each whose rank may matter."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, str], dict[float, int]] = {}
+        self._later: dict[tuple[str, str], dict[float, array[int]]] = {}
         self._held = 0
         self._room = _SLACK_ROWS
 
     def add(self, reason: str, record: Ranked, least: np.floating = BELOW_ALL) -> None:
         """One more. least : what ranks lower will not be asked for, of any kind."""
-        counts = self._counts.setdefault((reason, record.kind), {})
-        value = float(record.rank)
-        self._held += value not in counts
-        counts[value] = counts.get(value, 0) + 1
+        ranks = self._later.setdefault((reason, record.kind), {})
+        ranks.setdefault(float(record.rank), array("q")).append(record.later)
+        self._held += 1
         if self._held > self._room:
-            self._counts = {place: {each: count for each, count in counts.items() if each >= least}
-                            for place, counts in self._counts.items()}
-            self._held = sum(map(len, self._counts.values()))
+            self._later = {key: {rank: rows for rank, rows in ranks.items() if rank >= least}
+                           for key, ranks in self._later.items()}
+            self._held = sum(len(rows) for ranks in self._later.values() for rows in ranks.values())
             self._room = 2 * self._held + _SLACK_ROWS
 
-    def take(self, other: "LeftOut", least: np.floating) -> None:
-        """What another has counted of this rank or a higher one."""
-        for place, counts in other._counts.items():
-            own = self._counts.setdefault(place, {})
-            for rank, count in counts.items():
-                if rank >= least:
-                    own[rank] = own.get(rank, 0) + count
+    def take(self, other: "LeftOut", place: Ranked) -> None:
+        """What another has counted above a place."""
+        for key, ranks in other._later.items():
+            own = self._later.setdefault(key, {})
+            for rank, rows in ranks.items():
+                own.setdefault(rank, array("q")).extend(_above(rank, rows, place))
 
-    def counts(self, least_of: Callable[[str], np.floating]) -> dict[str, int]:
-        """Return how many are of their kind's least rank or a higher one, for each reason that has any."""
+    def counts(self, place_of: Callable[[str], Ranked]) -> dict[str, int]:
+        """Return how many are above the place of their kind, for each reason that has any."""
         sums: dict[str, int] = {}
-        for (reason, kind), counts in self._counts.items():
-            least = least_of(kind)
-            sums[reason] = sums.get(reason, 0) + sum(count for rank, count in counts.items() if rank >= least)
+        for (reason, kind), ranks in self._later.items():
+            place = place_of(kind)
+            sums[reason] = sums.get(reason, 0) + sum(len(_above(rank, rows, place)) for rank, rows in ranks.items())
         return {reason: sums[reason] for reason in sorted(sums) if sums[reason]}
+
+
+def _above(rank: float, rows: "array[int]", place: Ranked) -> "array[int]":
+    """Of rows that have this rank (minus their numbers), those that are above a place."""
+    if rank == place.rank:
+        return array("q", [later for later in rows if later > place.later])
+    return rows if rank > place.rank else array("q")

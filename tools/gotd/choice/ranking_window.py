@@ -1,6 +1,6 @@
 """The best of a pool for one target, below what was looked at before: what may be chosen, and what is left out."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
@@ -10,7 +10,7 @@ from gotd.choice.budgets import RECORDS, Unit
 from gotd.choice.candidates import Candidate
 from gotd.choice.noise import Noise
 from gotd.choice.quotas import NO_KIND, Quotas
-from gotd.choice.ranking import BELOW_ALL, Kept, LeftOut, Ranked, WithinLimit
+from gotd.choice.ranking import BELOW_ALL_RECORDS, Kept, LeftOut, Ranked, WithinLimit
 from gotd.content import copy_key, has_content
 from gotd.errors import GotdError
 
@@ -83,18 +83,17 @@ class Rules(NamedTuple):
 class Window:
     """The best of what ranks below what was looked at, by the scores for a target, and what was left out there.
 
-    above : the first record that was not looked at, and what the window above it kept; None for the first window
+    above : the first record that was not looked at; None for the first window
     is_closed : of kinds, whether there is no room left
     """
 
     def __init__(self, rules: Rules, noise: Noise | None, target: int, above: Ranked | None,
-                 places_above: set[Hashable], is_closed: Callable[[str], bool]) -> None:
+                 is_closed: Callable[[str], bool]) -> None:
         limit_of = rules.quotas.limits(rules.window) if rules.quotas else None
         self.kept, self.left_out = WithinLimit(rules.window, limit_of), LeftOut()
         self.other_kinds, self.has_kinds = 0, False
         self._rules, self._noise, self._target = rules, noise, target
-        self._above, self._places_above = above, places_above
-        self._is_closed = is_closed
+        self._above, self._is_closed = above, is_closed
 
     def read(self, batch: Sequence[Candidate]) -> None:
         """Take in what may be chosen."""
@@ -104,10 +103,7 @@ class Window:
             if self._rules.keep_copies:
                 self.kept.add(record, cost)
                 continue
-            key = copy_key(text)
-            if self._above and record.rank == self._above.rank and (record.kind, key) in self._places_above:
-                continue  # it was counted as a copy there
-            copy = self.kept.add(record, cost, key, fewest)
+            copy = self.kept.add(record, cost, copy_key(text), fewest)
             if copy is not None:
                 self.left_out.add(COPIES, copy, self.kept.least_rank())
 
@@ -136,19 +132,14 @@ class Window:
             if has_content(text):
                 allowed.append((record, text))
             else:
-                self._leave_out(WITHOUT_CONTENT, record)
+                self.left_out.add(WITHOUT_CONTENT, record, self.kept.least_rank())
         if self._rules.excluded is None or not allowed:
             return allowed
         excluded = self._rules.excluded([text for _, text in allowed]).tolist()
         for (record, _), out in zip(allowed, excluded, strict=True):
             if out:
-                self._leave_out(EXCLUDED, record)
+                self.left_out.add(EXCLUDED, record, self.kept.least_rank())
         return [pair for pair, out in zip(allowed, excluded, strict=True) if not out]
-
-    def _leave_out(self, reason: str, record: Ranked) -> None:
-        """Count it, unless the window above has counted all of its rank."""
-        if self._above is None or record.rank < self._above.rank:
-            self.left_out.add(reason, record, self.kept.least_rank())
 
 
 class TargetRanking:
@@ -206,9 +197,7 @@ class TargetRanking:
 
     def next_window(self) -> Window:
         """Return an empty window for what ranks below the last one."""
-        floor, above = self._floor, self._window
-        places = set() if floor is None or above is None else above.kept.places(floor)
-        return Window(self._rules, self._noise, self._target, floor, places, self._is_closed)
+        return Window(self._rules, self._noise, self._target, self._floor, self._is_closed)
 
     def go_on(self, window: Window, least: np.float32 | None) -> None:
         """Go on in a window that has been filled. least : the lowest score that was looked at; None for all"""
@@ -228,5 +217,4 @@ class TargetRanking:
     def end(self) -> None:
         """Count what was left out in the window, as far as it was looked at."""
         if self._window is not None:
-            floor = self._floor
-            self.left_out.take(self._window.left_out, BELOW_ALL if floor is None else floor.rank)
+            self.left_out.take(self._window.left_out, self._floor or BELOW_ALL_RECORDS)

@@ -3,10 +3,8 @@
 from collections import Counter
 from fractions import Fraction
 
-import numpy as np
-
 from gotd.choice.quotas import apportioned
-from gotd.choice.ranking import BELOW_ALL, Ranked
+from gotd.choice.ranking import ABOVE_ALL_RECORDS, BELOW_ALL_RECORDS, Ranked
 from gotd.choice.ranking_window import Rules
 
 
@@ -28,7 +26,7 @@ class Spending:
         self._closed: set[str] = set()
         self._over = {target for target, share in enumerate(self._shares) if not share}
         self._exhausted: set[int] = set()
-        self._last: dict[tuple[int, str], np.floating] = {}
+        self._last: dict[tuple[int, str], Ranked] = {}
         self._is_full = False
 
     @property
@@ -75,7 +73,7 @@ class Spending:
         if self._limit_of is not None:
             self._of_kind[record.kind] += cost
             self.kinds[record.kind] += 1
-        self._last[record.target, record.kind] = record.rank
+        self._last[record.target, record.kind] = record
         self.close(record, 1)
 
     def close(self, record: Ranked, cost: int) -> None:
@@ -94,8 +92,8 @@ class Spending:
         kinds = self._rules.quotas.shares or self._of_kind
         return {kind: (self._of_kind[kind], self._limit_of(kind)) for kind in kinds if kind not in self._closed}
 
-    def least_rank(self, target: int, kind: str, last: np.floating) -> np.floating:
-        """Return down to where records of a kind were looked at. last : rank of the last one chosen for the target"""
+    def end_of(self, target: int, kind: str, last: Ranked) -> Ranked:
+        """Return the place down to which records of a kind were looked at. last : that was chosen for the target"""
         if kind in self._closed:
-            return self._last.get((target, kind), -BELOW_ALL)
-        return BELOW_ALL if target in self._exhausted else last
+            return self._last.get((target, kind), ABOVE_ALL_RECORDS)
+        return BELOW_ALL_RECORDS if target in self._exhausted else last
