@@ -130,6 +130,20 @@ def test_neither_the_order_of_rows_nor_the_number_of_threads_decides(limit: int)
 
 
 @pytest.mark.parametrize("limit", [50, 150])
+def test_points_of_rows_of_unit_length_are_the_directions_of_their_means(limit: int, workers: Workers) -> None:
+    y, b = problem(0)
+    y /= np.linalg.norm(y, axis=1, keepdims=True)
+    draws = np.random.default_rng(0).uniform(size=len(y))
+    means, directions = (compress(y, b, limit, draws, workers, CPU, unit=unit) for unit in (False, True))
+    lengths = np.linalg.norm(means.points, axis=1)
+    assert lengths.min() < 0.999
+    assert directions.points * lengths[:, None] == pytest.approx(means.points, abs=1e-6)
+    assert np.linalg.norm(directions.points, axis=1) == pytest.approx(1.0, abs=1e-6)
+    assert np.array_equal(directions.weights, means.weights)
+    assert directions.error > means.error
+
+
+@pytest.mark.parametrize("limit", [50, 150])
 def test_points_are_means_so_that_costs_are_kept_on_average(limit: int, workers: Workers,
                                                             costs: Callable[..., np.ndarray]) -> None:  # fmt: skip
     """For any x: sum_i b_i |x - y_i|^2 = sum_j w_j |x - point_j|^2 + error^2."""

@@ -35,6 +35,7 @@ def packed_target(rows: np.ndarray, masses: np.ndarray, cost: Cost, limit: int, 
     """
     every = Target(cost.points(torch.from_numpy(rows).to(device)), torch.from_numpy(masses / masses.sum()).to(device))
     draws = uniform(content_keys(rows, _SEED))
-    packed = compress(every.points.cpu().numpy(), every.weights.cpu().numpy(), limit, draws, workers, device)
+    packed = compress(every.points.cpu().numpy(), every.weights.cpu().numpy(), limit, draws, workers, device,
+                      unit=cost.is_unit)
     q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
     return PackedTarget(packed, q, target_moments(cost, every))

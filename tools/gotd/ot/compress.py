@@ -5,10 +5,11 @@ of its members. Up to twice the limit the rows that lose least are merged, pair 
 clusters are formed: weighted sampling for a start, then Lloyd's iteration. Neither knows a seed nor the order of rows:
 what is drawn goes by the rows' content.
 
-A point y_j that is the mean of its members y_i stands for them exactly as far as costs are averages: that of a row x to
-them is |x - y_j|^2 + v_j, v_j their variance, or 1 - x.y_j for the cosine. A number added to all costs of a point
-changes its potential by as much, and neither plan nor scores. So v_j is left out, but where costs are measured
-themselves: eps is in deviations of the cost to the target as it was, and the distance has sum_j b_j v_j added.
+A point y_j that is the mean of its members y_i costs |x - y_j|^2 + v_j on average, v_j their variance. A number added
+to all costs of a point changes its potential by as much, and neither plan nor scores. So v_j is left out, but where
+costs are measured themselves: eps is in deviations of the cost to the target as it was, and the distance has
+sum_j b_j v_j added. Where rows are of unit length their points are, too: the mean of m nearly orthogonal rows has a
+length of m^-1/2, and costs to it vary as much less than to any of them, as if it were as far from everything.
 
 The error is sqrt(sum_j b_j v_j), an upper bound on the Wasserstein-2 distance between target and compressed target:
 moving every row to its own mean is one way of transport.
@@ -47,16 +48,16 @@ class Compressed(NamedTuple):
     error: float
 
     def within(self, cost: Cost) -> float:
-        """Return what the mean cost to the rows is above that to their points."""
-        return self.error**2 if cost.metric == "sqeuclidean" else 0.0
+        """Return what the mean cost to the rows is above that to their points; 0 where they are of unit length."""
+        return 0.0 if cost.is_unit else self.error**2
 
 
-def compress(
-    points: np.ndarray, weights: np.ndarray, limit: int, draws: np.ndarray, workers: Workers, device: torch.device
-) -> Compressed:
+def compress(points: np.ndarray, weights: np.ndarray, limit: int, draws: np.ndarray, workers: Workers,
+             device: torch.device, *, unit: bool = False) -> Compressed:
     """At most `limit` weighted points for the given ones; limit 0 merges duplicates and keeps all.
 
     draws : float64 (n,) between 0 and 1, pseudo-random and the same for equal rows: which rows clusters start from.
+    unit : rows are of unit length or zero, and so their points shall be.
     Shapes: points float32 (n, d), weights float64 (n,) >= 0, not all 0. Rows of weight 0 are dropped.
     """
     heavy = weights > 0.0
@@ -69,6 +70,9 @@ def compress(
         member = _clustered(points, weights, limit, draws, workers, device)
     used, member = np.unique(member, return_inverse=True)
     centres = _means(points, weights, member, len(used))
+    if unit:
+        length = np.linalg.norm(centres, axis=1, keepdims=True)
+        centres /= np.maximum(length, np.finfo(np.float32).tiny)
     distance = np.square(points - centres[member], dtype=np.float64).sum(axis=1)
     return Compressed(centres, np.bincount(member, weights=weights), float(np.sqrt(weights @ distance)))
 
