@@ -194,6 +194,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
     return made
 
 
+@pytest.mark.slow
 def test_the_chains_of_the_reference_agree(folder: Workdir) -> None:
     for block in BLOCKS[1:]:
         folder.ok(f"set -e\n{block}")

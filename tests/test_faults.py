@@ -17,6 +17,7 @@ def inject(count: int, seed: int, timeout: float) -> None:
     assert f"{count} runs with faults, 0 broken promises" in done.stdout
 
 
+@pytest.mark.slow
 def test_one_fault_of_each_kind() -> None:
     inject(6, 1, 900)
 

@@ -19,6 +19,7 @@ def fuzz(count: int, seed: int, timeout: float) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_files_made_wrong_are_refused_or_read_right() -> None:
     said = fuzz(SOME, 1, 900)
     assert said.count(f": {SOME} inputs, 0 broken promises") == 7, said

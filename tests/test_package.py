@@ -46,6 +46,7 @@ def package_files(programs: Path) -> dict[str, tuple[bytes, int]]:
             for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
 
 
+@pytest.mark.slow
 def test_the_readmes_install_makes_the_same_of_the_sdist(built: fresh_install.Built, bin_of_wheel: Path,
                                                          tmp_path: Path) -> None:
     work = fresh_install.user_of(fresh_install.environment(tmp_path / "env"), tmp_path)

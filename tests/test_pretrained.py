@@ -84,7 +84,8 @@ def typed_yes(work: Workdir, line: str) -> tuple[int, str]:
     return done.returncode, (done.stdout + done.stderr).decode()
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", [
+    pytest.param(line, marks=[pytest.mark.slow] if line != "embed" else []) for line in LINES])
 def test_on_a_terminal_nobody_is_asked(model: Workdir, line: str) -> None:
     tokens = {"tokenizer_class": "OwnTokens", "auto_map": {"AutoTokenizer": ["own.Slow", "own.Tokens"]}}
     if line == "tokenizer":
@@ -100,6 +101,7 @@ def test_on_a_terminal_nobody_is_asked(model: Workdir, line: str) -> None:
     assert not [name for name in model.names() if name.startswith("made")]
 
 
+@pytest.mark.slow
 def test_the_mark_can_be_left(model: Workdir) -> None:
     """Else none of these tests could fail."""
     change(model, "model/config.json", model_type="own", auto_map=CLASSES)

@@ -92,6 +92,7 @@ def test_fish(files: Workdir) -> None:
     assert dict(zip(wanted, answers, strict=False)) == wanted
 
 
+@pytest.mark.slow
 def test_the_scripts_are_of_every_command(work: Workdir) -> None:
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert {f"ds-{name.replace('_', '-')}" for name in COMMANDS} == set(tools)

@@ -49,7 +49,11 @@ def named(work: Workdir) -> Workdir:
     return work
 
 
-@pytest.mark.parametrize("environment", [{}, {"PYTHONIOENCODING": "ascii"}, ASCII], ids=["utf-8", "ascii streams", "C"])
+@pytest.mark.parametrize("environment", [
+    {},
+    pytest.param({"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.slow),
+    pytest.param(ASCII, marks=pytest.mark.slow),
+], ids=["utf-8", "ascii streams", "C"])
 def test_names_are_printed_escaped(named: Workdir, environment: dict[str, str]) -> None:
     is_ascii = "PYTHONIOENCODING" in environment
     probe = "ds-probe -q --target t.jsonl --source s.jsonl $'bad\\xff.jsonl' naïve.jsonl"
@@ -64,7 +68,7 @@ def test_names_are_printed_escaped(named: Workdir, environment: dict[str, str]) 
         assert "bad\\xff." in out
 
 
-@pytest.mark.parametrize("environment", [{}, ASCII], ids=["utf-8", "C"])
+@pytest.mark.parametrize("environment", [{}, pytest.param(ASCII, marks=pytest.mark.slow)], ids=["utf-8", "C"])
 def test_names_that_are_not_utf_8_go_through_every_command(named: Workdir, environment: dict[str, str]) -> None:
     named.ok("ds-chunk -q --chars 100 $'bad\\xff.jsonl' -o $'b\\xff.jsonl'", **environment)
     first = named.ok("head -1 $'b\\xff.jsonl'").out

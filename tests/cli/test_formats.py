@@ -92,6 +92,7 @@ def save(work: Workdir, data: bytes) -> None:
     work.write("saved/dataset_info.json", b"{}")
 
 
+@pytest.mark.slow
 def test_every_form_gives_the_same_bytes(work: Workdir) -> None:
     work.write("a.jsonl", lines_of(ROWS))
     work.ok("ds-embed -q --dimension 64 a.jsonl -o a.npy")

@@ -55,6 +55,7 @@ def fill(bucket: Bucket, shards: Path, *names: str) -> None:
             bucket.put(str(path.relative_to(shards)), path.read_bytes())
 
 
+@pytest.mark.slow
 def test_the_chain_in_a_bucket_gives_the_bytes_of_the_chain_on_disk(store: Store, work: Workdir, shards: Path) -> None:
     u = store.bucket.url
     fill(store.bucket, shards, "pool/*", "target.jsonl")
@@ -78,6 +79,7 @@ def test_the_chain_in_a_bucket_gives_the_bytes_of_the_chain_on_disk(store: Store
     assert "other.jsonl.zst" not in store.bucket.names()
 
 
+@pytest.mark.slow
 def test_a_probe_takes_folders_of_a_bucket(store: Store, work: Workdir, shards: Path) -> None:
     u = store.bucket.url
     fill(store.bucket, shards, "pool/*", "target.jsonl", "best.jsonl.zst")
@@ -175,6 +177,7 @@ def test_an_upload_in_parts_that_fails_is_aborted(store: Store, work: Workdir) -
     assert ("POST", f"/{store.bucket.name}/e.npy?uploads") in store.proxy.seen
 
 
+@pytest.mark.slow
 def test_names_that_lead_nowhere(store: Store, work: Workdir, shards: Path) -> None:
     u = store.bucket.url
     fill(store.bucket, shards, "pool/1*")

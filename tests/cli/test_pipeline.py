@@ -22,6 +22,7 @@ def pool(work: Workdir) -> Workdir:
     return work
 
 
+@pytest.mark.slow
 def test_run_chooses_with_the_commands_of_its_own_installation(pool: Workdir) -> None:
     line = f"{BIN}/ds-pipeline run POOL=pool TARGET=target.jsonl K=5 STATS='--method mean' WORK=w"
     done = pool.ok(line, PATH="/usr/bin:/bin")

@@ -44,6 +44,7 @@ def test_behind_a_pipe(chain: Workdir) -> None:
     assert "other" not in chain.names()
 
 
+@pytest.mark.slow
 def test_a_signal_is_143_and_the_same_line_goes_on(work: Workdir) -> None:
     prepared(work)
     line = f"{LINE} --epochs 20 pool.jsonl -o made"

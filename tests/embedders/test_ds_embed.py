@@ -49,7 +49,7 @@ def cosines(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[Any]
     return np.asarray((left * right).sum(axis=1) / lengths)
 
 
-@pytest.fixture(params=["hash", "static", "transformer"])
+@pytest.fixture(params=["hash", "static", pytest.param("transformer", marks=pytest.mark.slow)])
 def model(request: pytest.FixtureRequest) -> str:
     """What --model names: one of each kind."""
     if request.param == "hash":
@@ -174,6 +174,7 @@ def test_killed_twenty_times_the_same_line_finishes(work: Workdir, model: str) -
     killed_again_and_again(work, model, files=12, kills=20)
 
 
+@pytest.mark.slow
 def test_a_signal_ends_it_soon_and_leaves_nothing_half_made(work: Workdir, tiny: Folder) -> None:
     work.write("pool.jsonl", records(texts(4_000, words=200)))
     folder = tiny("Bert", max_position_embeddings=512)
@@ -224,6 +225,7 @@ def test_what_is_no_model_is_named(work: Workdir, line: str, words: list[str]) -
     assert work.names() == {"pool.jsonl"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "words"), [
     ("--pooling median", ["median: not a way of pooling; known are cls, max, mean"]),
     ("--max-tokens 600", ["reads at most 64"]),
@@ -249,6 +251,7 @@ def test_records_carry_float16_alone(work: Workdir) -> None:
     work.fails("ds-embed --dtype float32 pool.jsonl -o pool.jsonl.zst", "records carry float16", status=2)
 
 
+@pytest.mark.slow
 def test_a_network_that_gives_no_numbers_names_the_record(work: Workdir, tiny: Folder) -> None:
     folder = tiny("Bert")
     tokens = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]

@@ -56,6 +56,7 @@ def test_what_is_not_there_does_not_count(study: ModuleType) -> None:
     assert not torch.allclose(together[:1], together[1:], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_it_learns_which_word_a_text_holds(study: ModuleType) -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 1500)
@@ -84,6 +85,7 @@ def test_no_warm_up_is_run_once_for_each_task_and_seed(study: ModuleType) -> Non
     assert sum(run.rule == "none" for run in runs) == 4
 
 
+@pytest.mark.slow
 def test_grades_are_learnt_and_judged_by_their_order(study: ModuleType) -> None:
     rng = np.random.default_rng(1)
     grades = rng.integers(0, 6, 1500)

@@ -48,6 +48,7 @@ def lines(work: Workdir, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in work.read(f"work/tiny/{name}").splitlines()]
 
 
+@pytest.mark.slow
 def test_every_rule_is_judged_twice_on_every_target(studied: Workdir) -> None:
     rules = {line.split()[0] for line in RULES.splitlines()}
     probed, trained = lines(studied, "probe.jsonl"), lines(studied, "train.jsonl")

@@ -137,6 +137,7 @@ def test_a_shard_replaced_by_an_older_file_is_seen(built: Workdir) -> None:
     assert would_remake(built, MAKE) == []
 
 
+@pytest.mark.slow
 def test_a_shard_that_goes_away_is_out_of_the_choice(built: Workdir) -> None:
     before = built.read(SELECTED)
     built.ok("mv pool/a.jsonl.zst away.jsonl.zst")
@@ -194,6 +195,7 @@ def write_shards(work: Workdir, target: str, *names: str) -> None:
     work.write(target, records(texts(10, seed=9)))
 
 
+@pytest.mark.slow
 def test_folders_named_as_hive_names_them_and_shards_named_as_stamps(work: Workdir) -> None:
     write_shards(work, "of=a.jsonl", "day=1/lang=de,x", "day=1/embed", "day=2/shards")
     line = f"{MAKE} POOL='day=*/*.jsonl day=2' TARGET=of=a.jsonl WORK=work=1"
@@ -205,6 +207,7 @@ def test_folders_named_as_hive_names_them_and_shards_named_as_stamps(work: Workd
         "day=1/lang=de,x.jsonl"]
 
 
+@pytest.mark.slow
 def test_shards_of_one_name_in_dated_folders(work: Workdir) -> None:
     names = ["2026-11/part-0", "2026-12/part-0", "2026-12/part-1"]
     write_shards(work, "target.jsonl", *names)
@@ -227,6 +230,7 @@ def test_a_command_that_fails_ends_make_and_leaves_no_output(built: Workdir) -> 
     assert "failed/target/target.npz" not in built.names()
 
 
+@pytest.mark.slow
 def test_small_shards_share_processes_and_a_bad_one_keeps_its_own_error(work: Workdir) -> None:
     write_shards(work, "target.jsonl", *(f"pool/{name}" for name in "abcdefg"))
     done = work.ok(f"{MAKE} CPUS=1")  # one processor: four shards to a process, and three
@@ -243,6 +247,7 @@ def test_small_shards_share_processes_and_a_bad_one_keeps_its_own_error(work: Wo
     assert {f"failed/emb/{name}.npy" for name in "abcd"} & work.names() == {f"failed/emb/{name}.npy" for name in "acd"}
 
 
+@pytest.mark.slow
 def test_the_goal_report_writes_a_page_beside_the_choice(built: Workdir) -> None:
     pytest.importorskip("matplotlib")
     done = built.ok(f"{MAKE} report FIELD=source")

@@ -3,11 +3,14 @@
 import json
 import re
 
+import pytest
+
 from workdir import Workdir
 
 from .test_pipeline import MAKE, SELECTED, prepared, remade
 
 
+@pytest.mark.slow
 def test_edited_fields_are_carried_by_the_same_choice(work: Workdir) -> None:
     prepared(work).ok(f"{MAKE} -j2")
     before = [json.loads(line) for line in work.ok(f"zstdcat {SELECTED}").out.splitlines()]

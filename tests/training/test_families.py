@@ -38,6 +38,7 @@ def test_a_family_trains_and_loads(train: Train, folder: Path, family: str) -> N
 
 
 @pytest.mark.parametrize("family", ["gpt2", "bert"])
+@pytest.mark.slow
 def test_a_warm_model_is_fine_tuned_to_labels(train: Train, folder: Path, family: str) -> None:
     objective = "clm" if family in CAUSAL else "mlm"
     train(f"--init {family}.json --objective {objective} --epochs 2 pool.jsonl -o warm")
@@ -60,6 +61,7 @@ def test_a_warm_model_is_fine_tuned_to_labels(train: Train, folder: Path, family
     assert right / 40 == found["accuracy"]["each"][1]
 
 
+@pytest.mark.slow
 def test_a_classifier_goes_on_with_its_own_labels(train: Train, folder: Path,
                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     train("--init bert.json --objective mlm --steps 1 pool.jsonl -o warm")

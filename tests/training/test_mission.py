@@ -14,6 +14,7 @@ from .conftest import Train, metrics
 ROOT = Path(__file__).parent.parent.parent
 
 
+@pytest.mark.slow
 def test_the_choice_lowers_the_loss_and_random_documents_less(train: Train, folder: Path) -> None:
     work = Workdir(folder)
     everything = texts(400, words=30)

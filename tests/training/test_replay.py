@@ -93,6 +93,7 @@ def test_without_replay_the_order_is_as_it_was() -> None:
 
 
 @pytest.mark.usefixtures("general")
+@pytest.mark.slow
 def test_stopped_and_gone_on_with_it_is_the_same(train: Train, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(f"{LINE} -o whole")
     train(f"{LINE.replace('--replay general.jsonl --replay-share 0.25', '')} -o without")

@@ -38,10 +38,11 @@ def signal_at(step: int, number: signal.Signals | None, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(("line", "number"), [
     (LINE, signal.SIGTERM),
-    (LINE + " --accumulate 2", signal.SIGUSR1),
-    ("--init gpt2.json --objective clm --epochs 3 --lora 2 pool.jsonl", signal.SIGTERM),
-    ("--init bert.json --objective classify --tokenizer tokens --epochs 3 --dev test.jsonl --patience 9 labelled.jsonl",
-     signal.SIGTERM),
+    pytest.param(LINE + " --accumulate 2", signal.SIGUSR1, marks=pytest.mark.slow),
+    pytest.param("--init gpt2.json --objective clm --epochs 3 --lora 2 pool.jsonl", signal.SIGTERM,
+                 marks=pytest.mark.slow),
+    pytest.param("--init bert.json --objective classify --tokenizer tokens --epochs 3 --dev test.jsonl --patience 9 "
+                 "labelled.jsonl", signal.SIGTERM, marks=pytest.mark.slow),
 ])
 def test_a_signal_saves_and_the_same_line_goes_on(train: Train, folder: Path, monkeypatch: pytest.MonkeyPatch,
                                                   line: str, number: signal.Signals) -> None:
@@ -82,6 +83,7 @@ def test_a_kill_goes_on_from_the_last_whole_checkpoint(train: Train, folder: Pat
     "--init gpt2.json --objective clm --steps 15 pool.jsonl",
     "--init gpt2.json --objective clm --learning-rate 10 --dev held.jsonl --dev-steps 3 --patience 2 pool.jsonl",
 ])
+@pytest.mark.slow
 def test_a_kill_after_the_last_step_takes_no_other(train: Train, folder: Path, monkeypatch: pytest.MonkeyPatch,
                                                    line: str) -> None:
     def killed(*_: Any) -> None:
