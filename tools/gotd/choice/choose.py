@@ -50,7 +50,7 @@ class Choice(NamedTuple):
 
 
 def choose(pool: Pool, rules: Rules) -> Choice:
-    """Return the best records that the rules allow. Memory: O(limit).
+    """Return the best records that the rules allow. Memory: O(limit), and some bytes for each that is left out.
 
     Raises: GotdError where quotas cannot be filled.
     """
