@@ -74,6 +74,21 @@ def test_its_commands_make_the_choice_again(made: Workdir, tmp_path: Path) -> No
     assert work.read("selected.jsonl.zst") == made.read("selected.jsonl.zst")
 
 
+@pytest.mark.parametrize("options", ["--method dsir --min-words 5", "--method dsir --gumbel --seed 4 --min-words 5",
+                                     "--method nearest --metric cosine", "--share 0.5 --choose 20"])
+def test_the_fit_of_any_rule_is_made_again(made: Workdir, options: str) -> None:
+    read = "--target target.jsonl chunks/*.zst" if "dsir" in options else "--target target.npy emb/*.npy"
+    files = "chunks/*.zst" if "dsir" in options else "emb/*.npy"
+    made.ok(f"set -e; rm -rf other; mkdir other; ds-target-stats {options} {read} -o other/target.npz\n"
+            f"ds-score --target other/target.npz {files} -o other/scores/\n"
+            "ds-topk -k 20 --scores other/scores/ chunks/*.zst -o other/selected.jsonl.zst\n"
+            "ds-report -q --choice other/selected.jsonl.zst --scores other/scores/ --target other/target.npz "
+            "chunks/*.zst -o other/README.md")
+    (line,) = re.findall(r"^ds-target-stats .*$", made.read("other/README.md").decode(), flags=re.MULTILINE)
+    made.ok(line.replace("TARGET", "target.jsonl").replace("-o target.npz", "-o other/again.npz"))
+    assert made.read("other/again.npz") == made.read("other/target.npz")
+
+
 def test_it_says_what_was_made_how(made: Workdir) -> None:
     text = made.read("README.md").decode()
     assert text.startswith("---\n")

@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import PurePosixPath
 
+from gotd.methods import rule_type
 from gotd.report.fields import SHOWN, Field
 from gotd.report.figures import Report
 from gotd.report.provenance import Stage
@@ -17,12 +19,9 @@ _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "
           (10**8, "10M<n<100M"), (10**9, "100M<n<1B"), (10**10, "1B<n<10B"), (10**11, "10B<n<100B"),
           (10**12, "100B<n<1T"))
 _LARGEST = "n>1T"
-#: What of a target file's run record an option of ds-target-stats sets.
-_OF_FIT = {"method": "method", "epsilon_relative": "epsilon", "metric": "metric", "center": "center",
-           "whiten": "whiten", "passes": "passes", "share": "share", "target_mass": "target-mass", "seed": "seed"}
 #: What a command reads and writes, as the chain of the README calls it.
 _FILES = {"ds-chunk": "POOL -o chunks/", "ds-embed": "chunks/*.jsonl.zst -o emb/",
-          "ds-score": "--target {target} emb/*.npy -o scores/",
+          "ds-score": "--target {target} {read} -o scores/",
           "ds-topk": "--scores scores/ chunks/*.jsonl.zst -o {choice}"}
 #: Of what a seal says: in other lines of the card.
 _SHOWN_ELSEWHERE = ("options", "embedder")
@@ -130,11 +129,11 @@ def _commands(report: Report) -> Iterator[str]:
     of_tool: dict[str, dict[str, JSON]] = {stage.tool: stage.made_by for stage in report.provenance.stages}
     embedder = next((each.get("embedder") for each in of_tool.values() if each.get("embedder")), None)
     fit = report.provenance.target
+    target, read = ("target.npy", "emb/*.npy") if isinstance(embedder, dict) else ("TARGET", "chunks/*.jsonl.zst")
     names = {"target": "target.npz", "choice": PurePosixPath(report.choice).name}
     for tool in _CHAIN:
         if tool == "ds-target-stats" and fit:
-            yield " ".join([tool, "--target target.npy emb/*.npy -o target.npz",
-                            *_options({name: fit.get(key) for key, name in _OF_FIT.items()})])
+            yield " ".join([tool, f"--target {target} {read} -o target.npz", *_options(_of_fit(fit))])
         elif tool == "ds-embed" and isinstance(embedder, dict):
             models = " ".join(_embedder(embedder))
             yield f"ds-embed {models} {_FILES[tool]}"
@@ -142,12 +141,22 @@ def _commands(report: Report) -> Iterator[str]:
         elif tool in of_tool and tool in _FILES:
             said = of_tool[tool].get("options")
             options: dict[str, JSON] = dict(said) if isinstance(said, dict) else {}
-            files = _FILES[tool].format(**{name: _word(each) for name, each in names.items()})
+            files = _FILES[tool].format(read=read, **{name: _word(each) for name, each in names.items()})
             yield " ".join([tool, *_options(options), files])
             more = {name: value for name, value in {**of_tool[tool], **options}.items()
                     if isinstance(value, dict | list) and name not in _SHOWN_ELSEWHERE}
             if more:  # files that seals know by what was in them
                 yield f"# with {visible(json.dumps(more, ensure_ascii=False))}"
+
+
+def _of_fit(summary: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return the options of a fit that are not its rule's defaults, as far as its summary has them."""
+    said: dict[str, JSON] = {"method": summary.get("method"), "target_mass": summary.get("target_mass")}
+    values = {**summary, "epsilon": summary.get("epsilon_relative")}
+    for field in fields(rule_type(str(summary.get("method"))).options_type):
+        if values.get(field.name) != field.default:
+            said[field.name] = values.get(field.name)
+    return said
 
 
 def _embedder(identity: Mapping[str, JSON]) -> Iterator[str]:
