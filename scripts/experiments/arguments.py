@@ -2,11 +2,16 @@
 
 import argparse
 import importlib.util
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from data import SCALES
 from machine import add_machine
+
+from gotd.cli._frame import FAILED, USAGE, run_script
+from gotd.errors import GotdError, UsageError
 
 _Run = TypeVar("_Run")
 
@@ -35,6 +40,15 @@ def part_of(runs: list[_Run], part: str) -> list[_Run]:
     """The runs that are this process's own. part : I/N"""
     which, parts = map(int, part.split("/"))
     return runs[which::parts]
+
+
+def run_study(main: Callable[[], None]) -> NoReturn:
+    """Call a study's main; an error is a line that names the script."""
+    try:
+        run_script(main)
+    except GotdError as error:
+        print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr)
+        sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
 
 
 def _packaged_encoder() -> Path | None:

@@ -35,6 +35,8 @@ class Shape(NamedTuple):
 
     vocabulary, length, width, layers, heads : of the model
     batch : blocks in a step; rate : highest learning rate from scratch; light_rate : of a pass on top
+    at_once : blocks of a step that go through the model at a time, all where it is 0
+    warmup, decay : share of the steps in which the rate grows, and AdamW's weight decay
     """
 
     vocabulary: int
@@ -45,6 +47,9 @@ class Shape(NamedTuple):
     batch: int
     rate: float
     light_rate: float
+    at_once: int = 0
+    warmup: float = 0.05
+    decay: float = 0.01
 
 
 SHAPES = {
@@ -73,6 +78,14 @@ class Tokens(NamedTuple):
         rows = rows[: int(np.searchsorted(np.cumsum(self.lengths[rows]), count)) + 1]
         return self.of(rows)[:count]
 
+    def cut(self, length: int) -> "Tokens":
+        """The beginning of each text, with its separator at most so many tokens."""
+        starts, kept = np.cumsum(self.lengths) - self.lengths, np.minimum(self.lengths, length)
+        ends = np.cumsum(kept)
+        flat = self.flat[np.repeat(starts - (ends - kept), kept) + np.arange(ends[-1] if len(ends) else 0)]
+        flat[ends - 1] = self.flat[starts + self.lengths - 1]
+        return Tokens(flat, kept)
+
 
 class Bench:
     """Tokenizer, tokens and base model of a study, made where they are missing.
@@ -86,7 +99,7 @@ class Bench:
 
         logging.disable_progress_bar()
         self.study, self.shape, self.machine, self.deadline = study, SHAPES[scale], machine, deadline
-        self._base, self._start = study.folder / "base", start
+        self._folder, self._base, self._start = study.folder, study.folder / "base", start
         self._tokenizer_folder = start._tokenizer_folder if start else study.folder / "tokenizer"
         if not self._tokenizer_folder.exists():
             made = train_tokenizer(texts(study.source), self.shape.vocabulary, False, self.shape.length)
@@ -95,7 +108,7 @@ class Bench:
 
     def tokens(self, path: Path) -> Tokens:
         """A file's texts as tokens."""
-        cache = self.study.folder / "tokens" / f"{path.parent.name}-{path.name.split('.')[0]}.npz"
+        cache = self._folder / "tokens" / f"{path.parent.name}-{path.name.split('.')[0]}.npz"
         if not cache.exists():
             tokens = list(self._tokens_of(texts(path)))
             flat, lengths = np.concatenate([np.empty(0, np.uint16), *tokens]), np.array([*map(len, tokens)], np.int64)
@@ -107,7 +120,7 @@ class Bench:
     def _tokens_of(self, every: list[str]) -> Iterator[np.ndarray]:
         """Some texts at a time: what the tokenizer says of a text takes far more than its tokens. uint16 (t,) each"""
         for start in range(0, len(every), _TEXTS):
-            for ids in self.tokenizer(every[start : start + _TEXTS])["input_ids"]:
+            for ids in self.tokenizer(every[start : start + _TEXTS], add_special_tokens=False)["input_ids"]:
                 yield np.array([*ids, self.tokenizer.eos_token_id], dtype=np.uint16)
 
     def fresh(self) -> Any:
@@ -138,20 +151,24 @@ class Bench:
         return model.to(self.machine.device)
 
     def train(self, model: Any, flat: np.ndarray, rate: float, seed: int, checkpoint: Checkpoint | None = None) -> None:
-        """One pass over the tokens in blocks; AdamW, the rate warmed up for 5 % of the steps and then linear to 0."""
+        """One pass over the tokens in blocks; AdamW, the rate warmed up and then linear to 0."""
         model.train()
         shape = self.shape
         blocks = _blocks(flat, shape.length)
         order = np.random.default_rng([seed]).permutation(len(blocks))
         steps = -(-len(blocks) // shape.batch)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01, betas=(0.9, 0.95), fused=True)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=shape.decay, betas=(0.9, 0.95),
+                                      fused=True)
         for step in range(checkpoint.load(model, optimizer) if checkpoint else 0, steps):
             for group in optimizer.param_groups:
-                group["lr"] = rate * min((step + 1) / (0.05 * steps + 1), 1 - step / steps)
+                group["lr"] = rate * min((step + 1) / (shape.warmup * steps + 1), 1 - step / steps)
             some = blocks[order[step * shape.batch : (step + 1) * shape.batch]]
             rows = torch.from_numpy(some).to(self.machine.device)
-            loss = self._losses(model, rows).sum() / (rows[:, 1:] != _IGNORED).sum()
-            loss.backward()
+            loss, predicted = torch.zeros((), device=rows.device), (rows[:, 1:] != _IGNORED).sum()
+            for part in rows.split(shape.at_once or shape.batch):
+                of_part = self._losses(model, part).sum() / predicted
+                of_part.backward()
+                loss += of_part.detach()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -195,8 +212,9 @@ def _text_blocks(held_out: Tokens, shape: Shape, end: int) -> Iterator[tuple[np.
             rows.append(row)
             pieces.append(whole[start : start + shape.length])
     order = sorted(range(len(pieces)), key=lambda i: -len(pieces[i]))
-    for start in range(0, len(order), 2 * shape.batch):
-        some = order[start : start + 2 * shape.batch]
+    at_once = 2 * (shape.at_once or shape.batch)
+    for start in range(0, len(order), at_once):
+        some = order[start : start + at_once]
         block = np.full((len(some), max(2, len(pieces[some[0]]))), _IGNORED, dtype=np.int64)
         for place, i in enumerate(some):
             block[place, : len(pieces[i])] = pieces[i]

@@ -69,15 +69,20 @@ class Rule(NamedTuple):
 
 def ranked(study: Study, task: str, rule: Rule, chunks: int) -> np.ndarray:
     """Rows of the pool, best first, enough for a budget of so many chunks. Shapes: -> int64 (k,)."""
-    is_sized = int(rule["rounds"]) > 1 or float(rule["distinct"]) < 1.0 or rule.name == "round-robin"
-    sized = f"@{chunks}" if is_sized else ""
-    key = hashlib.sha256(f"{rule.written}{sized}".encode()).hexdigest()[:16]
-    file = study.folder / "rankings" / task / f"{rule.name}-{key}.npy"
+    file = ranking_file(study, task, rule, chunks)
     if not file.exists():
         order = _distinct(study, rule, _rank(study, task, rule, chunks), int(_SLACK * chunks))
         with whole(file) as draft:
             np.save(draft, order.astype(np.int32))
     return np.load(file).astype(np.int64)
+
+
+def ranking_file(study: Study, task: str, rule: Rule, chunks: int) -> Path:
+    """Where the ranking is kept, for all budgets unless it depends on them."""
+    is_sized = int(rule["rounds"]) > 1 or float(rule["distinct"]) < 1.0 or rule.name == "round-robin"
+    sized = f"@{chunks}" if is_sized else ""
+    key = hashlib.sha256(f"{rule.written}{sized}".encode()).hexdigest()[:16]
+    return study.folder / "rankings" / task / f"{rule.name}-{key}.npy"
 
 
 def pool_rows(study: Study, rule: Rule) -> np.ndarray:
