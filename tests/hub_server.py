@@ -2,40 +2,22 @@
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from object_store import Fault
+from failing_server import FailingServer, Fault, Handler, running
 
-_HOST = "127.0.0.1"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @dataclass
-class Hub:
-    """Files of one public data set, org/set at COMMIT or main; org/gated and org/secret answer as such do.
-
-    faults : what happens to requests; seen : method and path of each
-    """
+class Hub(FailingServer):
+    """Files of one public data set, org/set at COMMIT or main; org/gated and org/secret answer as such do."""
 
     files: dict[str, bytes] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-    seen: list[tuple[str, str]] = field(default_factory=list)
-    url: str = ""
-
-    def fault_of(self, method: str, path: str) -> Fault | None:
-        """The first fault that is meant for this request and not used up."""
-        self.seen.append((method, path))
-        for fault in self.faults:
-            if fault.method == method and fault.path in path and fault.times:
-                fault.times -= 1
-                return fault
-        return None
 
     def fetched(self) -> list[str]:
         """Files whose bytes were asked for."""
@@ -63,31 +45,15 @@ class Hub:
 def hub_server() -> Iterator[Hub]:
     """A hub that runs while the block lasts."""
     hub = Hub()
-    server = _Server((_HOST, 0), type("Handler", (_Handler,), {"hub": hub}))
-    hub.url = f"http://{_HOST}:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
+    with running(hub, _Handler):
         yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are what the tests are about."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    hub: Hub
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
+class _Handler(Handler):
+    def _get(self) -> None:
         """Information about a data set, its tree, or bytes of a file."""
         parts = urlsplit(self.path)
-        path, fault = unquote(parts.path).strip("/").split("/"), self.hub.fault_of(self.command, self.path)
+        path, fault = unquote(parts.path).strip("/").split("/"), self.state.fault_of(self.command, self.path)
         if fault and fault.drop:
             self.close_connection = True
         elif fault and fault.status:
@@ -97,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path[0] == "api" and path[4:5] in ([], ["revision"]):
             self._answer(200, json.dumps({"id": "org/set", "sha": COMMIT, "siblings": []}).encode())
         elif path[0] == "api" and path[4] == "tree":
-            found = self.hub.tree("/".join(path[6:]), "recursive=true" in parts.query.lower())
+            found = self.state.tree("/".join(path[6:]), "recursive=true" in parts.query.lower())
             self._answer(404 if found is None else 200, json.dumps(found or {}).encode(),
                          {"X-Error-Code": "EntryNotFound"} if found is None else {})
         elif path[0] == "datasets" and path[3] == "resolve":
@@ -105,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(404, b"{}")
 
-    do_HEAD = do_GET  # noqa: N815 - the library's name
+    do_GET = do_HEAD = _get  # noqa: N815 - names of the library
 
     def _refused(self, name: str, revision: list[str]) -> tuple[int, str] | None:
         """Status and code of the error for a data set that is not there for everybody."""
@@ -118,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None if not revision or revision[0] in (COMMIT, "main") else (404, "RevisionNotFound")
 
     def _send_file(self, name: str, fault: Fault | None) -> None:
-        data, asked = self.hub.files[name], self.headers.get("range")
+        data, asked = self.state.files[name], self.headers.get("range")
         start, _, end = (asked or "bytes=0-").removeprefix("bytes=").partition("-")
         part = data[int(start) : int(end) + 1 if end else None]
         headers = {"Content-Range": f"bytes {start}-{int(start) + len(part) - 1}/{len(data)}"} if asked else {}
@@ -135,6 +101,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data[:cut])
-
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the library's name
-        """No lines on stderr."""

@@ -4,20 +4,17 @@ import http.client
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from dataclasses import dataclass
 
+from failing_server import HOST, FailingServer, Handler, running
 from workdir import Workdir
 
 #: What a user sets; the server believes anybody.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
                "AWS_EC2_METADATA_DISABLED": "true"}
-_HOST = "127.0.0.1"
 _HOP = {"connection", "transfer-encoding", "keep-alive", "content-length", "date", "server"}
 
 
@@ -25,13 +22,13 @@ _HOP = {"connection", "transfer-encoding", "keep-alive", "content-length", "date
 def s3_server() -> Iterator[str]:
     """The URL of an S3 server with nothing in it, for as long as the block lasts."""
     with socket.socket() as free:
-        free.bind((_HOST, 0))
+        free.bind((HOST, 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", _HOST, "-p", str(port)]
+    command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             _wait_for(port, server)
-            yield f"http://{_HOST}:{port}"
+            yield f"http://{HOST}:{port}"
         finally:
             server.kill()
 
@@ -40,7 +37,7 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            socket.create_connection((_HOST, port)).close()
+            socket.create_connection((HOST, port)).close()
             return
         except OSError:
             time.sleep(0.05)
@@ -48,70 +45,24 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
 
 
 @dataclass
-class Fault:
-    """What happens to the next `times` requests of a method whose path (with its query) holds some text.
+class Proxy(FailingServer):
+    """A server that passes requests on, or does what its `faults` say."""
 
-    status : answer this and nothing else; cut : close the connection after so many bytes of the answer's body
-    stall : wait so many seconds at that point instead of closing; drop : close it before anything is answered
-    """
-
-    method: str
-    path: str = ""
-    status: int = 0
-    cut: int = -1
-    stall: float = 0.0
-    drop: bool = False
-    times: int = 1
-
-
-@dataclass
-class Proxy:
-    """A server that passes requests on, or does what its `faults` say. `seen` : method and path of every request."""
-
-    upstream: str
-    faults: list[Fault] = field(default_factory=list)
-    seen: list[tuple[str, str]] = field(default_factory=list)
-    url: str = ""
-
-    def fault_of(self, method: str, path: str) -> Fault | None:
-        """The first fault that is meant for this request and not used up."""
-        self.seen.append((method, path))
-        for fault in self.faults:
-            if fault.method == method and fault.path in path and fault.times:
-                fault.times -= 1
-                return fault
-        return None
+    upstream: str = ""
 
 
 @contextmanager
 def failing_proxy(upstream: str) -> Iterator[Proxy]:
     """A proxy that runs while the block lasts."""
-    proxy = Proxy(upstream)
-    server = _Server((_HOST, 0), type("Handler", (_Handler,), {"proxy": proxy}))
-    proxy.url = f"http://{_HOST}:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    proxy = Proxy(upstream=upstream)
+    with running(proxy, _Handler):
         yield proxy
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are what the tests are about."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    proxy: Proxy
-    protocol_version = "HTTP/1.1"
-
+class _Handler(Handler):
     def _pass(self) -> None:
         self.close_connection = True
-        fault = self.proxy.fault_of(self.command, self.path)
+        fault = self.state.fault_of(self.command, self.path)
         if fault and fault.drop:
             self.rfile.read(int(self.headers.get("Content-Length", 0)) // 2)
             return
@@ -142,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass  # noqa: N815 - names of the library
 
     def _upstream(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        connection = http.client.HTTPConnection(self.proxy.upstream.removeprefix("http://"), timeout=60)
+        connection = http.client.HTTPConnection(self.state.upstream.removeprefix("http://"), timeout=60)
         try:
             kept = {name: value for name, value in self.headers.items() if name.lower() not in {"connection", "expect"}}
             connection.request(self.command, self.path, body, kept)
@@ -150,9 +101,6 @@ class _Handler(BaseHTTPRequestHandler):
             return answer.status, answer.getheaders(), answer.read()
         finally:
             connection.close()
-
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the library's name
-        """No lines on stderr."""
 
 
 class Bucket:

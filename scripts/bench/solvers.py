@@ -13,10 +13,10 @@ has cost |x - y|^2 / 2 and eps = blur^2; flash-sinkhorn has |x - y|^2 and eps = 
 |x - y|^2.
 """
 
+import argparse
 import importlib
 import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -181,4 +181,8 @@ def main(name: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=SOLVERS)
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    main(given.name, given.folder)

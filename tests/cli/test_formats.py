@@ -15,8 +15,8 @@ import orjson
 import pytest
 import zstandard
 
+from failing_server import Fault
 from hub_server import hub_server
-from object_store import Fault
 from wet import record
 from workdir import Workdir, texts
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from object_store import Bucket, Fault, Proxy, failing_proxy, s3_server, use_store
+from failing_server import Fault
+from object_store import Bucket, Proxy, failing_proxy, s3_server, use_store
 from workdir import Workdir, records, texts
 
 _NUMBERS = count()

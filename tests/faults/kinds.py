@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from failing_server import Fault
 from faults.chain import POOL, Stage, start
-from object_store import CREDENTIALS, Bucket, Fault, Proxy
+from object_store import CREDENTIALS, Bucket, Proxy
 
 #: Makes read(2) of one path fail with EIO after some bytes, as a disk does.
 _SHIM = r"""

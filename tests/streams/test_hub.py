@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from failing_server import Fault
 from gotd.errors import GotdError, UsageError
 from gotd.streams import hub as reader
 from gotd.streams.locations import READ_ENDINGS
 from gotd.streams.sources import expanded, open_input, read_tail
 from hub_server import COMMIT, Hub, hub_server
-from object_store import Fault
 
 huggingface_hub = pytest.importorskip("huggingface_hub")
 SET = "hf://datasets/org/set"

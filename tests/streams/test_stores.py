@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from failing_server import Fault
 from gotd.errors import GotdError
 from gotd.streams import stores
 from gotd.streams.stores import RemoteObject
-from object_store import CREDENTIALS, Bucket, Fault, Proxy, failing_proxy, s3_server
+from object_store import CREDENTIALS, Bucket, Proxy, failing_proxy, s3_server
 
 DATA = bytes(range(256)) * 2000
 

@@ -8,13 +8,14 @@ import contextlib
 import functools
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, NamedTuple, Self, TypeVar
 from urllib.parse import unquote
 
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import some_names
+from gotd.streams.remote_errors import http_status, remote_errors
 
 if TYPE_CHECKING:
     from huggingface_hub import HfFileSystem
@@ -169,26 +170,13 @@ def _tried(request: Callable[[], Answer]) -> Answer:
 
 def _may_pass(error: BaseException) -> bool:
     names = {kind.__name__ for kind in type(error).__mro__}
-    return _status(error) in _PASSING or ("OfflineModeIsEnabled" not in names and not names.isdisjoint(
+    return http_status(error) in _PASSING or ("OfflineModeIsEnabled" not in names and not names.isdisjoint(
         ("TransportError", "ConnectionError", "Timeout", "ChunkedEncodingError")))
 
 
-def _status(error: BaseException) -> int | None:
-    found = getattr(getattr(error, "response", None), "status_code", None)
-    return found if isinstance(found, int) else None
-
-
-@contextlib.contextmanager
-def _told(url: str, what: str) -> Iterator[None]:
+def _told(url: str, what: str) -> contextlib.AbstractContextManager[None]:
     """Turn what the library raises into a GotdError: the name, what did not work, why, and what to do."""
-    try:
-        yield
-    except GotdError:
-        raise
-    except ImportError as error:
-        raise GotdError(f"{url}: needs huggingface_hub; pip install 'gotd[hub]'") from error
-    except Exception as error:  # of whichever library speaks HTTP
-        raise GotdError(f"{url}: {_reason(error, what)}") from error
+    return remote_errors(url, "'gotd[hub]'", lambda error: GotdError(f"{url}: {_reason(error, what)}"))
 
 
 def _reason(error: BaseException, what: str) -> str:
@@ -197,7 +185,7 @@ def _reason(error: BaseException, what: str) -> str:
     for name, reason in _REASONS.items():
         if name in names:
             return reason
-    if any(_status(each) in (401, 403) for each in chain):
+    if any(http_status(each) in (401, 403) for each in chain):
         return f"access is denied; {_TOKEN}"
     words = " ".join(str(error).split()) or type(error).__name__
     return f"{what}: {words[:200]}; run the same command again"

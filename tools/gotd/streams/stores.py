@@ -7,12 +7,12 @@ AWS_MAX_ATTEMPTS ...) and of the other stores.
 import contextlib
 import functools
 import logging
-from collections.abc import Iterator
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import PIECE_BYTES
+from gotd.streams.remote_errors import http_status, remote_errors
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -124,7 +124,7 @@ def _require_bucket(client: "BaseClient", bucket: str) -> None:
     try:
         client.head_bucket(Bucket=bucket)
     except ClientError as error:
-        if _status(error) == _NOT_FOUND:
+        if http_status(error) == _NOT_FOUND:
             raise NoSuchObject(f"s3://{bucket}: no such bucket; make it first") from error
         # Whoever may write need not be allowed to look.
 
@@ -200,19 +200,16 @@ def _client(access: str | None, secret: str | None, silence: int) -> "BaseClient
     return boto3.client("s3", aws_access_key_id=access, aws_secret_access_key=secret, config=config)
 
 
-@contextlib.contextmanager
-def _told(url: str, what: str) -> Iterator[None]:
-    """Turns what libraries raise into a GotdError: the URL, what did not work, and why."""
-    try:
-        yield
-    except GotdError:
-        raise
-    except ImportError as error:
-        raise GotdError(f"{url}: {error}; pip install 'gotd[s3]' (or gcs, azure)") from error
-    except Exception as error:
-        if _status(error) == _NOT_FOUND:
-            raise NoSuchObject(f"{url}: no such object; check bucket and name") from error
-        raise GotdError(f"{url}: {what}: {_REASONS.get(_status(error) or 0) or _words(error)}") from error
+def _told(url: str, what: str) -> contextlib.AbstractContextManager[None]:
+    """Turn what libraries raise into a GotdError: the URL, what did not work, and why."""
+    return remote_errors(url, "'gotd[s3]' (or gcs, azure)", lambda error: _error(url, what, error))
+
+
+def _error(url: str, what: str, error: Exception) -> GotdError:
+    status = http_status(error)
+    if status == _NOT_FOUND:
+        return NoSuchObject(f"{url}: no such object; check bucket and name")
+    return GotdError(f"{url}: {what}: {_REASONS.get(status or 0) or _words(error)}")
 
 
 _NOT_FOUND = 404
@@ -220,16 +217,6 @@ _REASONS: dict[int, str] = {
     412: "it was replaced while it was read; run the same command again",
     403: "access is denied; check the credentials and what they allow",
 }
-
-
-def _status(error: BaseException | None) -> int | None:
-    """The HTTP status a failure was answered with."""
-    response = getattr(getattr(error, "backend_error", error), "response", None)
-    if isinstance(response, dict):
-        found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        return found if isinstance(found, int) else None
-    found = getattr(response, "status_code", None)
-    return found if isinstance(found, int) else None
 
 
 def _words(error: BaseException) -> str:
