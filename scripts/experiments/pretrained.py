@@ -99,7 +99,7 @@ class Pretrained(Bench):
     def held_out(self, task: str) -> tuple[Tokens, np.ndarray]:
         """Every k-th of a task's held-out texts, of each kind of a mixture as many, and their units."""
         tokens = self.tokens(self.study.held_out(task))
-        rows = np.arange(len(tokens.lengths))[:: -(-len(tokens.lengths) // self.settings.held_out)]
+        rows = rows_of(len(tokens.lengths), self.settings.held_out)
         return Tokens(tokens.of(rows).astype(np.uint16), tokens.lengths[rows]), units_of(self.study, task)[rows]
 
     def costs_before(self, task: str) -> np.ndarray:
@@ -149,6 +149,11 @@ class Pretrained(Bench):
     def _keep(file: Path, costs: np.ndarray) -> None:
         with whole(file) as draft, draft.open("wb") as out:
             np.save(out, costs)
+
+
+def rows_of(texts: int, most: int) -> np.ndarray:
+    """Every k-th of the held-out texts, so that there are at most so many. Shapes: -> int64 (n,)."""
+    return np.arange(texts)[:: -(-texts // most)]
 
 
 def settings_of(given: argparse.Namespace, machine: Machine) -> Settings:

@@ -1,0 +1,116 @@
+"""The tables of pretrained.py: every target and budget by itself, by the token and by the text.
+
+    python pretrained_table.py RESULTS [--work WORK --scale tiny] [--probe FILE]
+
+RESULTS is JSON lines of pretrained.py, of one model. A row is a target and a budget: the loss before and after each
+rule's choice, the mean over seeds. With WORK, where the costs of every held-out text lie, how much more that is than
+got's, with the 95 % interval over units of texts: it knows nothing of other seeds, targets or pools. FILE is lines of
+probe_study.py --results for the same rules and budgets: the rank correlation of both judges' gains, over cells that
+have all rules.
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from averages import BY_TEXT, units_of
+from data import SCALES, Study
+from pretrained import rows_of
+from results import lines_of
+from tables import Cell, Costs, Found, HeldOut, Judged, foretold, interval, read
+
+from gotd.cli._frame import run_script
+
+_RESAMPLES = 2000
+_TITLES = {"": "By the token", BY_TEXT: "By the text"}
+
+
+def of_training(lines: Sequence[dict[str, Any]], study: Study | None) -> Found:
+    """What was found by training, the seeds of a rule as one. study : where costs are, if they are anywhere"""
+    runs: dict[tuple[str, Cell], list[dict[str, Any]]] = defaultdict(list)
+    for line in lines:
+        runs[line["rule"], (line["task"], line["chunks"])].append(line)
+    found: Found = defaultdict(dict)
+    for (rule, cell), some in runs.items():
+        loss, base = ({measure: float(np.mean([line[f"{name}{measure}"] for line in some])) for measure in _TITLES}
+                      for name in ("nats_per_token", "base_nats_per_token"))
+        found[rule][cell] = Judged(loss, base, costs_of(some, study) if study else None)
+    return found
+
+
+def costs_of(lines: Sequence[dict[str, Any]], study: Study) -> Costs | None:
+    """What every held-out text costs after these seeds' passes; None where that is not kept."""
+    task, folder = str(lines[0]["task"]), study.folder / "pretrained" / lines[0]["model"]
+    files = [folder / "costs" / task / f"{line['rule']}@{line['chunks']}-train-{line['seed']}.npy" for line in lines]
+    tokens = folder / "tokens" / f"held-out-{task}.npz"
+    if not all(file.exists() for file in (*files, tokens)):
+        return None
+    with np.load(tokens) as held_out:
+        lengths = held_out["lengths"]
+    rows = rows_of(len(lengths), lines[0]["held_out"])
+    nats = np.mean([np.load(file) for file in files], axis=0)
+    _, units = np.unique(units_of(study, task)[rows], return_inverse=True)  # those that none is left of are not drawn
+    return Costs(nats, HeldOut(lengths[rows], units))
+
+
+def table(found: Found, measure: str, reference: str) -> str:
+    """Markdown; * marks the rule with the least loss of a row that has all rules."""
+    cells = sorted({cell for by in found.values() for cell in by}, key=lambda cell: (cell[1], cell[0]))
+    rules = [reference, *sorted(found.keys() - {reference})]
+    rows = [f"| target | chunks | before |{''.join(f' `{rule}` |' for rule in rules)}",
+            "|---|---|---|" + "---|" * len(rules)]
+    for cell in cells:
+        before = next(by[cell].base[measure] for by in found.values() if cell in by)
+        losses = {rule: found[rule][cell].loss[measure] for rule in rules if cell in found[rule]}
+        least = min(losses, key=lambda rule: losses[rule] or 0.0) if len(losses) == len(rules) else None
+        said = [said_of(found, rule, reference, cell, measure) + ("*" if rule == least else "") for rule in rules]
+        rows.append(f"| {cell[0]} | {cell[1]:,} | {before:.4f} | {' | '.join(said)} |")
+    return "\n".join([f"{_TITLES[measure]}, nats a token:", "", *rows])
+
+
+def said_of(found: Found, rule: str, reference: str, cell: Cell, measure: str) -> str:
+    """A loss, and how much more it is than the reference's where every text's is known."""
+    if cell not in found[rule]:
+        return "-"
+    said = f"{found[rule][cell].loss[measure]:.4f}"
+    if rule == reference or cell not in found[reference]:
+        return said
+    more = interval(found, rule, reference, [cell], _RESAMPLES, measure)
+    return said if more is None else f"{said} ({more[0]:+.4f}, {more[1]:+.4f} to {more[2]:+.4f})"
+
+
+def complete(found: Found) -> Found:
+    """The cells that all rules have."""
+    cells = set.intersection(*(set(by) for by in found.values()))
+    return {rule: {cell: by[cell] for cell in cells} for rule, by in found.items()}
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--work", type=Path, help="where the costs of every text are")
+    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    parser.add_argument("--probe", type=Path, help="lines of probe_study.py")
+    given = parser.parse_args()
+    lines, study = lines_of(given.results), Study(given.work / given.scale) if given.work else None
+    found = of_training(lines, study)
+    reference = min((rule for rule in found if rule.split(":")[0] == "got"), key=len, default=None)
+    if reference is None:
+        raise SystemExit(f"pretrained_table.py: error: {given.results} has no run of got yet")
+    whole = complete(found)
+    print(f"{lines[0]['model']}: {len(lines)} runs, seeds {sorted({line['seed'] for line in lines})}; "
+          f"{len(whole[reference])} (target, budget) with all {len(found)} rules\n")
+    for measure in _TITLES:
+        print(f"{table(found, measure, reference)}\n")
+    if given.probe and whole[reference]:
+        probed = read(study or Study(given.probe.parent), "probe", given.probe)
+        for measure, title in _TITLES.items():
+            print(f"{title}: {foretold(probed, whole, measure)}")
+
+
+if __name__ == "__main__":
+    run_script(main)
