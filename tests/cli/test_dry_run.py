@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gotd.cli import _dry_run, _frame
+from gotd.cli import _dry_run, _frame, _row_counts
 from gotd.cli._jobs import Job, Provenance
 from gotd.streams.records import Skipping
 from workdir import Workdir, records, texts
@@ -55,6 +55,25 @@ def test_embed_says_what_is_there_and_what_it_would_make(pool: Workdir) -> None:
     # Made in another way is not made.
     other = pool.ok(f"{line} --dry-run --dimension 32").out
     assert {entry[3] for entry in table(other).values()} == {"to make"}
+
+
+def test_chunk_says_what_it_would_make(work: Workdir) -> None:
+    for name, count in (("a", 400), ("b", 90)):
+        work.write(f"{name}.jsonl", records(texts(count, words=200)))
+    work.ok("ds-chunk -q a.jsonl -o chunks/")
+    before = work.names()
+    done = work.ok("ds-chunk a.jsonl b.jsonl -o chunks/ --dry-run")
+    assert work.names() == before
+    assert table(done.out) == {"a.jsonl": ["400", str((work.path / "a.jsonl").stat().st_size), "chunks/a.jsonl.zst",
+                                           "complete"],
+                               "b.jsonl": ["90", str((work.path / "b.jsonl").stat().st_size), "chunks/b.jsonl.zst",
+                                           "to make"]}
+    said = float(value(done.out, "output"))
+    work.ok("ds-chunk a.jsonl b.jsonl -o chunks/")
+    assert said == pytest.approx((work.path / "chunks/b.jsonl.zst").stat().st_size / 1e6, abs=0.06)
+    # A name is a part of what is written: an id may be made of it.
+    work.ok("mv a.jsonl c.jsonl && mv chunks/a.jsonl.zst chunks/c.jsonl.zst")
+    assert table(work.ok("ds-chunk c.jsonl -o chunks/ --dry-run").out)["c.jsonl"][3] == "to make"
 
 
 def test_only_this_shards_part(pool: Workdir) -> None:
@@ -113,10 +132,10 @@ def test_rows_are_told_from_the_beginning_of_a_large_file(work: Workdir, how: st
     work.write("pool.jsonl", records(texts(20_000, words=40)))
     work.ok(f"{how} pool.jsonl > packed")
     size = (work.path / "packed").stat().st_size
-    part = _dry_run._look(str(work.path / "packed"), size // 2)
+    part = _row_counts.size_of(str(work.path / "packed"), size // 2)
     assert not part.exact
     assert part.rows == pytest.approx(20_000, rel=0.03)
-    assert _dry_run._look(str(work.path / "packed"), size) == (20_000, True, size)
+    assert _row_counts.size_of(str(work.path / "packed"), size) == (20_000, True, size)
 
 
 class Clock:

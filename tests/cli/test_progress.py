@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gotd.cli._dry_run import expected_rows
+from gotd.cli._row_counts import expected_rows
 from workdir import Workdir, records, texts
 
 TAKES = """import sys

@@ -10,17 +10,19 @@ from gotd.chunked_records import DocumentReader, lines_of
 from gotd.chunking import Chunker, Settings
 from gotd.cli import _options as options
 from gotd.cli._contents import whole_content
-from gotd.cli._dry_run import expected_rows
+from gotd.cli._dry_run import report
 from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point
-from gotd.cli._jobs import Job, has_nothing_to_do, inputs_to_read, jobs, run_jobs
+from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, inputs_to_read, jobs, run_jobs
 from gotd.cli._outputs import is_directory, is_plain
+from gotd.cli._printing import print_text
+from gotd.cli._row_counts import expected_rows
 from gotd.errors import UsageError
-from gotd.streams.record_files import ReadOptions, record_readers
+from gotd.streams.record_files import record_readers
 from gotd.streams.record_text import TEXT_FIELD, RecordText
 from gotd.streams.records import RecordReader, RecordWriter, Skipping, read_records
 from gotd.streams.seal import MadeBy
-from gotd.streams.sinks import open_output
+from gotd.streams.sinks import Sink, open_output
 from gotd.types import JSON
 
 #: One more whenever the same records and options give other chunks.
@@ -49,6 +51,7 @@ class ChunkOptions:
     text: Annotated[RecordText, options.text]
     skip_invalid: Annotated[int, options.skip_invalid]
     long_window: Annotated[bool, options.long]
+    dry_run: Annotated[bool, options.dry_run]
 
     @property
     def settings(self) -> Settings:
@@ -82,6 +85,7 @@ def command(context: click.Context, asked: ChunkOptions, files: tuple[str, ...],
     \b
     Examples:
       ds-chunk pool/*.jsonl.zst -o chunks/
+      ds-chunk --dry-run pool/*.jsonl.zst -o chunks/
       ds-chunk --text-template '{question}\\n\\n{answer}' faq.csv -o faq.jsonl.zst
       zcat reviews.jsonl.gz | ds-chunk --chars 500 -o reviews.jsonl.zst
     """
@@ -89,35 +93,34 @@ def command(context: click.Context, asked: ChunkOptions, files: tuple[str, ...],
     _refuse_what_cannot_be(context, asked.text)
     shard = unless_idle("shard", asked.shard, is_directory(asked.output))
     plain = is_plain(asked.output, asked.plain)
-    found = jobs(files, asked.output, ".jsonl.zst", shard)
+    found = jobs(files, asked.output, ".jsonl.zst", shard, asked.dry_run)
     if has_nothing_to_do(found, files, shard, run):
         return
-    run.expect(lambda: expected_rows(inputs_to_read(found)))
-    chunker = Chunker(asked.settings)
-    files_of = _Files(chunker, ReadOptions(asked.text, Skipping(asked.skip_invalid), asked.long_window), run)
-    written = done_before = 0
     maker = MadeBy("ds-chunk", REVISION, asked.sealed)
 
     def content_of(_job: Job, name: str) -> str:
         return whole_content(name, asked.long_window)
 
+    if asked.dry_run:
+        skipping = Skipping(asked.skip_invalid)
+
+        def work(provenance: Provenance, sink: Sink, sample: Run) -> None:
+            _Files(asked, skipping, sample).chunk_all(sink, provenance)
+
+        print_text(report(found, maker, content_of, work, skipping, len(files), run, names_matter=True))
+        return
+    run.expect(lambda: expected_rows(inputs_to_read(found)))
+    files_of = _Files(asked, Skipping(asked.skip_invalid), run)
+    written = done_before = 0
     for job, provenance in run_jobs(found, maker, content_of, names_matter=True):
         if provenance is None:
             done_before += 1
             continue
         with open_output(job.output, plain) as sink:
-            writer = RecordWriter(sink, maker, asked.text)
-            for reader in record_readers(job.inputs, asked.long_window):
-                provenance.contents.append(files_of.chunk(reader, writer))
-            writer.text = RecordText(files_of.field)
-            writer.made_by = provenance.complete
-            writer.finish()
-            written += writer.rows
+            written += files_of.chunk_all(sink, provenance)
     run.note(done_before, "outputs were already complete")
     run.notes.append(f"{written:,} chunks")
-    _note_counts(chunker, run)
-    run.note(files_of.replaced, f'records had another "{TEXT_FIELD}" already, replaced')
-    run.note(files_of.options.skipping.skipped, "bad records skipped")
+    files_of.tell()
     run.close()
 
 
@@ -128,16 +131,26 @@ class _Files:
     replaced : records that had another text there
     """
 
-    def __init__(self, chunker: Chunker, options: ReadOptions, run: Run) -> None:
-        self.options, self.replaced = options, 0
-        self.field = options.text.key if options.text.template is None else TEXT_FIELD
-        self._chunker, self._run = chunker, run
-        self._documents = DocumentReader(options.text)
+    def __init__(self, asked: ChunkOptions, skipping: Skipping, run: Run) -> None:
+        self._text, self._skipping, self._long_window = asked.text, skipping, asked.long_window
+        self.field, self.replaced = asked.text.key if asked.text.template is None else TEXT_FIELD, 0
+        self._chunker, self._run = Chunker(asked.settings), run
+        self._documents = DocumentReader(asked.text)
 
-    def chunk(self, reader: RecordReader, writer: RecordWriter) -> str:
-        """Write the chunks of a file; return its content."""
-        text, chunker = self.options.text, self._chunker
-        for batch in read_records(reader, self.options.skipping, text.of):
+    def chunk_all(self, sink: Sink, provenance: Provenance) -> int:
+        """Write the chunks of a job's inputs, or of them what the run wants; return how many."""
+        writer = RecordWriter(sink, provenance.made_by, self._text)
+        for reader in record_readers(provenance.job.inputs, self._long_window):
+            self._chunk(reader, writer)
+            provenance.contents.append(reader.verifier.content)
+        writer.text = RecordText(self.field)
+        writer.made_by = provenance.complete
+        writer.finish()
+        return writer.rows
+
+    def _chunk(self, reader: RecordReader, writer: RecordWriter) -> None:
+        text, chunker = self._text, self._chunker
+        for batch in self._run.until_enough(read_records(reader, self._skipping, text.of)):
             if not text.is_in_place(batch[0].fields):
                 self.field = TEXT_FIELD
                 self.replaced += sum(TEXT_FIELD in each.fields for each in batch if TEXT_FIELD not in text.paths)
@@ -145,7 +158,21 @@ class _Files:
             writer.write(*lines_of(complete, self.field))
             self._run.advance(len(batch))
         writer.write(*lines_of(chunker.flush(), self.field))
-        return reader.verifier.content
+
+    def tell(self) -> None:
+        """Add what was met to the closing line."""
+        run, chunker = self._run, self._chunker
+        run.note(chunker.split, "documents split")
+        run.note(chunker.joined, "pieces joined")
+        run.note(chunker.apart, "short neighbours not joined, whose fields differ (see --join)")
+        for key, count in chunker.dropped.most_common(_FIELDS_NAMED):
+            run.note(count, f'joined without "{key}", which differs')
+        run.note(max(0, len(chunker.dropped) - _FIELDS_NAMED), "more fields dropped like this")
+        run.note(chunker.empty, "empty texts left out")
+        run.note(chunker.without_content, "pieces without a letter or digit left out")
+        run.note(chunker.short, "shorter than --min-chars left out")
+        run.note(self.replaced, f'records had another "{TEXT_FIELD}" already, replaced')
+        run.note(self._skipping.skipped, "bad records skipped")
 
 
 def _refuse_what_cannot_be(context: click.Context, text: RecordText) -> None:
@@ -158,18 +185,6 @@ def _refuse_what_cannot_be(context: click.Context, text: RecordText) -> None:
     for name in ("chars", "join"):
         if whole and options.on_command_line(context, name):
             raise UsageError(f"--{name} does nothing with --whole; leave one of them out")
-
-
-def _note_counts(chunker: Chunker, run: Run) -> None:
-    run.note(chunker.split, "documents split")
-    run.note(chunker.joined, "pieces joined")
-    run.note(chunker.apart, "short neighbours not joined, whose fields differ (see --join)")
-    for key, count in chunker.dropped.most_common(_FIELDS_NAMED):
-        run.note(count, f'joined without "{key}", which differs')
-    run.note(max(0, len(chunker.dropped) - _FIELDS_NAMED), "more fields dropped like this")
-    run.note(chunker.empty, "empty texts left out")
-    run.note(chunker.without_content, "pieces without a letter or digit left out")
-    run.note(chunker.short, "shorter than --min-chars left out")
 
 
 main = entry_point(command)

@@ -7,13 +7,14 @@ import click
 
 from gotd.cli import _options as options
 from gotd.cli._contents import texts_content, whole_content
-from gotd.cli._dry_run import expected_rows, report
+from gotd.cli._dry_run import report
 from gotd.cli._embedding import embed_all, embed_into, tell
 from gotd.cli._environment import is_from_environment, unless_idle
 from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, inputs_to_read, jobs, run_jobs
 from gotd.cli._outputs import is_array, is_directory, is_plain
 from gotd.cli._printing import print_text
+from gotd.cli._row_counts import expected_rows
 from gotd.embedders.loading import load
 from gotd.errors import UsageError
 from gotd.streams.record_files import ReadOptions

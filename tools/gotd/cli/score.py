@@ -7,12 +7,13 @@ from typing import Annotated
 import click
 
 from gotd.cli import _options as options
-from gotd.cli._dry_run import expected_rows, report
+from gotd.cli._dry_run import report
 from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._jobs import Job, has_nothing_to_do, inputs_to_read, is_done, jobs
 from gotd.cli._outputs import is_directory, is_plain
 from gotd.cli._printing import print_text
+from gotd.cli._row_counts import expected_rows
 from gotd.cli._scored import Output
 from gotd.cli._scoring import Scoring, folders
 from gotd.errors import UsageError

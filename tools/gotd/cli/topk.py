@@ -21,10 +21,10 @@ from gotd.cli._choosing import (
     tell,
     the_target,
 )
-from gotd.cli._dry_run import expected_rows
 from gotd.cli._environment import one_of, unless_idle
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import RECORDS, is_plain, require_apart, require_ending
+from gotd.cli._row_counts import expected_rows
 from gotd.errors import UsageError
 from gotd.overlap import RUN_WORDS
 from gotd.streams.embedded_records import SCORE
