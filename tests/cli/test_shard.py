@@ -62,3 +62,20 @@ def test_a_task_without_a_part_says_which_it_is(shards: Workdir) -> None:
 def test_what_cannot_be_known_is_an_error(shards: Workdir, environment: dict[str, str], words: tuple[str, ...]) -> None:
     shards.fails(f"{LINE} --shard slurm", *words, status=2, **environment)
     assert made(shards) == ""
+
+
+@pytest.mark.parametrize("line", ["ds-chunk", "ds-embed", "ds-score --target none.npz"])
+def test_what_goes_into_one_output_is_not_shared_out(shards: Workdir, line: str) -> None:
+    before = shards.names()
+    for output in ("-o all.jsonl.zst", "> all"):
+        shards.fails(f"{line} --shard 1/4 s*.jsonl {output}", "--shard needs -o DIR/: one output for each", status=2)
+        shards.fails(f"{line} s*.jsonl {output}", "DS_SHARD wants the part 1/4 of 4 inputs", "give -o DIR/",
+                     "unset DS_SHARD", status=2, DS_SHARD="1/4")
+    shards.fails(f"{line} --shard 1/4 s1.jsonl -o one.jsonl.zst", "--shard needs -o DIR/", status=2)
+    assert shards.names() - {"all"} == before
+
+
+def test_a_variable_does_not_take_the_only_input_away(shards: Workdir) -> None:
+    done = shards.ok("ds-chunk s1.jsonl -o one.jsonl && ds-chunk --plain < s1.jsonl", DS_SHARD="1/4")
+    assert shards.read("one.jsonl") == done.out.replace(b"<stdin>", b"s1.jsonl") != b""
+    assert "part" not in done.err

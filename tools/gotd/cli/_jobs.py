@@ -40,8 +40,6 @@ def jobs(files: Sequence[str], output: str, suffix: str, shard: str | None, dry:
         if not (dry or is_url(output)):
             for folder in {Path(job.output).parent for job in found} | {Path(output)}:
                 folder.mkdir(parents=True, exist_ok=True)
-    elif shard:
-        raise UsageError("--shard needs -o DIR/: one output for each input")
     else:
         found = [Job(names, output)]
     require_apart([job.output for job in found], names)

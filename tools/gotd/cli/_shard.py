@@ -4,6 +4,8 @@ import os
 
 import click
 
+from gotd.cli._environment import is_from_environment
+from gotd.cli._outputs import is_directory
 from gotd.errors import UsageError
 
 _SLURM = "slurm"
@@ -21,6 +23,21 @@ def shard_of(_context: click.Context, _option: click.Parameter, shard: str | Non
     if not (slash and i.isdecimal() and n.isdecimal() and int(i) < int(n)):
         raise UsageError(f"--shard {shard}: wanted I/N with I from 0 to N - 1, as 0/4, or slurm")
     return shard
+
+
+def part_of(shard: str | None, output: str, inputs: int) -> str | None:
+    """Return the part of the inputs that is this run's, None for all: a variable does nothing to the only input.
+
+    Raises: UsageError where several would share what goes into one output, and each then read and write all of it.
+    """
+    if shard is None or is_directory(output):
+        return shard
+    if not is_from_environment("shard"):
+        raise UsageError("--shard needs -o DIR/: one output for each input")
+    if inputs > 1:
+        raise UsageError(f"DS_SHARD wants the part {shard} of {inputs} inputs, and all of them go into one output; "
+                         "give -o DIR/, which has one for each input, or unset DS_SHARD")
+    return None
 
 
 def _array_task() -> str:

@@ -11,12 +11,12 @@ from gotd.chunking import Chunker, Settings
 from gotd.cli import _options as options
 from gotd.cli._contents import whole_content
 from gotd.cli._dry_run import report
-from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, inputs_to_read, jobs, run_jobs
-from gotd.cli._outputs import is_directory, is_plain
+from gotd.cli._outputs import is_plain
 from gotd.cli._printing import print_text
 from gotd.cli._row_counts import expected_rows
+from gotd.cli._shard import part_of
 from gotd.errors import UsageError
 from gotd.streams.record_files import record_readers
 from gotd.streams.record_text import TEXT_FIELD, RecordText
@@ -91,7 +91,7 @@ def command(context: click.Context, asked: ChunkOptions, files: tuple[str, ...],
     """
     run = Run("ds-chunk", quiet)
     _refuse_what_cannot_be(context, asked.text)
-    shard = unless_idle("shard", asked.shard, is_directory(asked.output))
+    shard = part_of(asked.shard, asked.output, len(files))
     plain = is_plain(asked.output, asked.plain)
     found = jobs(files, asked.output, ".jsonl.zst", shard, asked.dry_run)
     if has_nothing_to_do(found, files, shard, run):

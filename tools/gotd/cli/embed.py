@@ -9,12 +9,13 @@ from gotd.cli import _options as options
 from gotd.cli._contents import texts_content, whole_content
 from gotd.cli._dry_run import report
 from gotd.cli._embedding import embed_all, embed_into, tell
-from gotd.cli._environment import is_from_environment, unless_idle
+from gotd.cli._environment import is_from_environment
 from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, inputs_to_read, jobs, run_jobs
 from gotd.cli._outputs import is_array, is_directory, is_plain
 from gotd.cli._printing import print_text
 from gotd.cli._row_counts import expected_rows
+from gotd.cli._shard import part_of
 from gotd.embedders.loading import load
 from gotd.errors import UsageError
 from gotd.streams.record_files import ReadOptions
@@ -88,7 +89,7 @@ def command(context: click.Context, asked: EmbedOptions, files: tuple[str, ...],
       ds-chunk pool.jsonl.zst | ds-embed | ds-score --target target.npz | ds-topk -k 5000 -o best.jsonl.zst
     """
     run = Run("ds-embed", quiet)
-    shard = unless_idle("shard", asked.shard, is_directory(asked.output))
+    shard = part_of(asked.shard, asked.output, len(files))
     found = jobs(files, asked.output, ".npy", shard, asked.dry_run)
     if has_nothing_to_do(found, files, shard, run):
         return

@@ -8,14 +8,14 @@ import click
 
 from gotd.cli import _options as options
 from gotd.cli._dry_run import report
-from gotd.cli._environment import unless_idle
 from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._jobs import Job, has_nothing_to_do, inputs_to_read, is_done, jobs
-from gotd.cli._outputs import is_directory, is_plain
+from gotd.cli._outputs import is_plain
 from gotd.cli._printing import print_text
 from gotd.cli._row_counts import expected_rows
 from gotd.cli._scored import Output
 from gotd.cli._scoring import Scoring, folders
+from gotd.cli._shard import part_of
 from gotd.errors import UsageError
 from gotd.streams.record_files import ReadOptions
 from gotd.streams.record_text import RecordText
@@ -70,7 +70,7 @@ def command(context: click.Context, asked: ScoreOptions, files: tuple[str, ...],
       ds-chunk pool.jsonl.zst | ds-score --target target.npz | ds-topk -k 100 -o best.jsonl.zst
     """
     run = Run("ds-score", quiet)
-    shard = unless_idle("shard", asked.shard, is_directory(asked.output))
+    shard = part_of(asked.shard, asked.output, len(files))
     plain = is_plain(asked.output, asked.plain)
     found = [jobs(files, folder, ".npy", shard, asked.dry_run) for folder in folders(asked.targets, asked.output)]
     if has_nothing_to_do(found[0], files, shard, run):
