@@ -119,8 +119,30 @@ def test_unsealed_vectors_say_their_rows(chain: Workdir) -> None:
     assert table(chain.ok("ds-score --target target.npz theirs.npy --dry-run").out)["theirs.npy"][0] == "300"
 
 
+@pytest.mark.parametrize(("how", "chosen"), [
+    ("-k 20 --scores scores.npy pool.jsonl", 20), ("--fraction 0.1 scored.jsonl.zst", 30),
+    ("--budget-words 1250 --scores scores.npy pool.jsonl", 20),
+    ("-k 20 --temperature 0.5 --exclude target.jsonl scored.jsonl.zst", 20), ("-k 900 scored.jsonl.zst", 300),
+])
+def test_topk_says_what_it_would_choose(chain: Workdir, how: str, chosen: int) -> None:
+    before = chain.names()
+    done = chain.ok(f"ds-topk --dry-run {how} -o best.jsonl.zst")
+    assert chain.names() == before
+    found = table(done.out)
+    assert found[how.split()[-1]][0::2] == ["300", "best.jsonl.zst"]
+    assert "for 300 rows read and ranked, " in done.out.decode() or "for 600 rows" in done.out.decode()
+    size = re.search(r"^output   ([0-9.]+) MB \(([0-9]+) records, [0-9]+ bytes each\)", done.out.decode(), re.MULTILINE)
+    assert size
+    chain.ok(f"ds-topk {how} -o best.jsonl.zst")
+    assert int(size[2]) == int(chain.ok("zstdcat best.jsonl.zst | wc -l").out) == chosen
+    assert float(size[1]) == pytest.approx((chain.path / "best.jsonl.zst").stat().st_size / 1e6, abs=0.06)
+
+
 def test_what_cannot_be_looked_at_beforehand_is_refused(chain: Workdir) -> None:
     chain.fails("ds-embed --dry-run < pool.jsonl", "--dry-run looks at files", status=2)
+    chain.fails("ds-topk --dry-run -k 3 < scored.jsonl.zst", "--dry-run looks at files", status=2)
+    chain.fails("ds-topk --dry-run -k 3 --exclude <(cat target.jsonl) scored.jsonl.zst", "--dry-run looks at files",
+                status=2)
     chain.fails("ds-embed --dry-run gone.jsonl -o new/", "gone.jsonl: No such file")
     chain.write("bad.jsonl", b'{"text": "a"}\nnot json\n')
     chain.fails("ds-embed --dry-run bad.jsonl -o new/", "bad.jsonl:2: ")

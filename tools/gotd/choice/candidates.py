@@ -22,12 +22,14 @@ class Ranking(NamedTuple):
         vouch for
     advance : told of every row that was ranked, once
     kind_key : the field of their kind, where kinds have quotas
+    passed : told of every record that a reading for candidates goes over
     """
 
     read: ReadOptions
     score_keys: Sequence[str]
     advance: Callable[[int], None]
     kind_key: str = ""
+    passed: Callable[[int], None] = lambda _rows: None
 
 
 class Candidate(NamedTuple):
@@ -83,6 +85,7 @@ class ScoredRecords:
         read.skipping.skipped = 0
         for reader in record_readers(self._names, read.long_window):
             for batch in read_records(reader, read.skipping, self._ranked):
+                self._ranking.passed(len(batch))
                 yield [Candidate(record.value[0], row, record.line, *record.value[1:])
                        for row, record in enumerate(batch, self.rows)]
                 self.rows += len(batch)

@@ -125,6 +125,7 @@ class ScoreFiles:
             reader = RecordReader(source, self._ranking.read.long_window)
             for numbers, lines in reader.numbered():
                 scores = [queue.take(len(lines)) for queue in queues]
+                self._ranking.passed(len(lines))
                 yield [self._candidate(_parsed(reader, numbers[i], lines[i]), first + i,
                                        tuple([each[i] for each in scores]))
                        for i in np.flatnonzero(scores[0] >= least).tolist()]
@@ -143,6 +144,7 @@ class ScoreFiles:
             for reader in record_readers(group[0].records, self._ranking.read.long_window):
                 for records in self._good_records(reader, proven):
                     scores = [queue.take(len(records)) for queue in queues]
+                    self._ranking.passed(len(records))
                     count = min(map(len, scores))
                     wanted = range(count) if least is None else np.flatnonzero(scores[0] >= least).tolist()
                     try:

@@ -2,12 +2,13 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from gotd.cli._frame import Run, peak_megabytes
 from gotd.cli._jobs import ContentOf, Job, Provenance, is_done
-from gotd.cli._pace import Work, measured_pace
+from gotd.cli._pace import Pace, Work, measured_pace
 from gotd.cli._row_counts import Size, size_of
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD, is_url
@@ -22,6 +23,20 @@ _STARTED = 19
 _LEAST_SHOWN = 0.0005
 
 
+class Step(NamedTuple):
+    """What a command does with the rows of some inputs, measured on the first of them.
+
+    what : as "read and ranked". work : does it, as far as the run wants
+    times : how often each row goes through it. most : no more rows do
+    """
+
+    what: str
+    names: Sequence[str]
+    work: Callable[[Run], None]
+    times: int = 1
+    most: int | None = None
+
+
 def report(found: Sequence[Job], made_by: MadeBy, content_of: ContentOf, work: Work,
            skipping: Skipping, inputs: int, run: Run, names_matter: bool = False) -> str:
     """Return jobs with their state, then rows, seconds, bytes and memory of those to make.
@@ -30,15 +45,40 @@ def report(found: Sequence[Job], made_by: MadeBy, content_of: ContentOf, work: W
     inputs : how many there are, this shard's or not
     """
     begun = _seconds_since_start(run)
-    _require_files([name for job in found for name in job.inputs])
+    sizes = sizes_of([name for job in found for name in job.inputs])
     done = [is_done(Provenance(job, made_by, names_matter), content_of) for job in found]
-    sizes = _sizes([name for job in found for name in job.inputs])
-    states = ["complete" if complete else "to make" for complete in done]
-    lines = _table(found, states, sizes)
+    lines = _table(found, ["complete" if complete else "to make" for complete in done], sizes)
     left = [job for job, complete in zip(found, done, strict=True) if not complete]
     lines.append(f"{sum(len(job.inputs) for job in found)} of {inputs} inputs are this shard's; "
                  f"outputs: {sum(done)} complete, {len(left)} to make")
     return "\n".join(lines + (_estimate(left, sizes, made_by, work, skipping, begun) if left else []))
+
+
+def report_steps(output: str, sizes: Mapping[str, Size], steps: Sequence[Step], run: Run,
+                 more: Callable[[], Sequence[str]]) -> str:
+    """Return the inputs of the only output, which is always made, with the seconds of each step.
+
+    sizes : of all inputs. more : lines of what the steps found, asked for after them
+    """
+    begun = _seconds_since_start(run)
+    lines, seconds = list[str](), begun
+    for step in steps:
+        pace = measured_pace([Job(list(step.names), output)], [0], MadeBy("", 0, {}), _only_the_rows(step.work),
+                             Skipping())
+        rows = known_rows(sizes, step.names)
+        rows = step.times * (rows if step.most is None else min(rows, step.most))
+        begun += pace.start_seconds
+        seconds += pace.start_seconds + rows * pace.row_seconds
+        unknown = sum(sizes[name].rows is None for name in step.names)
+        lines.append(f"         {rows * pace.row_seconds:,.1f} s for {rows:,} rows {step.what}{_besides(unknown)}, "
+                     f"{_rate(pace)}")
+    table = _table([Job(list(sizes), output)], ["to make"], sizes)
+    return "\n".join([*table, f"time     {seconds:,.1f} s: {begun:.1f} s to begin, then", *lines, *more(),
+                      f"memory   {peak_megabytes():,.0f} MB"])
+
+
+def _only_the_rows(work: Callable[[Run], None]) -> Work:
+    return lambda _provenance, _sink, sample: work(sample)
 
 
 def _seconds_since_start(run: Run) -> float:
@@ -50,17 +90,19 @@ def _seconds_since_start(run: Run) -> float:
         return run.seconds
 
 
-def _require_files(names: Sequence[str]) -> None:
-    """Raise UsageError for what can be read once."""
+def sizes_of(names: Sequence[str]) -> dict[str, Size]:
+    """Return how large inputs are, each once. Raises: UsageError for one that can be read once."""
     for name in names:
         if name == STANDARD or not (is_url(name) or Path(name).is_file() or not Path(name).exists()):
             what = "standard input" if name == STANDARD else f"{name}, which is none"
             raise UsageError(f"--dry-run looks at files: name them instead of {what}")
-
-
-def _sizes(names: Sequence[str]) -> dict[str, Size]:
     limit = min(_LOOK_BYTES_EACH, _LOOK_BYTES // len(names))
     return {name: size_of(name, limit) for name in names}
+
+
+def known_rows(sizes: Mapping[str, Size], names: Sequence[str]) -> int:
+    """Return how many rows some inputs have together, as far as they say."""
+    return sum(sizes[name].rows or 0 for name in names)
 
 
 def _table(jobs: Sequence[Job], states: Sequence[str], sizes: Mapping[str, Size]) -> list[str]:
@@ -83,12 +125,18 @@ def _estimate(left: Sequence[Job], sizes: Mapping[str, Size], made_by: MadeBy, w
     rows = sum(look.rows or 0 for look in looks)
     begun += pace.start_seconds
     seconds = begun + len(left) * pace.output_seconds + rows * pace.row_seconds
-    besides = f", and those of {unknown} inputs that do not say" if unknown else ""
     each = f"{pace.output_seconds:.3f} s an output and " if pace.output_seconds >= _LEAST_SHOWN else ""
     return [
-        f"rows     {_rows(Size(rows, all(look.exact for look in looks), 0))}{besides}",
-        f"time     {seconds:,.1f} s: {begun:.1f} s to begin, then {each}{1 / max(pace.row_seconds, 1e-9):,.0f} rows/s "
-        f"(measured on {pace.rows:,} rows of {pace.name})",
+        f"rows     {_rows(Size(rows, all(look.exact for look in looks), 0))}{_besides(unknown)}",
+        f"time     {seconds:,.1f} s: {begun:.1f} s to begin, then {each}{_rate(pace)}",
         f"output   {rows * pace.row_bytes / 1e6:,.1f} MB ({pace.row_bytes:,.0f} bytes a row)",
         f"memory   {peak_megabytes():,.0f} MB",
     ]
+
+
+def _besides(unknown: int) -> str:
+    return f", and those of {unknown} inputs that do not say" if unknown else ""
+
+
+def _rate(pace: Pace) -> str:
+    return f"{1 / max(pace.row_seconds, 1e-9):,.0f} rows/s (measured on {pace.rows:,} rows of {pace.name})"

@@ -78,7 +78,7 @@ class _Sample(Run):
 
     def __init__(self, output: str) -> None:
         super().__init__("", quiet=True)
-        self.sink = _Counting(output)
+        self.sink = CountingSink(output)
         self.first_rows, self.first_seconds = 0, 0.0
         self.whole_seconds = self._last = 0.0
         self._quick = False
@@ -125,7 +125,7 @@ class _Sample(Run):
             self._quick = self.first_rows > 0 and self._last - before < _QUICK_SECONDS
 
 
-class _Counting:
+class CountingSink:
     """A sink that counts bytes and drops them."""
 
     def __init__(self, name: str) -> None:

@@ -9,6 +9,7 @@ from gotd.choice.candidates import Ranking
 from gotd.choice.choose import choose, count_copies, lines_of
 from gotd.choice.options import ChoiceOptions
 from gotd.cli import _options as options
+from gotd.cli._choice_plan import ChoicePlan
 from gotd.cli._choosing import (
     EQUAL,
     Excluded,
@@ -24,6 +25,7 @@ from gotd.cli._choosing import (
 from gotd.cli._environment import one_of, unless_idle
 from gotd.cli._frame import Run, entry_point
 from gotd.cli._outputs import RECORDS, is_plain, require_apart, require_ending
+from gotd.cli._printing import print_text
 from gotd.cli._row_counts import expected_rows
 from gotd.errors import UsageError
 from gotd.overlap import RUN_WORDS
@@ -33,7 +35,7 @@ from gotd.streams.record_files import ReadOptions
 from gotd.streams.record_text import RecordText
 from gotd.streams.records import RecordWriter, Skipping
 from gotd.streams.seal import MadeBy
-from gotd.streams.sinks import open_output
+from gotd.streams.sinks import Sink, open_output
 from gotd.streams.table_writer import TableWriter, require_tables
 
 #: One more whenever the same records, scores and options give another choice.
@@ -105,6 +107,7 @@ class TopkOptions:
     text: Annotated[RecordText, options.text]
     skip_invalid: Annotated[int, options.skip_invalid]
     long_window: Annotated[bool, options.long]
+    dry_run: Annotated[bool, options.dry_run]
 
     @property
     def shares_files(self) -> list[str]:
@@ -147,6 +150,7 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
     \b
     Examples:
       ds-topk -k 5000 --scores scores/ pool/*.jsonl.zst -o selected.jsonl.zst
+      ds-topk -k 5000 --dry-run --scores scores/ pool/*.jsonl.zst -o selected.jsonl.zst
       ds-topk -k 5000 --exclude test.jsonl --distinct 0.8 --scores scores/ pool/*.jsonl.zst -o selected.jsonl.zst
       ds-embed pool.jsonl.zst | ds-score --target target.npz | ds-topk -k 5000 -o selected.jsonl.zst
     """
@@ -164,6 +168,12 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
     how = asked.choice(targets)
     read = ReadOptions(asked.text, Skipping(asked.skip_invalid), asked.long_window)
     excluded = Excluded(asked.exclude, asked.exclude_words, read.again()) if asked.exclude else None
+    if asked.dry_run:
+        others = [*asked.exclude, *asked.shares_files]
+        plan = ChoicePlan(names, scores, keys, targets, how, read, excluded, others)
+        print_text(plan.report(asked.output, lambda sink: _writer(sink, asked.output, MadeBy("ds-topk", REVISION, {})),
+                               run))
+        return
     run.expect(lambda: expected_rows([pair.scores for pair in scores.pairs[0]] if scores else names))
     ranking = Ranking(read, keys, run.advance, how.per or "")
     with opened(names, scores, how.reads_again(len(targets)), ranking) as pool:
@@ -177,7 +187,7 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
                    target=the_target(pool.targets) if len(targets) < 2 else None,
                    excluded=excluded.identity if excluded else None, tokenizer=rules.unit.identity)
     with open_output(asked.output, plain) as sink:
-        writer = TableWriter(sink, maker) if is_table(asked.output) else RecordWriter(sink, maker)
+        writer = _writer(sink, asked.output, maker)
         writer.notes["left_out"] = choice.left_out
         writer.write([record.line for record in records])
         writer.finish()
@@ -189,6 +199,10 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
     run.note(count_copies(records, asked.text) if how.keep_copies else 0, "copies among them")
     tell(choice, run)
     run.close()
+
+
+def _writer(sink: Sink, output: str, maker: MadeBy) -> TableWriter | RecordWriter:
+    return TableWriter(sink, maker) if is_table(output) else RecordWriter(sink, maker)
 
 
 def _refuse_idle(context: click.Context, asked: TopkOptions) -> None:
