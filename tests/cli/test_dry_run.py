@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gotd.cli import _dry_run, _frame, _row_counts
@@ -138,8 +139,32 @@ def test_topk_says_what_it_would_choose(chain: Workdir, how: str, chosen: int) -
     assert float(size[1]) == pytest.approx((chain.path / "best.jsonl.zst").stat().st_size / 1e6, abs=0.06)
 
 
+@pytest.mark.parametrize(("how", "steps"), [
+    ("pool.npy", ["300 rows fitted to"]),
+    ("--pool-sample 100 --share 0.3 --choose 30 pool.npy", ["100 rows fitted to", "300 rows read, --share apart"]),
+    ("--source pool.npy --mix target.npy:0.3 --weights w.npy --passes 2 pool.npy", ["600 rows fitted to"]),
+    ("--method random pool.npy", ["8 rows of the target fitted to"]),
+    ("--method best-match pool.npy", ["300 rows fitted to"]),
+    ("--method dsir --min-words 1 --target target.jsonl pool.jsonl", ["300 rows of the source counted"]),
+])
+def test_target_stats_says_what_a_fit_takes(chain: Workdir, how: str, steps: list[str]) -> None:
+    np.save(chain.path / "w.npy", np.ones(300, dtype="f4"))
+    before = chain.names()
+    line = f"ds-target-stats {'' if '--target ' in how else '--target target.npy '}{how} -o fit.npz"
+    done = chain.ok(f"{line} --dry-run")
+    assert chain.names() == before
+    found = table(done.out)
+    assert found[how.split()[-1]][::2] == ["300", "fit.npz"]
+    assert set(found) == {word.removesuffix(":0.3") for word in line.split() if re.search(r"\.(npy|jsonl)\b", word)}
+    assert re.findall(r"for ([0-9]+ rows .*), [0-9,]+ rows/s \(measured on ", done.out.decode()) == steps
+    chain.ok(line)
+    assert float(value(done.out, "output")) == pytest.approx((chain.path / "fit.npz").stat().st_size / 1e6, abs=0.06)
+
+
 def test_what_cannot_be_looked_at_beforehand_is_refused(chain: Workdir) -> None:
     chain.fails("ds-embed --dry-run < pool.jsonl", "--dry-run looks at files", status=2)
+    chain.fails("ds-target-stats --dry-run --target target.npy -o t.npz < pool.npy", "looks at files", status=2)
+    chain.fails("ds-target-stats --dry-run --screen --target target.npy pool.npy", "leave one of them out", status=2)
     chain.fails("ds-topk --dry-run -k 3 < scored.jsonl.zst", "--dry-run looks at files", status=2)
     chain.fails("ds-topk --dry-run -k 3 --exclude <(cat target.jsonl) scored.jsonl.zst", "--dry-run looks at files",
                 status=2)

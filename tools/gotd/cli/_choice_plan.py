@@ -11,7 +11,7 @@ from gotd.choice.ranking_window import Window
 from gotd.cli._choosing import Excluded, Scores, opened
 from gotd.cli._dry_run import Step, known_rows, report_steps, sizes_of
 from gotd.cli._frame import Run
-from gotd.cli._pace import CountingSink
+from gotd.cli._pace import CountingSink, Sample
 from gotd.streams.record_files import ReadOptions
 from gotd.streams.records import RecordWriter
 from gotd.streams.sinks import Sink
@@ -41,10 +41,10 @@ class ChoicePlan:
         by_records = self._scores is None
         readings = 1 + (by_records and self._how.fraction is not None) + (by_records and bool(self._how.temperature))
         near = "" if self._how.distinct is None else ", before near copies are left out"
-        step = Step(f"read and ranked{near}", self._names, self._rank, readings)
+        step = Step(f"read and ranked{near}", self._names, self._rank, times=readings)
         return report_steps(output, self._sizes, [step], run, lambda: [self._size(CountingSink(output), writer)])
 
-    def _rank(self, sample: Run) -> None:
+    def _rank(self, sample: Sample) -> None:
         """Rank records as the choice does, as far as the run wants."""
         rules, each = self._rules, range(len(self._rules.split))
         noise = Noise(rules.temperature, rules.seed, [1.0 for _ in each]) if rules.temperature else None

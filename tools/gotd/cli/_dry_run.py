@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gotd.cli._frame import Run, peak_megabytes
 from gotd.cli._jobs import ContentOf, Job, Provenance, is_done
-from gotd.cli._pace import Pace, Work, measured_pace
+from gotd.cli._pace import Pace, SampleWork, Work, measured_pace, pace_of
 from gotd.cli._row_counts import Size, size_of
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD, is_url
@@ -26,13 +26,14 @@ _LEAST_SHOWN = 0.0005
 class Step(NamedTuple):
     """What a command does with the rows of some inputs, measured on the first of them.
 
-    what : as "read and ranked". work : does it, as far as the run wants
+    what : as "read and ranked". work, smaller : as of `pace_of`
     times : how often each row goes through it. most : no more rows do
     """
 
     what: str
     names: Sequence[str]
-    work: Callable[[Run], None]
+    work: SampleWork
+    smaller: SampleWork | None = None
     times: int = 1
     most: int | None = None
 
@@ -63,22 +64,17 @@ def report_steps(output: str, sizes: Mapping[str, Size], steps: Sequence[Step], 
     begun = _seconds_since_start(run)
     lines, seconds = list[str](), begun
     for step in steps:
-        pace = measured_pace([Job(list(step.names), output)], [0], MadeBy("", 0, {}), _only_the_rows(step.work),
-                             Skipping())
+        pace = pace_of(step.work, step.smaller, step.names[0])
         rows = known_rows(sizes, step.names)
         rows = step.times * (rows if step.most is None else min(rows, step.most))
-        begun += pace.start_seconds
-        seconds += pace.start_seconds + rows * pace.row_seconds
+        begun += pace.start_seconds + pace.output_seconds
+        seconds += pace.start_seconds + pace.output_seconds + rows * pace.row_seconds
         unknown = sum(sizes[name].rows is None for name in step.names)
         lines.append(f"         {rows * pace.row_seconds:,.1f} s for {rows:,} rows {step.what}{_besides(unknown)}, "
                      f"{_rate(pace)}")
     table = _table([Job(list(sizes), output)], ["to make"], sizes)
     return "\n".join([*table, f"time     {seconds:,.1f} s: {begun:.1f} s to begin, then", *lines, *more(),
                       f"memory   {peak_megabytes():,.0f} MB"])
-
-
-def _only_the_rows(work: Callable[[Run], None]) -> Work:
-    return lambda _provenance, _sink, sample: work(sample)
 
 
 def _seconds_since_start(run: Run) -> float:

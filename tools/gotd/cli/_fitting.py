@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gotd.cli._frame import Run
 from gotd.cli._target import TargetMasses, read_target
 from gotd.errors import UsageError
-from gotd.methods.base import Fitted, TextProblem, TextRule, VectorProblem
+from gotd.methods.base import Fitted, TextProblem, TextRule, VectorProblem, VectorRule
 from gotd.methods.options import TransportOptions
 from gotd.selection import AnyRule, made_of, resolve_vectors
 from gotd.streams.locations import some_names
@@ -71,10 +71,18 @@ class Inputs:
         return [self.target, *self.names, *self.ranked, *self.mixed_files, *self.weights, *self.masses.files]
 
 
-def fit_rows(method: str, options: Mapping[str, object], inputs: Inputs, source_is_pool: bool, threads: int,
-             device_name: str) -> Fit:
-    """Fit a rule to vectors."""
-    from gotd.methods.input_warnings import counted, input_warnings, misplaced
+class Posed(NamedTuple):
+    """A rule and the vectors that it is fitted to. blank : rows of the target that were left out"""
+
+    rule: VectorRule
+    problem: VectorProblem
+    embedders: Embedders
+    blank: int
+
+
+def posed_rows(method: str, options: Mapping[str, object], inputs: Inputs, source_is_pool: bool, threads: int,
+               device_name: str) -> Posed:
+    """Return the rule and what it is fitted to: the target is read, of the rest nothing yet."""
     from gotd.ot.blocks import Workers
     from gotd.ot.source import Part
     from gotd.runtime import find_device
@@ -87,11 +95,19 @@ def fit_rows(method: str, options: Mapping[str, object], inputs: Inputs, source_
         blocks = VectorFiles(inputs.ranked, embedders, rows.shape[1], key=inputs.vector_key).blocks
         ranked = Part(some_names(inputs.ranked), 1.0, blocks)
     problem = VectorProblem(rows, masses, parts, Workers(threads, device), device, source_is_pool, ranked)
+    return Posed(rule, problem, embedders, blank)
+
+
+def fit_rows(posed: Posed, inputs: Inputs) -> Fit:
+    """Fit a rule to vectors."""
+    from gotd.methods.input_warnings import counted, input_warnings, misplaced
+
+    rule, problem, embedders, blank = posed
     fitted = made_of(rule.fit(problem), embedders.identity)  # files say what made them once they are read
     if fitted.read is None:
         return Fit(rule, fitted, {"target_blank": blank})
     warnings = [*misplaced(inputs.target, [*inputs.names, *inputs.ranked]),
-                *input_warnings(len(rows), blank, fitted.read)]
+                *input_warnings(len(problem.target), blank, fitted.read)]
     counts = counted(blank, fitted.read) | {"warnings": [*fitted.figures.warnings, *warnings]}
     return Fit(rule, fitted, counts)
 

@@ -1,6 +1,7 @@
 """How fast a command works: its start-up, what each output takes, and each row, measured apart on a few outputs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from gotd.cli._frame import Run
@@ -44,41 +45,55 @@ def measured_pace(jobs: Sequence[Job], input_bytes: Sequence[int], made_by: Made
                   skipping: Skipping) -> Pace:
     """Return the pace, from the largest and the smallest of the jobs; nothing is written.
 
-    The first sample takes the start-up too. Where it is over before there is enough of it, another is taken.
-
     input_bytes : of each job
     skipping : counts anew in each sample
     """
     by_size = sorted(range(len(jobs)), key=lambda number: input_bytes[number])
     largest, smallest = jobs[by_size[-1]], jobs[by_size[0]]
 
-    def sampled(job: Job) -> _Sample:
+    def sampled(job: Job, sample: Sample) -> None:
         skipping.skipped = 0
-        sample = _Sample(job.output)
-        work(Provenance(job, made_by), sample.sink, sample)
-        sample.end()
-        return sample
+        sink = CountingSink(job.output)
+        work(Provenance(job, made_by), sink, sample)
+        sample.bytes = sink.bytes
 
-    cold = sampled(largest)
-    warm = cold if cold.is_enough else sampled(largest)
+    differ = input_bytes[by_size[-1]] >= _DIFFERENCE * input_bytes[by_size[0]]
+    return pace_of(partial(sampled, largest), partial(sampled, smallest) if differ else None, largest.inputs[0])
+
+
+def pace_of(work: "SampleWork", smaller: "SampleWork | None", name: str) -> Pace:
+    """Return the pace of some work. The first sample takes the start-up too; over before it is enough, it is repeated.
+
+    smaller : the same work on fewer rows, to tell what an output takes besides its rows
+    name : of what is read
+    """
+    cold = _taken(work)
+    warm = cold if cold.is_enough else _taken(work)
     row_seconds = cold.seconds_a_later_row if cold.is_enough else warm.whole_seconds / max(warm.rows, 1)
     output_seconds = 0.0
-    if input_bytes[by_size[-1]] >= _DIFFERENCE * input_bytes[by_size[0]]:
-        small = sampled(smallest)
+    if smaller is not None:
+        small = _taken(smaller)
         if not cold.is_enough and warm.rows > small.rows:
             row_seconds = max(0.0, warm.whole_seconds - small.whole_seconds) / (warm.rows - small.rows)
         output_seconds = max(0.0, small.whole_seconds - small.rows * row_seconds)
     seconds, rows = (cold.first_seconds, cold.first_rows) if cold.is_enough else (cold.whole_seconds, cold.rows)
     start = max(0.0, seconds - rows * row_seconds - output_seconds)
-    return Pace(start, output_seconds, row_seconds, warm.sink.bytes / max(warm.rows, 1), warm.rows, largest.inputs[0])
+    return Pace(start, output_seconds, row_seconds, warm.bytes / max(warm.rows, 1), warm.rows, name)
 
 
-class _Sample(Run):
-    """Counts rows and the time they take, and ends the work when it is enough."""
+def _taken(work: "SampleWork") -> "Sample":
+    sample = Sample()
+    work(sample)
+    sample.end()
+    return sample
 
-    def __init__(self, output: str) -> None:
+
+class Sample(Run):
+    """Counts rows and the time they take, and ends the work when it is enough. bytes : that it wrote"""
+
+    def __init__(self) -> None:
         super().__init__("", quiet=True)
-        self.sink = CountingSink(output)
+        self.bytes = 0
         self.first_rows, self.first_seconds = 0, 0.0
         self.whole_seconds = self._last = 0.0
         self._quick = False
@@ -123,6 +138,10 @@ class _Sample(Run):
             start = end
             # Where windows are read ahead, nothing is known before the first is through.
             self._quick = self.first_rows > 0 and self._last - before < _QUICK_SECONDS
+
+
+#: Does a part of what a command does, as far as the sample wants, and tells it of its rows.
+SampleWork = Callable[[Sample], None]
 
 
 class CountingSink:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gotd.cli._fitting import Fit, Inputs
 
 #: What every rule listens to, and --screen.
-_ALWAYS = frozenset({"pool", "target", "threads", "quiet", "help", "version", "screen", "vector_key"})
+_ALWAYS = frozenset({"pool", "target", "threads", "quiet", "help", "version", "screen", "vector_key", "dry_run"})
 
 #: The options of rules that other packages add are of one rule, too.
 _SECTIONS = {
@@ -39,7 +39,7 @@ _SECTIONS = {
                                      "allow_unconverged", "seed"],
     "How much is to be chosen": ["choose", "share"],
     "Of one rule": [],
-    "Other options": ["screen", "threads", "device", "quiet", "help", "version"],
+    "Other options": ["screen", "dry_run", "threads", "device", "quiet", "help", "version"],
 }
 
 
@@ -70,12 +70,13 @@ _SECTIONS = {
 @options.long
 @options.threads
 @options.device
+@options.dry_run
 @options.common
 @click.pass_context
 def command(context: click.Context, /, pool: tuple[str, ...], target: str, output: str | None, screen: bool,
             method: str, source: tuple[str, ...], mix: tuple[str, ...], weights: tuple[str, ...], target_mass: str,
             target_texts: str | None, vector_key: str | None, text: RecordText, skip_invalid: int, long_window: bool,
-            threads: int | None, device: str, quiet: bool, **_of_rules: object) -> None:
+            threads: int | None, device: str, dry_run: bool, quiet: bool, **_of_rules: object) -> None:
     """Fit a rule to a target, by default its optimal-transport potentials; print a JSON summary.
 
     Reads vectors, .npy or lists in records and tables (--vector-key), each file once, once more for each of --passes,
@@ -94,10 +95,12 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     Examples:
       ds-target-stats --target target.npy emb/*.npy -o target.npz
       ds-target-stats --target target.npy --source pretraining.npy --passes 3 emb/*.npy -o target.npz
+      ds-target-stats --dry-run --target target.npy emb/*.npy -o target.npz
       ds-target-stats --screen --target target.npy emb/*.npy
       ds-target-stats --method dsir --target target.jsonl pool/*.jsonl.zst -o dsir.npz
     """
-    from gotd.cli._fitting import Inputs, fit_rows, fit_texts, screened_table
+    from gotd.cli._fit_plan import FitPlan
+    from gotd.cli._fitting import Inputs, fit_rows, fit_texts, posed_rows, screened_table
     from gotd.cli._target import TargetMasses
     from gotd.streams.record_files import ReadOptions
     from gotd.streams.records import Skipping
@@ -113,6 +116,8 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         raise UsageError("standard input can be read once: give `-` at most once")
     cpus = prepare_process(options.thread_count(threads))
     if screen:
+        if dry_run:
+            raise UsageError("--dry-run measures a fit, and --screen fits nothing: leave one of them out")
         if not pool:
             raise UsageError("--screen compares files: name them")
         print_text(screened_table(inputs, TransportOptions.of(given), cpus, device, run))
@@ -122,6 +127,9 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     if given.get("passes") and STANDARD in inputs.mixed_files:
         raise UsageError("--mix -: standard input can be read once; with --passes name a file")
     require_apart([_output(output, screen)], inputs.files)
+    if dry_run:
+        print_text(FitPlan(method, given, inputs, not source, cpus, device).report(rule, _output(output, screen), run))
+        return
     with ExitStack() as stack:
         if rule.rereads:
             names, ranked, rows_weights = (stack.enter_context(rereadable(list(each)))
@@ -130,7 +138,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         if isinstance(rule, TextRule):
             fit = fit_texts(rule, target, inputs.names, masses.reading, cpus, run)
         else:
-            fit = fit_rows(method, given, inputs, not source, cpus, device)
+            fit = fit_rows(posed_rows(method, given, inputs, not source, cpus, device), inputs)
     _finish(fit, inputs, _output(output, screen), run)
 
 
