@@ -161,10 +161,32 @@ def test_target_stats_says_what_a_fit_takes(chain: Workdir, how: str, steps: lis
     assert float(value(done.out, "output")) == pytest.approx((chain.path / "fit.npz").stat().st_size / 1e6, abs=0.06)
 
 
+@pytest.mark.parametrize(("how", "steps"), [
+    ("best.jsonl", ["600 rows of the source counted", "20 rows of choices counted", "8 rows of the target that judge"]),
+    ("--pool pool.jsonl --curve best.jsonl -o p.json",
+     ["300 rows of the source counted", "600 rows of the pool counted", "380 rows of choices counted",
+      "8 rows of the target that judge"]),
+    ("--rules --fraction 0.2 --rule mean", ["600 rows of the source counted", "300 rows tried by rules"]),
+    ("--target-vectors target.npy --source-vectors pool.npy --vectors best.npy best.jsonl",
+     ["600 rows of the source counted", "20 rows of choices counted",
+      "8 rows of the target that judge, vectors apart"]),
+])
+def test_probe_says_what_judging_takes(chain: Workdir, how: str, steps: list[str]) -> None:
+    chain.ok("ds-topk -q -k 20 scored.jsonl.zst -o best.jsonl && ds-embed -q --dimension 64 best.jsonl -o best.npy")
+    before = chain.names()
+    line = f"ds-probe --target target.jsonl --source pool.jsonl {how}"
+    done = chain.ok(f"{line} --dry-run")
+    assert chain.names() == before
+    assert set(table(done.out)) == {word for word in line.split() if word.endswith((".jsonl", ".npy"))}
+    assert re.findall(r"for ([0-9]+ rows .*), [0-9,]+ rows/s \(measured on ", done.out.decode()) == steps
+    chain.ok(line)
+
+
 def test_what_cannot_be_looked_at_beforehand_is_refused(chain: Workdir) -> None:
     chain.fails("ds-embed --dry-run < pool.jsonl", "--dry-run looks at files", status=2)
     chain.fails("ds-target-stats --dry-run --target target.npy -o t.npz < pool.npy", "looks at files", status=2)
     chain.fails("ds-target-stats --dry-run --screen --target target.npy pool.npy", "leave one of them out", status=2)
+    chain.fails("ds-probe --dry-run --target target.jsonl --source pool.jsonl < pool.jsonl", "looks at files", status=2)
     chain.fails("ds-topk --dry-run -k 3 < scored.jsonl.zst", "--dry-run looks at files", status=2)
     chain.fails("ds-topk --dry-run -k 3 --exclude <(cat target.jsonl) scored.jsonl.zst", "--dry-run looks at files",
                 status=2)

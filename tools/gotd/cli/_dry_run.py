@@ -56,7 +56,7 @@ def report(found: Sequence[Job], made_by: MadeBy, content_of: ContentOf, work: W
 
 
 def report_steps(output: str, sizes: Mapping[str, Size], steps: Sequence[Step], run: Run,
-                 more: Callable[[], Sequence[str]]) -> str:
+                 more: Callable[[], Sequence[str]] = list) -> str:
     """Return the inputs of the only output, which is always made, with the seconds of each step.
 
     sizes : of all inputs. more : lines of what the steps found, asked for after them

@@ -26,11 +26,22 @@ from gotd.types import JSON, Fields
 _REMEDY = "name the field with --text-key, or for the target alone with --target-text-key"
 
 
-class TextFiles:
-    """Records of several files as texts. rows, runs : how many, and as seals of any format name them, once read."""
+class Few(NamedTuple):
+    """How many texts of each input a sample takes, the first ones. source : of the pool as well"""
 
-    def __init__(self, names: Sequence[str], text: RecordText, asked: ProbeOptions, run: Run) -> None:
-        self.names, self._text, self._asked, self._run = list(names), text, asked, run
+    source: int
+    choice: int
+
+
+class TextFiles:
+    """Records of several files as texts, or the first `most` of them.
+
+    rows, runs : how many, and as seals of any format name them, once read.
+    """
+
+    def __init__(self, names: Sequence[str], text: RecordText, asked: ProbeOptions, run: Run,
+                 most: int | None = None) -> None:
+        self.names, self._text, self._asked, self._run, self._most = list(names), text, asked, run, most
         self.rows, self.runs, self.skipped = -1, list[RecordRun](), 0
 
     @property
@@ -53,10 +64,19 @@ class TextFiles:
             if group_key and not isinstance(fields.get(group_key), str | int):
                 raise ValueError(f'no "{group_key}" field that is a string or a whole number, as --group needs it')
 
-        for batch in RecordFiles(self.names, options, require_group).batches(digests):
+        for batch in _first(RecordFiles(self.names, options, require_group).batches(digests), self._most):
             self._run.advance(len(batch) if first else 0)
             yield batch
         self.rows, self.runs, self.skipped = digests[0].rows, [digest.run for digest in digests], skipping.skipped
+
+
+def _first(batches: Iterator[list[Record[str]]], most: int | None) -> Iterator[list[Record[str]]]:
+    left = most
+    for batch in batches:
+        yield batch if left is None else batch[:left]
+        left = None if left is None else left - len(batch)
+        if left is not None and left <= 0:
+            return
 
 
 class Found(NamedTuple):
@@ -67,15 +87,19 @@ class Found(NamedTuple):
 
 
 class Texts:
-    """What is read: the target's texts, or some of them, and files of others. rows : of the target, int64 (n,)"""
+    """What is read: the target's texts, or some of them, and files of others. rows : of the target, int64 (n,)
 
-    def __init__(self, names: Sequence[str], asked: ProbeOptions, run: Run) -> None:
+    few : for a sample; the target is read whole
+    """
+
+    def __init__(self, names: Sequence[str], asked: ProbeOptions, run: Run, few: Few | None = None) -> None:
         self._run = run
         self.settings = Settings(asked.share, asked.budget, asked.order, asked.draws, asked.resamples, asked.seed)
         self.target = TextFiles([asked.target], asked.target_text, asked, run)
-        self.source = TextFiles(asked.source, asked.text, asked, run)
-        self.pool = TextFiles(asked.pool, asked.text, asked, run) if asked.pool else None
-        self.choices = [TextFiles([name], asked.text, asked, run) for name in names]
+        of_source, of_choice = few or (None, None)
+        self.source = TextFiles(asked.source, asked.text, asked, run, of_source)
+        self.pool = TextFiles(asked.pool, asked.text, asked, run, of_source) if asked.pool else None
+        self.choices = [TextFiles([name], asked.text, asked, run, of_choice) for name in names]
         texts, self.rows, groups = sampled(self.target, asked.max_target, asked.seed, asked.group or "")
         self.held_out = HeldOut(asked.target, texts, numbered(groups) if asked.group else None)
 
@@ -90,9 +114,9 @@ class Texts:
         self._run.note(self.target.rows - len(self.held_out.texts), "texts of the target were not drawn (--max-target)")
 
 
-def probe(names: Sequence[str], asked: ProbeOptions, threads: int, run: Run) -> Found:
-    """Compare choices."""
-    read = Texts(names, asked, run)
+def probe(names: Sequence[str], asked: ProbeOptions, threads: int, run: Run, few: Few | None = None) -> Found:
+    """Compare choices. few : their first texts, for a sample"""
+    read = Texts(names, asked, run, few)
     found = compare(read.held_out, [each.input for each in read.choices], read.source.input,
                     read.pool.input if read.pool else None, read.settings, threads)
     read.say(found)
@@ -103,9 +127,9 @@ def probe(names: Sequence[str], asked: ProbeOptions, threads: int, run: Run) -> 
     return Found(as_table(found, distances), as_json(found, distances, digests))
 
 
-def probe_prefixes(name: str, asked: ProbeOptions, threads: int, run: Run) -> Found:
-    """Judge the prefixes of a ranking."""
-    read = Texts([name], asked, run)
+def probe_prefixes(name: str, asked: ProbeOptions, threads: int, run: Run, few: Few | None = None) -> Found:
+    """Judge the prefixes of a ranking. few : as of `probe`"""
+    read = Texts([name], asked, run, few)
     held = Probe(read.held_out, read.source.input, read.pool.input if read.pool else None, read.settings, threads)
     curve = judge_prefixes(held, read.choices[0].input, asked.first)
     read.say(curve.whole)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gotd.cli._frame import Run
-from gotd.cli._probing import Found, SomeRows, TextFiles, Texts, require_same_records, sampled
+from gotd.cli._probing import Few, Found, SomeRows, TextFiles, Texts, require_same_records, sampled
 from gotd.cli._rule_lines import rule_line
 from gotd.cli.probe import ProbeOptions
 from gotd.embedders.loading import load
@@ -24,10 +24,10 @@ from gotd.types import EmbedderIdentity
 _SECONDS = 10.0
 
 
-def probe_rules(asked: ProbeOptions, threads: int, run: Run) -> Found:
-    """Fit rules to a part of the target, and judge what they choose by the rest."""
+def probe_rules(asked: ProbeOptions, threads: int, run: Run, few: Few | None = None) -> Found:
+    """Fit rules to a part of the target, and judge what they choose by the rest. few : as of `probe`"""
     lines = [rule_line(line) for line in asked.lines]
-    read = Texts([], asked, run)
+    read = Texts([], asked, run, few)
     pool = read.pool or read.source
     texts, rows, _ = sampled(pool, asked.max_pool, asked.seed)
     run.note(pool.rows - len(texts), "texts of the pool were not drawn (--max-pool)")

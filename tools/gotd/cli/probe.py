@@ -95,7 +95,7 @@ class ProbeOptions:
     skip_invalid: Annotated[int, options.skip_invalid]
     long_window: Annotated[bool, options.long]
     threads: Annotated[int | None, options.threads]
-
+    dry_run: Annotated[bool, options.dry_run]
 
     def require_mode(self, context: click.Context, choices: Sequence[str]) -> None:
         """Raise UsageError for what does nothing in the way the command is used, or is missing there."""
@@ -172,6 +172,7 @@ def command(context: click.Context, asked: ProbeOptions, choices: tuple[str, ...
     \b
     Examples:
       ds-probe --target held-out.jsonl --source pool.jsonl.zst selected.jsonl.zst
+      ds-probe --dry-run --target held-out.jsonl --source pool.jsonl.zst selected.jsonl.zst
       ds-probe --rules --target target.jsonl --source pool.jsonl.zst -o rules.json
       ds-probe --curve --target held-out.jsonl --source pool.jsonl.zst selected.jsonl.zst
       ds-topk -k 300 --scores scores/ pool/*.jsonl.zst | ds-probe --json --target held-out.jsonl --source pool.jsonl.zst
@@ -187,6 +188,11 @@ def command(context: click.Context, asked: ProbeOptions, choices: tuple[str, ...
         require_ending(asked.output, (".json",))
         require_apart([asked.output], every)
     cpus = prepare_process(options.thread_count(asked.threads))
+    if asked.dry_run:
+        from gotd.cli._probe_plan import ProbePlan
+
+        print_text(ProbePlan(names, asked, cpus).report(run))
+        return
     from gotd.cli._probing import Found, probe, probe_prefixes
     from gotd.cli._probing_rules import probe_rules
 
