@@ -116,8 +116,6 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
         raise UsageError("standard input can be read once: give `-` at most once")
     cpus = prepare_process(options.thread_count(threads))
     if screen:
-        if dry_run:
-            raise UsageError("--dry-run measures a fit, and --screen fits nothing: leave one of them out")
         if not pool:
             raise UsageError("--screen compares files: name them")
         print_text(screened_table(inputs, TransportOptions.of(given), cpus, device, run))
@@ -148,6 +146,8 @@ def _options_given(context: click.Context, screen: bool, method: str) -> dict[st
     Raises: UsageError for one on the command line that does nothing.
     """
     params = context.params
+    if screen and params["dry_run"]:
+        raise UsageError("--dry-run measures a fit, and --screen fits nothing: leave one of them out")
     if params["whiten"] and params["center"] is False:
         params["whiten"], params["center"] = one_of(whiten=params["whiten"], center=params["center"])
     rule = chosen_rule(context, method)

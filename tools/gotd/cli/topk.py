@@ -1,6 +1,8 @@
 """ds-topk: the best records."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import click
@@ -8,6 +10,7 @@ import click
 from gotd.choice.candidates import Ranking
 from gotd.choice.choose import choose, count_copies, lines_of
 from gotd.choice.options import ChoiceOptions
+from gotd.choice.ranking import Ranked
 from gotd.cli import _options as options
 from gotd.cli._choice_plan import ChoicePlan
 from gotd.cli._choosing import (
@@ -40,6 +43,7 @@ from gotd.streams.table_writer import TableWriter, require_tables
 
 #: One more whenever the same records, scores and options give another choice.
 REVISION = 1
+_NO_MAKER = MadeBy("ds-topk", REVISION, {})
 _SHARE = options.FiniteRange(0, 1, min_open=True)
 _COUNT = click.IntRange(1)
 #: Amounts, of which one is given.
@@ -169,10 +173,8 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
     read = ReadOptions(asked.text, Skipping(asked.skip_invalid), asked.long_window)
     excluded = Excluded(asked.exclude, asked.exclude_words, read.again()) if asked.exclude else None
     if asked.dry_run:
-        others = [*asked.exclude, *asked.shares_files]
-        plan = ChoicePlan(names, scores, keys, targets, how, read, excluded, others)
-        print_text(plan.report(asked.output, lambda sink: _writer(sink, asked.output, MadeBy("ds-topk", REVISION, {})),
-                               run))
+        plan = ChoicePlan(names, scores, keys, targets, how, read, excluded, [*asked.exclude, *asked.shares_files])
+        print_text(plan.report(asked.output, partial(_writer, output=asked.output, maker=_NO_MAKER), run))
         return
     run.expect(lambda: expected_rows([pair.scores for pair in scores.pairs[0]] if scores else names))
     ranking = Ranking(read, keys, run.advance, how.per or "")
@@ -187,10 +189,7 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
                    target=the_target(pool.targets) if len(targets) < 2 else None,
                    excluded=excluded.identity if excluded else None, tokenizer=rules.unit.identity)
     with open_output(asked.output, plain) as sink:
-        writer = _writer(sink, asked.output, maker)
-        writer.notes["left_out"] = choice.left_out
-        writer.write([record.line for record in records])
-        writer.finish()
+        _write(_writer(sink, asked.output, maker), records, choice.left_out)
     if rules.unit.name == "records" and len(records) < rules.limit:
         run.notes.append(f"only {len(records):,} records were there to choose from")
     run.note(read.skipping.skipped + (excluded.skipped if excluded else 0), "bad records skipped")
@@ -203,6 +202,12 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
 
 def _writer(sink: Sink, output: str, maker: MadeBy) -> TableWriter | RecordWriter:
     return TableWriter(sink, maker) if is_table(output) else RecordWriter(sink, maker)
+
+
+def _write(writer: TableWriter | RecordWriter, records: Sequence[Ranked], left_out: dict[str, int]) -> None:
+    writer.notes["left_out"] = left_out
+    writer.write([record.line for record in records])
+    writer.finish()
 
 
 def _refuse_idle(context: click.Context, asked: TopkOptions) -> None:
