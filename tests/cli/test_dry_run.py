@@ -1,5 +1,6 @@
 """--dry-run: what it says is what then happens, and it writes nothing."""
 
+import json
 import re
 from pathlib import Path
 
@@ -182,11 +183,45 @@ def test_probe_says_what_judging_takes(chain: Workdir, how: str, steps: list[str
     chain.ok(line)
 
 
+def test_train_says_what_it_would_be_of(chain: Workdir) -> None:
+    config = {"model_type": "gpt2", "vocab_size": 300, "n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2}
+    chain.write("config.json", json.dumps(config).encode())
+    before = chain.names()
+    line = ("ds-train --threads 1 --init config.json --objective clm --length 32 --batch 8 --epochs 0.02 --seeds 2 "
+            "--eval target.jsonl --replay pool.jsonl --replay-share 0.2 pool.jsonl -o made/")
+    said = chain.ok(f"{line} --dry-run").out
+    assert chain.names() == before
+    assert {name: entry[0::2] for name, entry in table(said).items()} == {
+        "pool.jsonl": ["300", "made/"], "target.jsonl": ["8", "made/"]}
+    assert "output   models in made/seed-0/, made/seed-1/; " in said.decode()
+    assert "before training" in said.decode()
+    chain.fails(f"{line.replace('--length 32', '--length 65')} --dry-run", "reads at most 64 tokens", status=2)
+    done = chain.ok(line)
+    assert f"300 documents, {int(value(said, 'tokens')):,} tokens, {int(value(said, 'steps')):,} steps" in done.err
+    blocks = re.search(r"an epoch is ([0-9,]+) blocks of 32 tokens and ([0-9,]+) of --replay", said.decode())
+    assert blocks
+    assert f"replay: {blocks[2]} of the {sum(int(each.replace(',', '')) for each in blocks.groups()):,}" in done.err
+
+
+def test_train_counts_labelled_texts(work: Workdir) -> None:
+    (work.path / "base").mkdir()
+    work.write("kinds.jsonl", b"".join(b'{"text": "a word %d", "label": %d}\n' % (i, i % 2) for i in range(64)))
+    config = {"model_type": "bert", "vocab_size": 300, "hidden_size": 16, "num_hidden_layers": 1,
+              "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 64}
+    work.write("base/config.json", json.dumps(config).encode())
+    work.write("base/vocab.txt", "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "word"]).encode())
+    said = work.ok("ds-train --init base --objective classify --batch 16 --epochs 2 kinds.jsonl -o made/ --dry-run").out
+    assert "an epoch is 64 texts of at most 64 tokens" in said.decode()
+    assert value(said, "steps") == "8"
+    assert value(said, "tokens") == str(64 * 5)
+
+
 def test_what_cannot_be_looked_at_beforehand_is_refused(chain: Workdir) -> None:
     chain.fails("ds-embed --dry-run < pool.jsonl", "--dry-run looks at files", status=2)
     chain.fails("ds-target-stats --dry-run --target target.npy -o t.npz < pool.npy", "looks at files", status=2)
     chain.fails("ds-target-stats --dry-run --screen --target target.npy pool.npy", "leave one of them out", status=2)
     chain.fails("ds-probe --dry-run --target target.jsonl --source pool.jsonl < pool.jsonl", "looks at files", status=2)
+    chain.fails("ds-train --dry-run --init . --objective clm -o made/ < pool.jsonl", "looks at files", status=2)
     chain.fails("ds-topk --dry-run -k 3 < scored.jsonl.zst", "--dry-run looks at files", status=2)
     chain.fails("ds-topk --dry-run -k 3 --exclude <(cat target.jsonl) scored.jsonl.zst", "--dry-run looks at files",
                 status=2)

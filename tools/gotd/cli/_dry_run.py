@@ -56,10 +56,11 @@ def report(found: Sequence[Job], made_by: MadeBy, content_of: ContentOf, work: W
 
 
 def report_steps(output: str, sizes: Mapping[str, Size], steps: Sequence[Step], run: Run,
-                 more: Callable[[], Sequence[str]] = list) -> str:
+                 more: Callable[[], Sequence[str]] = list, part: str = "") -> str:
     """Return the inputs of the only output, which is always made, with the seconds of each step.
 
     sizes : of all inputs. more : lines of what the steps found, asked for after them
+    part : of the command that seconds and memory are of, where it is not all
     """
     begun = _seconds_since_start(run)
     lines, seconds = list[str](), begun
@@ -73,8 +74,8 @@ def report_steps(output: str, sizes: Mapping[str, Size], steps: Sequence[Step], 
         lines.append(f"         {rows * pace.row_seconds:,.1f} s for {rows:,} rows {step.what}{_besides(unknown)}, "
                      f"{_rate(pace)}")
     table = _table([Job(list(sizes), output)], ["to make"], sizes)
-    return "\n".join([*table, f"time     {seconds:,.1f} s: {begun:.1f} s to begin, then", *lines, *more(),
-                      f"memory   {peak_megabytes():,.0f} MB"])
+    return "\n".join([*table, f"time     {seconds:,.1f} s{part}: {begun:.1f} s to begin, then", *lines, *more(),
+                      f"memory   {peak_megabytes():,.0f} MB{part}"])
 
 
 def _seconds_since_start(run: Run) -> float:

@@ -106,6 +106,7 @@ class TrainOptions:
     skip_invalid: Annotated[int, options.skip_invalid]
     long_window: Annotated[bool, options.long]
     threads: Annotated[int | None, options.threads]
+    dry_run: Annotated[bool, options.dry_run]
 
     def chosen_recipe(self) -> tuple[str, Recipe]:
         """Return the name of the recipe, and its values with those that are given in place of its own."""

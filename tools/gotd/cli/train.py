@@ -8,6 +8,7 @@ import click
 
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, Terminated, entry_point, prepare_process
+from gotd.cli._printing import print_text
 from gotd.cli._sections import SectionedCommand
 from gotd.cli._train_options import SECTIONS, TrainOptions, refuse_what_cannot_be, without_idle_variables
 from gotd.errors import GotdError, UsageError
@@ -34,6 +35,7 @@ def command(asked: TrainOptions, files: tuple[str, ...], quiet: bool) -> None:
     \b
     Examples:
       ds-train --model base/ --recipe got-d-clm --eval held-out.jsonl selected.jsonl.zst -o better/
+      ds-train --dry-run --model base/ --objective clm --eval held-out.jsonl selected.jsonl.zst -o better/
       ds-train --model base/ --objective clm --replay pool/ --replay-share 0.2 selected.jsonl.zst -o mixed/
       ds-train --init config.json --objective clm --seeds 2 target.jsonl -o fresh/
     """
@@ -51,10 +53,14 @@ def command(asked: TrainOptions, files: tuple[str, ...], quiet: bool) -> None:
         raise UsageError("standard input can be read once: give `-` at most once")
     _prepare_libraries(options.thread_count(asked.threads))
     try:
+        from gotd.cli._train_plan import TrainPlan
         from gotd.cli._training import request_of
         from gotd.training.run import run as train
     except ImportError as error:
         raise GotdError(f"{error}; {_EXTRA_REMEDY}") from error
+    if asked.dry_run:
+        print_text(TrainPlan(asked, recipe, named).report(run))
+        return
     # The first process alone reads records: a pipe that several share gives each of them a part.
     with rereadable(files_of_all if first else []) as kept:
         kept_as = dict(zip(files_of_all, kept, strict=False))

@@ -41,4 +41,4 @@ class Request:
 
     def total_steps(self, ready: Prepared) -> int:
         """Optimiser steps of the whole run."""
-        return self.recipe.steps or max(1, round(self.recipe.epochs * self.steps_per_epoch(ready)))
+        return self.recipe.steps_of(len(ready.training_examples))

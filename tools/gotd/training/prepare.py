@@ -1,6 +1,7 @@
 """Before the first step: tokenizer, labels and tokens, into work/, once for all processes, seeds and restarts."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -95,11 +96,9 @@ def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: d
     """
     config = load_config(source.path)
     check_objective(config, recipe.objective, str(source.path))
-    tokenizer = _tokenizer(source, config, inputs["data"], recipe, reading)
-    longest = longest_input(config, tokenizer, source.fresh)
-    if length_given and recipe.length > longest:
-        raise UsageError(f"--length {recipe.length}: {source.path} reads at most {longest} tokens")
-    length = min(recipe.length, longest)
+    texts = (record.value for batch in records_of(inputs["data"], _again(reading)) for record in batch)
+    tokenizer = tokenizer_of(source, config, texts, recipe)
+    length = length_of(source, config, tokenizer, recipe, length_given)
     labels: list[str] = []
     if recipe.objective == "classify":
         ensure_padding(tokenizer)
@@ -147,14 +146,22 @@ def _again(reading: Reading) -> Reading:
     return replace(reading, skipping=Skipping(reading.skipping.allowed), advance=uncounted, seals=[])
 
 
-def _tokenizer(source: Source, config: "PretrainedConfig", data: list[str], recipe: Recipe, reading: Reading
-               ) -> "PreTrainedTokenizerFast":
-    """The one named, the one beside the model or its configuration, or, for a fresh model, one trained on the data."""
+def tokenizer_of(source: Source, config: "PretrainedConfig", texts: Iterable[str], recipe: Recipe
+                 ) -> "PreTrainedTokenizerFast":
+    """Return the one named, the one beside the model or its configuration, or, for a fresh model, one of the texts."""
     beside = source.path if source.path.is_dir() else source.path.parent
     if source.tokenizer is not None or not source.fresh or has_tokenizer(beside):
         return load_fast_tokenizer(source.tokenizer or beside)
     if recipe.objective == "classify":
         raise GotdError(f"{source.path}: no tokenizer beside it; give --tokenizer FOLDER")
-    texts = (record.value for batch in records_of(data, _again(reading)) for record in batch)
     longest = getattr(config, "max_position_embeddings", None) or recipe.length
     return train_tokenizer(texts, config.vocab_size, recipe.objective == "mlm", longest)
+
+
+def length_of(source: Source, config: "PretrainedConfig", tokenizer: "PreTrainedTokenizerFast", recipe: Recipe,
+              length_given: bool) -> int:
+    """Return the tokens of a block. Raises: UsageError where more were asked for than the model reads."""
+    longest = longest_input(config, tokenizer, source.fresh)
+    if length_given and recipe.length > longest:
+        raise UsageError(f"--length {recipe.length}: {source.path} reads at most {longest} tokens")
+    return min(recipe.length, longest)

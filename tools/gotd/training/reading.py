@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 #: Texts given to the tokenizer at once.
-_WINDOW = 1024
+WINDOW = 1024
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -94,14 +94,18 @@ def write_blocks(names: list[str], folder: Path, tokenizer: "PreTrainedTokenizer
     """Every document with what separates it from the next. Texts without a token are counted and left out."""
     content, empty = Content(reading, labelled=False), 0
     with TokenWriter(folder, len(tokenizer), labelled=False) as writer:
-        for window in windows(records_of(names, reading, content), _WINDOW):
-            texts = reading.texts(window)
-            found = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
-            whole = [[*frame.before, *tokens, *frame.after] for tokens in found if tokens]
-            empty += len(found) - len(whole)
-            writer.add(whole)
+        for window in windows(records_of(names, reading, content), WINDOW):
+            documents = documents_of(reading.texts(window), tokenizer, frame)
+            empty += len(window) - len(documents)
+            writer.add(documents)
             reading.advance(len(window))
         return writer.finish(content.hexdigest(), empty, 0)
+
+
+def documents_of(texts: list[str], tokenizer: "PreTrainedTokenizerFast", frame: Frame) -> list[list[int]]:
+    """Return the tokens of the texts that have some, each with what separates it from the next."""
+    found = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
+    return [[*frame.before, *tokens, *frame.after] for tokens in found if tokens]
 
 
 def write_texts(names: list[str], folder: Path, tokenizer: "PreTrainedTokenizerFast", length: int, labels: list[str],
@@ -110,7 +114,7 @@ def write_texts(names: list[str], folder: Path, tokenizer: "PreTrainedTokenizerF
     content, empty, truncated = Content(reading, labelled=True), 0, 0
     places = {label: place for place, label in enumerate(labels)}
     with TokenWriter(folder, len(tokenizer), labelled=True) as writer:
-        for window in windows(records_of(names, reading, content), _WINDOW):
+        for window in windows(records_of(names, reading, content), WINDOW):
             texts = reading.texts(window)
             found = tokenizer(texts, truncation=True, max_length=length, return_attention_mask=False, verbose=False)
             truncated += sum(bool(encoding.overflowing) for encoding in found.encodings)

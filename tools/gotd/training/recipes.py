@@ -35,6 +35,10 @@ class Recipe:
     clip: float = 1.0
     mlm_probability: float = 0.15
 
+    def steps_of(self, examples: int) -> int:
+        """Return the optimiser steps of a run. examples : of an epoch"""
+        return self.steps or max(1, round(self.epochs * -(-examples // self.batch)))
+
     def as_dict(self) -> dict[str, JSON]:
         """For printing and for the record; only what is used."""
         unused = {"steps" if self.steps is None else "epochs"}
