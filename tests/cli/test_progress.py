@@ -1,5 +1,6 @@
 """Progress on a terminal: one command of a pipe draws it, of as many rows as its inputs say."""
 
+import importlib
 import os
 import pty
 import re
@@ -8,7 +9,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from gotd.cli._frame import Run
 from gotd.cli._row_counts import expected_rows
 from workdir import Workdir, records, texts
 
@@ -41,6 +44,25 @@ def test_rows_are_known_from_headers_and_first_bytes(tmp_path: Path) -> None:
     assert abs((expected_rows([str(tmp_path / "long.jsonl")]) or 0) - 5000) < 250
     for other in ("-", str(tmp_path / "gone.npy"), "s3://bucket/a.npy"):
         assert expected_rows([*names, other]) is None
+
+
+@pytest.mark.parametrize("line", [
+    "ds-chunk pool.jsonl target.jsonl -o chunks/", "ds-embed pool.jsonl -o again.npy",
+    "ds-score --target target.npz pool.npy target.npy -o scores/", "ds-topk -k 5 scored.jsonl.zst -o best.jsonl",
+    "ds-topk -k 5 --scores scores.npy pool.jsonl -o best.jsonl",
+    "ds-probe --target target.jsonl --source pool.jsonl best20.jsonl",
+    "ds-probe --target target.jsonl --source pool.jsonl --pool scored.jsonl.zst --curve best20.jsonl",
+    "ds-report --choice best20.jsonl --scores scores.npy pool.jsonl -o report.json",
+])
+def test_as_many_rows_are_shown_as_were_expected(chain: Workdir, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain.ok("ds-topk -q -k 20 scored.jsonl.zst -o best20.jsonl")
+    runs: list[tuple[Run, int | None]] = []
+    monkeypatch.setattr(Run, "expect", lambda run, total: runs.append((run, total())))
+    monkeypatch.chdir(chain.path)
+    tool, *words = line.split()
+    importlib.import_module(f"gotd.cli.{tool.removeprefix('ds-')}").command.main(words, tool, standalone_mode=False)
+    (run, expected), = runs
+    assert expected == run.rows > 0
 
 
 def test_iterations_are_shown_on_a_terminal_and_nowhere_else(chain: Workdir) -> None:

@@ -11,6 +11,7 @@ from gotd.cli import _options as options
 from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._outputs import require_apart, require_ending
 from gotd.cli._printing import json_bytes, print_json, print_text
+from gotd.cli._row_counts import expected_rows
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
 from gotd.streams.record_text import RecordText
@@ -193,6 +194,7 @@ def command(context: click.Context, asked: ProbeOptions, choices: tuple[str, ...
 
         print_text(ProbePlan(names, asked, cpus).report(run))
         return
+    run.expect(lambda: expected_rows([*names, asked.target, *asked.source, *asked.pool]))
     from gotd.cli._probing import Found, probe, probe_prefixes
     from gotd.cli._probing_rules import probe_rules
 

@@ -11,6 +11,7 @@ from gotd.cli import _options as options
 from gotd.cli._environment import is_from_environment
 from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._outputs import require_apart, require_ending
+from gotd.cli._row_counts import expected_rows
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
 from gotd.streams.record_text import RecordText
@@ -112,6 +113,7 @@ def command(asked: ReportOptions, files: tuple[str, ...], quiet: bool) -> None:
     require_apart([output], every)
     asked.require_target()
     threads = prepare_process(options.thread_count(asked.threads))
+    run.expect(lambda: expected_rows([asked.choice, *files]) if files or not asked.scores else None)
     from gotd.cli._reporting import report
     from gotd.report.card import as_card
     from gotd.report.page import as_html, as_json, as_multiqc

@@ -9,6 +9,7 @@ import click
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, Terminated, entry_point, prepare_process
 from gotd.cli._printing import print_text
+from gotd.cli._row_counts import expected_rows
 from gotd.cli._sections import SectionedCommand
 from gotd.cli._train_options import SECTIONS, TrainOptions, refuse_what_cannot_be, without_idle_variables
 from gotd.errors import GotdError, UsageError
@@ -61,6 +62,7 @@ def command(asked: TrainOptions, files: tuple[str, ...], quiet: bool) -> None:
     if asked.dry_run:
         print_text(TrainPlan(asked, recipe, named).report(run))
         return
+    run.expect(lambda: expected_rows(named["data"]))
     # The first process alone reads records: a pipe that several share gives each of them a part.
     with rereadable(files_of_all if first else []) as kept:
         kept_as = dict(zip(files_of_all, kept, strict=False))
