@@ -38,8 +38,8 @@ class FitPlan:
         self._source_is_pool, self._device, self._bytes = source_is_pool, device, 0
         self._rows = known_rows(self._sizes, [*inputs.names, *inputs.ranked])
         choose = given.get("choose")
-        if isinstance(choose, int | float) and choose >= 1.0:  # the same part of fewer rows
-            self._given["choose"] = min(choose / max(self._rows, 1), 0.5)
+        if source_is_pool and isinstance(choose, int | float) and choose >= 1.0:  # the same part of fewer rows
+            self._given["choose"] = min(max(choose / max(self._rows, 1), 1.0 / _SMALL), 0.5)
 
     def report(self, rule: AnyRule, output: str, run: Run) -> str:
         """Return what the fit would take."""
@@ -74,7 +74,7 @@ class FitPlan:
 
     def _fitted(self, posed: Posed, rows: int) -> Callable[[Sample], None]:
         def work(sample: Sample) -> None:
-            fitted_to = len(posed.problem.target) if posed.rule.looks else min(rows, self._rows)
+            fitted_to = len(posed.problem.target) if posed.rule.looks else min(rows, self._rows or rows)
             self._keep(posed.rule.fit(_cut(posed.problem, lambda blocks: _first(blocks, rows))))
             sample.advance(fitted_to)
 

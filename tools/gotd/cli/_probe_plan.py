@@ -77,7 +77,7 @@ class ProbePlan:
             except GotdError:
                 if few is _FEWER[-1]:
                     raise
-        sample.advance(known_rows(self._sizes, [self._asked.target]))
+        sample.advance(min(known_rows(self._sizes, [self._asked.target]), self._asked.max_target))
 
     def _judge(self, few: Few) -> None:
         quiet = Run("", quiet=True)
