@@ -55,6 +55,21 @@ def test_the_face_is_short() -> None:
     assert len(README.splitlines()) <= 180
 
 
+BENCHES = sorted(path for path in (ROOT / "scripts/bench").glob("*.py"))
+
+
+@pytest.mark.parametrize("bench", BENCHES, ids=lambda path: path.name)
+def test_every_bench_is_in_its_readme(bench: Path) -> None:
+    assert f"`{bench.name}`" in DOORS["scripts/bench/README.md"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bench", BENCHES, ids=lambda path: path.name)
+def test_every_bench_starts(bench: Path) -> None:
+    said = subprocess.run([sys.executable, str(bench), "--help"], capture_output=True, text=True, check=True).stdout
+    assert "usage: " in said or '__name__ == "__main__"' not in bench.read_text()
+
+
 def test_every_command_is_in_the_readme_and_shows_two_examples() -> None:
     assert len(COMMANDS) >= 5
     for command, text in HELP.items():

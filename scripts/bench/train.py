@@ -138,8 +138,9 @@ def memory(counts: list[int]) -> None:
             with (Path(folder) / f"{count}.jsonl").open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps({"text": " ".join(draw.choices(words, k=100))}) + "\n" for _ in range(count))
             start = [] if not peaks else ["--tokenizer", f"{folder}/out-{counts[0]}"]
-            line = ["ds-train", "--init", f"{folder}/config.json", *start, "--objective", "clm", "--length", "128",
-                    "--batch", "16", "--steps", "300", f"{folder}/{count}.jsonl", "-o", f"{folder}/out-{count}"]
+            line = [str(Path(sys.executable).parent / "ds-train"), "--init", f"{folder}/config.json", *start,
+                    "--objective", "clm", "--length", "128", "--batch", "16", "--steps", "300",
+                    f"{folder}/{count}.jsonl", "-o", f"{folder}/out-{count}"]
             done = subprocess.run(line, check=True, capture_output=True, encoding="utf-8")
             peaks.append(int(re.findall(r"peak memory (\d+) MB", done.stderr)[-1]))
             print(f"{count:9,} documents: peak {peaks[-1]:,} MB", flush=True)
@@ -156,6 +157,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--documents", type=int, nargs="+", default=[5000, 200_000])
     given = parser.parse_args()
+    if given.steps <= _WARM:
+        parser.error(f"--steps {given.steps}: the first {_WARM} warm up and are not counted; ask for more")
     torch.set_num_threads(given.threads)
     if given.question == "throughput":
         throughput(given.steps, given.dimension, given.turns)
