@@ -305,3 +305,12 @@ def test_degenerate_sources_and_targets_score_zero_or_a_number(epsilon: float, f
     assert np.abs(score(fitted(alike, alike, plain(epsilon=epsilon)), alike)).max() < 1e-5
     assert np.isfinite(score(fitted(y[:1], x, plain(epsilon=epsilon)), x)).all()
     assert np.isfinite(score(fitted(x[:1], alike, plain(epsilon=epsilon, center=True)), x)).all()
+
+
+@pytest.mark.parametrize(("rows", "whiten"), [(3, True), (6, False), (40, True)])
+def test_where_the_target_is_the_pool_all_score_alike(rows: int, whiten: bool, fitted: Fit, score: Score) -> None:
+    """Far rows of equal mass: what is left of the scores is what float32 rounds, nothing to measure a step by."""
+    x, _ = problem(0, n=rows, d=64)
+    got = fitted(x, x, replace(GotOptions(), whiten=whiten, center=True, epsilon=0.1))
+    assert got.summary["converged"]
+    assert np.ptp(score(got, x)) < 1e-5

@@ -20,6 +20,7 @@ Source: block coordinate ascent on the dual, as Sinkhorn's iteration is on its o
 1803.00567, section 4.2); balance of flows: Osborne, On pre-conditioning matrices (JACM 1960).
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,9 +29,11 @@ import torch
 from torch import Tensor
 
 #: A row links the points that get more than this part of what its first point gets. Cut too finely, clusters cost time
-#: and nothing else; the next values are tried while there are more than _MOST.
+#: and nothing else; the next values are tried while there are more than may be.
 _LINKS = (1e-3, 1e-6, 1e-12, 1e-24)
-_MOST = 32
+#: The rounds below cost n k^2 for n rows and k clusters, and a loop over the clusters: 32 of the largest samples, of
+#: few rows so many as take a second or two.
+_MOST_WORK, _MOST = 65536 * 32**2, 64
 #: Sweeps over the links, each of which carries a label over all rows and points one link on.
 _SWEEPS = 30
 #: Entries of the plan looked at first: most plans hang together in a part of their rows.
@@ -41,8 +44,13 @@ _BALANCED = 1e-12
 _ROUNDS, _STILL = 20, 1e-8
 
 
-def cluster_labels(plan: Tensor, present: Tensor) -> Tensor | None:
-    """A number for each point, the same where rows link them; None where there are too many kinds to tell.
+def most_clusters(rows: int) -> int:
+    """Return how many clusters of so many rows may be told apart, at least 2."""
+    return max(2, min(_MOST, math.isqrt(_MOST_WORK // max(1, rows))))
+
+
+def cluster_labels(plan: Tensor, present: Tensor, most: int) -> Tensor | None:
+    """A number for each point, the same where rows link them; None where there are more than `most` kinds.
 
     Shapes: plan float32 (n, m), rows summing to 1; present bool (m,), points that take part -> int64 (m,), from 0 on,
     -1 where not present.
@@ -52,7 +60,7 @@ def cluster_labels(plan: Tensor, present: Tensor) -> Tensor | None:
     for link in _LINKS:
         if int(labels.max()) > 0:
             labels = _joined(plan, present, link)
-        if int(labels.max()) < _MOST:
+        if int(labels.max()) < most:
             return labels
     return None
 

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from gotd.ot.acceleration import Anderson
 from gotd.ot.blocks import Workers
-from gotd.ot.clusters import cluster_labels, offsets
+from gotd.ot.clusters import cluster_labels, most_clusters, offsets
 from gotd.ot.cost import Target
 from gotd.ot.sample import Sample, sample_cluster_shares, sample_plan, sample_potentials
 from gotd.ot.transform import Transform, with_potentials
@@ -41,6 +41,8 @@ _TOLERANCE = 0.02
 _ITERATIONS = 50
 #: Steps of the power method that find how soft the softest direction is.
 _POWERS = 12
+#: A change by two to three of float32's roundings is within the tolerance of scores that vary by so many of them.
+_ALIKE = 128.0
 
 
 class Newton:
@@ -114,7 +116,7 @@ class Newton:
         plan, masses = sample_plan(self._sample, kernel)
         plan, present = plan[:, : len(g)], self._target.weights > 0.0
         marginal = torch.where(present, torch.mv(plan.T, masses).double(), 0.0)
-        labels = cluster_labels(plan, present)
+        labels = cluster_labels(plan, present, most_clusters(len(self._whole.masses)))
         if labels is None:
             return torch.full_like(g, torch.nan)
         system = _System(plan, masses, marginal, labels)
@@ -143,7 +145,8 @@ class Newton:
         """By how much scores change on the way from g to `new`: the standard deviation of the change in theirs.
 
         What float32 rounds in the marginals may hide as much of the last step as it makes in the softest direction.
-        Scores that vary by less than float32 rounds are taken to vary by that. Infinite where `new` is no number.
+        Scores that vary by less than `_ALIKE` of what float32 rounds are all alike, and are taken to vary by that:
+        where the target is the pool itself nothing else is left of them. Infinite where `new` is no number.
         Shapes: float64 (m,) both; the last `step` was taken at g.
         """
         if not bool(new.isfinite().all()):
@@ -155,8 +158,8 @@ class Newton:
         masses, unit = self._sample.masses, float(np.finfo(np.float32).eps)
         hidden = unit * self._kernel.unit * self._softness
         change = math.hypot(_deviation(after - before, masses), hidden)
-        rounding = unit * float(self._sample.alpha.abs().max())
-        return change / max(_deviation(after, masses), rounding, sys.float_info.min)
+        alike = _ALIKE * unit * float(self._sample.alpha.abs().max())
+        return change / max(_deviation(after, masses), alike, sys.float_info.min)
 
 
 def _deviation(values: np.ndarray, masses: np.ndarray) -> float:

@@ -36,7 +36,7 @@ def whitening(covariance: Tensor, rows: int, wanted: float | None = None) -> Ten
     rows : distinct rows that the covariance was learned from. wanted : another r / (tr(S) / d) than ridge's.
     Shapes: covariance float64 (d, d), symmetric -> float32 (d, d), symmetric. Where nothing varies, the identity.
     """
-    values, vectors = torch.linalg.eigh(covariance)
+    values, vectors = _eigh(covariance)
     values = values.clamp(min=0.0)
     added = (ridge(rows, len(covariance)) if wanted is None else wanted) * values.mean()
     if not added > 0.0:
@@ -44,3 +44,18 @@ def whitening(covariance: Tensor, rows: int, wanted: float | None = None) -> Ten
     scales = ((values[0] + added) / (values + added)).sqrt()
     found: Tensor = (vectors * scales) @ vectors.T
     return found.float()
+
+
+def _eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues, ascending, and eigenvectors in columns.
+
+    MKL's divide and conquer, which torch calls, gives up on some covariances of very few rows, whose eigenvalues are
+    nearly all 0; LAPACK's relatively robust representations do not.
+    """
+    try:
+        values, vectors = torch.linalg.eigh(matrix)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        from scipy.linalg import eigh
+
+        values, vectors = (torch.from_numpy(each).to(matrix.device) for each in eigh(matrix.cpu().numpy()))
+    return values, vectors
