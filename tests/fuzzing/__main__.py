@@ -103,6 +103,9 @@ def import_for(tool: str) -> None:
 
         for rule in RULES:
             rule_type(rule)
+    if tool in ("ds-chunk", "ds-embed"):  # which are given every form of records
+
+        import gotd.streams.warc
     if tool == "ds-probe":
         import gotd.cli._probing
     if tool == "ds-train":

@@ -74,5 +74,5 @@ def in_fork(check: Callable[[], None]) -> str:
     os.close(writing)
     with open(reading, "rb") as pipe:
         said = pipe.read().decode()
-    os.waitpid(pid, 0)
-    return said
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return said or (f"the check ended with status {status}" if status else "")

@@ -6,19 +6,22 @@ import io
 import json
 import lzma
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zstandard
 
+from fuzzing.forms import delimited_rows, is_table, page_rows, table_rows
+
 _WINDOW_BYTES = 1 << 27
 #: A line of nothing else is blank, which is no record: JSON's white space, and DOS's end of a file.
 _BLANK = b" \t\r\x1a"
 
 
-def lines_of(data: bytes) -> list[bytes]:
-    """The lines of plain bytes, or of those that gzip, zstd, bzip2 or xz made."""
+def plain_of(data: bytes) -> bytes:
+    """Plain bytes, or what gzip, zstd, bzip2 or xz were made from, without a byte order mark."""
     if data[:4] == b"\x28\xb5\x2f\xfd" or (data[1:4] == b"\x2a\x4d\x18" and 0x50 <= data[0] <= 0x5F):
         decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW_BYTES)
         data = decompressor.stream_reader(data, read_across_frames=True).readall()
@@ -27,17 +30,42 @@ def lines_of(data: bytes) -> list[bytes]:
     elif data[:3] == b"BZh":
         data = bz2.decompress(data)
     elif data[:6] == b"\xfd7zXZ\x00":
-        data = lzma.decompress(data)
-    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        data = _of_xz(data)
+    return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def _of_xz(data: bytes) -> bytes:
+    """All streams, which zeros by fours may stand between; Python's own reader takes such padding for the end."""
+    plain = b""
+    while data:
+        stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        plain += stream.decompress(data)
+        assert stream.eof, "xz that is cut was accepted"
+        data = stream.unused_data.lstrip(b"\0")
+        assert not (len(stream.unused_data) - len(data)) % 4, "padding of xz that is none was accepted"
+    return plain
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """The lines of plain or compressed bytes."""
+    lines = plain_of(data).split(b"\n")
     return lines[:-1] if not lines[-1] else lines
 
 
 def records_of(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects of a file; AssertionError where it holds something else."""
+    """The records of a file as JSON objects; AssertionError where it holds something else."""
     sys.setrecursionlimit(20_000)  # deeper than any parser here accepts
-    lines = [line for line in lines_of(path.read_bytes()) if line.strip(_BLANK)]
+    data = path.read_bytes()
+    plain = data if is_table(data) else plain_of(data)
+    if is_table(plain):
+        return table_rows(plain)
+    if plain.startswith(b"WARC/"):
+        return page_rows(plain)
+    lines = [line for line in lines_of(data) if line.strip(_BLANK)]
+    if lines and lines[0].lstrip(_BLANK)[:1] not in (b"{", b"[", b"\xef"):
+        return delimited_rows(plain.decode())
     try:
-        found = [json.loads(line.decode().strip("\ufeff \t\r\x1a")) for line in lines]
+        found = _in_one_array([json.loads(line.decode().strip("\ufeff \t\r\x1a")) for line in lines])
     except (ValueError, RecursionError) as error:  # not one a line: in an array, or over several lines
         found = _values(b"\n".join(lines), str(error))
     for number, record in enumerate(found, 1):
@@ -56,12 +84,21 @@ def _values(data: bytes, why: str) -> list[Any]:
             place = len(text) - len(rest) + length
     except (ValueError, RecursionError) as error:
         raise AssertionError(f"a file was accepted, and is no JSON: {why}; {error}") from error
+    return _in_one_array(values)
+
+
+def _in_one_array(values: list[Any]) -> list[Any]:
     return values[0] if len(values) == 1 and isinstance(values[0], list) else values
 
 
-def texts_of(path: Path) -> list[str]:
+def text_of(record: dict[str, Any]) -> Any:
+    """What stands under "text"."""
+    return record.get("text")
+
+
+def texts_of(path: Path, text_of: Callable[[dict[str, Any]], Any] = text_of) -> list[str]:
     """The texts of a file of records."""
-    texts = [record.get("text") for record in records_of(path)]
+    texts = [text_of(record) for record in records_of(path)]
     assert all(isinstance(text, str) for text in texts), "a record without text was accepted"
     for text in texts:
         text.encode()
@@ -110,5 +147,6 @@ def scores_by_formula(target: Path, rows: np.ndarray) -> tuple[np.ndarray, float
         top = exponents.max(axis=1)
         f = -eps * (top + np.log(np.exp(exponents - top[:, None]).sum(axis=1)))
     scores = -run["calibration_scale"] * (f - run["calibration_mean"])
+    scores[~rows.any(axis=1)] = np.finfo(np.float32).min  # a row without content ranks last
     size = max(1.0, float(np.abs(cost).max()), float(np.abs(g).max()), eps)
     return scores, 1e-5 * run["calibration_scale"] * size

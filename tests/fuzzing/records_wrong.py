@@ -1,8 +1,10 @@
 """Records made wrong as JSON, and wrapped in compression that is legal, odd or lying."""
 
 import base64
+import bz2
 import gzip
 import json
+import lzma
 import re
 import struct
 from random import Random
@@ -22,7 +24,9 @@ _VALUES = (
     b'"\\u0041\\u00e9"', b'"' + "\u00e9\u4e2d\U0001f600".encode() * 300 + b'"', b"{} {}", b'"a" "b"', b"",
 )
 _KEYS = ("id", "text", "te\\u0078t", "gotd_embedding", "gotd_score", "embedding", "score", "parts", "", "label",
-         "\\ud800", "gotd_sc\\u006fre")
+         "\\ud800", "gotd_sc\\u006fre", "messages", "title")
+_FIELD = re.compile(rb'"(?:id|text|gotd_score|gotd_embedding|domain|messages|role|content|title)": ?'
+                    rb'("(?:[^"\\]|\\.)*"|[^,}]*)')
 
 
 def wrong_lines(lines: list[bytes], source: Random) -> list[bytes]:
@@ -40,7 +44,7 @@ def wrong_lines(lines: list[bytes], source: Random) -> list[bytes]:
 
 def _new_value(line: bytes, source: Random) -> bytes:
     """Another value for a field that is there."""
-    found = list(re.finditer(rb'"(?:id|text|gotd_score|gotd_embedding|domain)": ?("(?:[^"\\]|\\.)*"|[^,}]*)', line))
+    found = list(_FIELD.finditer(line))
     if not found:
         return line
     match = source.choice(found)
@@ -86,9 +90,22 @@ def _line_list(lines: list[bytes], source: Random) -> list[bytes]:
     return source.sample(lines, len(lines))
 
 
+def wrong_array_of(lines: list[bytes], source: Random) -> bytes:
+    """The values of these lines in one array, or over several lines, with what is between them right or not."""
+    comma = b"," + source.choice((b"", b"\n", b" \r\n"))
+    end = source.choice((b"]", b"]", b"]\n", b"\n]\n\n", b"]]", b",]", b""))
+    if source.random() < 0.3:
+        return source.choice((b"\n", b"\n\n", b" ", b"")).join(line.replace(b", ", b",\n ") for line in lines)
+    if lines and source.random() < 0.3:
+        place = source.randrange(len(lines))
+        line = lines[place]
+        lines[place] = source.choice((line + b",", b",", line[:-1], b"[" + line, b"// c\n" + line))
+    return source.choice((b"[", b"[", b" [\n", b"[[", b"")) + comma.join(lines) + end
+
+
 def wrapped(plain: bytes, source: Random) -> bytes:
-    """Plain, gzip or zstd in its many forms."""
-    return source.choice((_as_is, _as_is, _zstd, _zstd, _frames, _strange, _gzip))(plain, source)
+    """Plain, gzip, xz, bzip2 or zstd in its many forms."""
+    return source.choice((_as_is, _as_is, _zstd, _zstd, _frames, _strange, _gzip, _xz, _bzip2))(plain, source)
 
 
 def _as_is(plain: bytes, source: Random) -> bytes:
@@ -125,3 +142,17 @@ def _gzip(plain: bytes, source: Random) -> bytes:
     whole = gzip.compress(plain, 6, mtime=0)
     return source.choice((whole, whole + gzip.compress(plain), whole + bytes(9), whole[:-4] + bytes(4),
                           whole[:3] + b"\x1f" + whole[4:], gzip.compress(whole), whole + b"x"))
+
+
+def _xz(plain: bytes, source: Random) -> bytes:
+    check = source.choice((lzma.CHECK_NONE, lzma.CHECK_CRC32, lzma.CHECK_CRC64, lzma.CHECK_SHA256))
+    whole = lzma.compress(plain, check=check)
+    return source.choice((whole, whole + lzma.compress(plain), whole + bytes(4), whole + bytes(6), whole[:-12],
+                          whole + bytes(4) + whole, lzma.compress(whole), lzma.compress(plain, lzma.FORMAT_ALONE),
+                          whole + b"x", whole[:6] + b"\x00\x0f" + whole[8:]))
+
+
+def _bzip2(plain: bytes, source: Random) -> bytes:
+    whole = bz2.compress(plain, source.choice((1, 9)))
+    return source.choice((whole, whole + bz2.compress(plain), whole + bytes(9), whole[:-4], bz2.compress(whole),
+                          whole + b"x", whole + b"BZh", whole[:3] + b"0" + whole[4:], bz2.compress(b"") + whole))

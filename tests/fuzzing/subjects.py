@@ -8,28 +8,32 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fuzzing.arrays_wrong import wrong_array, wrong_seal, wrong_target
 from fuzzing.damage import damaged
 from fuzzing.forks import run
-from fuzzing.reading import lines_of, records_of, rows_of, scores_by_formula, texts_of
-from fuzzing.records_wrong import wrapped, wrong_lines
+from fuzzing.forms import good_forms, is_table, wrong_form
+from fuzzing.reading import lines_of, records_of, rows_of, scores_by_formula, text_of, texts_of
+from fuzzing.records_wrong import wrapped, wrong_array_of, wrong_lines
 from workdir import records, texts
 
 WRONG = "wrong"
 PRINTED = "out"
+_ROWS = 60
 CONFIG = {"model_type": "gpt2", "vocab_size": 300, "n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2}
 
 
 class Case(NamedTuple):
     """One way to call a command.
 
-    line : its words; base : the good file that `wrong` is made from; kind : records, vectors, scores or target
+    line : its words; base : the good file that `wrong` is made from
+    kind : records (lines of JSON), arrays (JSON in one, or over several lines), forms, vectors, scores or target
     made : what it writes, PRINTED for what it prints
     judge : AssertionError where an output that was made is not the right one
     """
@@ -59,7 +63,7 @@ def call(line: str, folder: Path) -> None:
 
 def make_files(folder: Path, tokens: bool) -> None:
     """Good files of every kind. tokens : a tokenizer, too"""
-    (folder / "pool.jsonl").write_bytes(records(texts(60, words=20)))
+    (folder / "pool.jsonl").write_bytes(records(texts(_ROWS, words=20)))
     (folder / "target.jsonl").write_bytes(records(texts(40, seed=1)[::5]))
     (folder / "config.json").write_text(json.dumps(CONFIG))
     for line in (
@@ -75,6 +79,12 @@ def make_files(folder: Path, tokens: bool) -> None:
         "ds-score --target target.npz carried.zst -o scored.zst",
     ):
         call(f"{line} -q", folder)
+    rows = [{"id": row["id"], "text": row["text"]} for row in records_of(folder / "pool.jsonl")]
+    for name, data in good_forms(rows).items():
+        (folder / name).write_bytes(data)
+    (folder / "chat.jsonl").write_text("".join(json.dumps({"id": row["id"], "title": row["text"][:9], "messages": [
+        {"role": "user", "content": row["text"][:40]}, {"role": "assistant", "content": row["text"]}]}) + "\n"
+        for row in rows))
     np.save(folder / "weights.npy", np.linspace(0.0, 2.0, 60, dtype="<f4"))
     if tokens:
         call("ds-train -q --init config.json --objective clm --length 32 --steps 1 pool.jsonl -o first", folder)
@@ -94,7 +104,7 @@ def _again(folder: Path, case: Case, write: Callable[[Path], None]) -> Path:
         if file.is_file() and file.name not in (WRONG, case.made):
             (plain / file.name).symlink_to(file)
     write(plain / WRONG)
-    call(case.line, plain)
+    call(re.sub(r"--text-\S+ \S+ ", "", case.line), plain)
     return plain / case.made
 
 
@@ -102,15 +112,47 @@ def _as_texts(found: list[str]) -> Callable[[Path], None]:
     return lambda path: path.write_text("".join(json.dumps({"text": text}) + "\n" for text in found))
 
 
+def _all_texts(path: Path, text_of: Callable[[dict[str, Any]], Any] = text_of) -> list[str]:
+    """The texts of a file: of a table, whose own figures say how many there are, none may have got lost."""
+    found = texts_of(path, text_of)
+    assert not is_table(path.read_bytes()) or len(found) >= _ROWS, f"{len(found)} rows of {_ROWS} were accepted"
+    return found
+
+
+def _of_messages(record: dict[str, Any]) -> Any:
+    """The text of a chat, as the documentation says it."""
+    value = record["messages"]
+    if isinstance(value, str):
+        return value
+    found = []
+    for message in value:
+        if "role" not in message:
+            roles = {"human": "user", "gpt": "assistant"}
+            message = {"role": roles.get(message["from"], message["from"]), "content": message.get("value")}
+        content = message.get("content")
+        content = [] if content is None else [content] if isinstance(content, str) else content
+        parts = [part if isinstance(part, str) else part["text"] for part in content]
+        found.append(f"{message['role']}: {''.join(parts)}\n\n")
+    return "".join(found).rstrip()
+
+
+def _of_template(record: dict[str, Any]) -> Any:
+    """The text of "{title}:{text?}"."""
+    values = [record["title"], record.get("text")]
+    texts = [_of_messages({"messages": value}) if isinstance(value, str | list) else json.dumps(value)
+             for value in values if value is not None]
+    return f"{texts[0]}:{''.join(texts[1:])}"
+
+
 def _chunks(folder: Path, case: Case) -> None:
     made = texts_of(folder / case.made)
     assert all(len(text) <= 200 for text in made), "a chunk is too long"
-    before, after = ("".join(filter(str.isalnum, "".join(each))) for each in (texts_of(folder / WRONG), made))
+    before, after = ("".join(filter(str.isalnum, "".join(each))) for each in (_all_texts(folder / WRONG), made))
     assert before == after, "letters or digits were lost or changed"
 
 
-def _vectors(folder: Path, case: Case) -> None:
-    found = texts_of(folder / WRONG)
+def _vectors(folder: Path, case: Case, text_of: Callable[[dict[str, Any]], Any] = text_of) -> None:
+    found = _all_texts(folder / WRONG, text_of)
     rows = rows_of(folder / case.made) if found else np.empty((0, 64))
     assert len(rows) == len(found), "rows were lost"
     if found:
@@ -145,6 +187,15 @@ def _compare(scores: np.ndarray, target: Path, rows: np.ndarray) -> None:
 
 def _scored_texts(folder: Path, case: Case) -> None:
     assert len(rows_of(folder / case.made)) == 60, "rows were lost"
+
+
+def _scores_of_texts(folder: Path, case: Case) -> None:
+    found = texts_of(folder / WRONG)
+    scores = rows_of(folder / case.made) if found else np.empty(0)
+    assert len(scores) == len(found), "rows were lost"
+    if found:
+        expected = rows_of(_again(folder, case, _as_texts(found)))
+        assert np.array_equal(scores, expected), "other scores than of these texts"
 
 
 def _scored_records(folder: Path, case: Case) -> None:
@@ -201,16 +252,28 @@ def _compared(folder: Path, case: Case) -> None:
 
 _STATS = "ds-target-stats -q --threads 1 --no-center -o made.npz"
 _SCORE = "ds-score -q --threads 1"
+_EMBED = "ds-embed -q --threads 1 --dimension 64"
 _TOPK = "ds-topk -q -k 20 -o made.zst"
 _TRAIN = "ds-train -q --threads 1 --init config.json --tokenizer tokens --objective clm --length 32 --batch 8 --steps 1"
 _PROBE = "ds-probe -q --threads 1 --json --resamples 100 --budget 50"
 _POOLS = ("pool.jsonl", "pool.zst")
+_ARRAYS = ("array.json", "pretty.json", "spread.json")
+_FORMS = ("pool.parquet", "pool.parquet.zst", "pool.feather", "pool.arrow", "pool.csv", "pool.tsv", "pool.csv.gz",
+          "pool.wet", "pool.wet.gz")
+#: Every form that records come in, by the kind of what can be wrong about it.
+_ALL = [*((base, "records") for base in (*_POOLS, "pool.jsonl.xz", "pool.jsonl.bz2")),
+        *((base, "arrays") for base in _ARRAYS), *((base, "forms") for base in _FORMS)]
 #: Those that import least come first.
 SUBJECTS: dict[str, Sequence[Case]] = {
-    "ds-chunk": [Case(f"ds-chunk -q --chars 200 {WRONG} -o made.zst", base, "records", "made.zst", _chunks)
-                 for base in _POOLS],
-    "ds-embed": [Case(f"ds-embed -q --threads 1 --dimension 64 {WRONG} -o made.npy", base, "records", "made.npy",
-                      _vectors) for base in _POOLS],
+    "ds-chunk": [Case(f"ds-chunk -q --chars 200 {WRONG} -o made.zst", base, kind, "made.zst", _chunks)
+                 for base, kind in _ALL],
+    "ds-embed": [
+        *(Case(f"{_EMBED} {WRONG} -o made.npy", base, kind, "made.npy", _vectors) for base, kind in _ALL),
+        *2 * [Case(f"{_EMBED} --text-key messages {WRONG} -o made.npy", "chat.jsonl", "records", "made.npy",
+                   partial(_vectors, text_of=_of_messages))],
+        Case(f"{_EMBED} --text-template {{title}}:{{text?}} {WRONG} -o made.npy", "chat.jsonl", "records", "made.npy",
+             partial(_vectors, text_of=_of_template)),
+    ],
     "ds-topk": [
         Case(f"{_TOPK} {WRONG}", "scored.zst", "records", "made.zst", _best_carried),
         Case(f"{_TOPK} --scores {WRONG} pool.zst", "scores.npy", "scores", "made.zst", _best_of_scores),
@@ -222,6 +285,8 @@ SUBJECTS: dict[str, Sequence[Case]] = {
         Case(f"{_SCORE} --target {WRONG} pool.npy -o made.npy", "classifier.npz", "target", "made.npy", _scores),
         Case(f"{_SCORE} --target {WRONG} pool.jsonl -o made.npy", "dsir.npz", "target", "made.npy", _scored_texts),
         *2 * [Case(f"{_SCORE} --target target.npz {WRONG} -o made.npy", "pool.npy", "vectors", "made.npy", _scores)],
+        Case(f"{_SCORE} --target target.npz {WRONG} -o made.npy", "pool.jsonl", "records", "made.npy",
+             _scores_of_texts),
         Case(f"{_SCORE} --target target.npz {WRONG} -o made.zst", "carried.zst", "records", "made.zst",
              _scored_records),
     ],
@@ -247,6 +312,11 @@ def made_wrong(case: Case, good: Path, source: Random) -> bytes:
         return damaged(data, source.choice(others).read_bytes(), source)
     if b'{"gotd":' in data and source.random() < 0.3:
         return wrong_seal(data, source)
+    if case.kind == "forms":
+        return wrong_form(case.base, records_of(good / "pool.jsonl"), source)
+    if case.kind == "arrays":
+        lines = wrong_lines(lines_of((good / "pool.jsonl").read_bytes()), source)
+        return wrapped(wrong_array_of(lines, source), source)
     if case.kind == "records":
         return wrapped(b"\n".join(wrong_lines(lines_of(data), source)) + source.choice((b"\n", b"\n", b"")), source)
     if case.kind == "target":
