@@ -9,7 +9,6 @@ pretrained.py, ds-train and ds-embed take it. It is there whole or not at all, a
 """
 
 import argparse
-import hashlib
 import importlib.util
 import shutil
 from pathlib import Path
@@ -106,9 +105,7 @@ def main() -> None:
     given.output.parent.mkdir(parents=True, exist_ok=True)
     file = gguf_file(given.gguf)
     loss = save_sane(*read_gguf(file), given.output, file)
-    with (given.output / "model.safetensors").open("rb") as weights:
-        digest = hashlib.file_digest(weights, "sha256").hexdigest()
-    print(f"{given.output}: {loss:.3f} nats a token of plain English; weights sha256 {digest[:16]}")
+    print(f"{given.output}: {loss:.3f} nats a token of plain English")
 
 
 if __name__ == "__main__":
