@@ -12,12 +12,12 @@ import argparse
 import importlib.util
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from arguments import run_study
 
 from gotd.errors import DataError, GotdError, UsageError
-from gotd.pretrained import load_config, load_fast_tokenizer, load_model
+from gotd.pretrained import load_config, load_fast_tokenizer, load_gguf, load_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -52,13 +52,8 @@ def read_gguf(file: Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     """Return the model, its weights float32, and the tokenizer. Raises: DataError, GotdError"""
     if importlib.util.find_spec("gguf") is None:
         raise GotdError("no library gguf here, by which transformers reads such files: pip install gguf")
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    where: dict[str, Any] = {"gguf_file": file.name, "local_files_only": True}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(file.parent, **where)
-        model = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **where)
+        model, tokenizer = load_gguf(file)
     except (OSError, ValueError, KeyError, IndexError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(str(file), f"transformers cannot read it ({reason})", _GET_FILE) from error

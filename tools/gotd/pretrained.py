@@ -87,6 +87,20 @@ def load_model(head: str, folder: Path, config: "PretrainedConfig", **options: o
     return model, info
 
 
+def load_gguf(file: Path) -> "tuple[PreTrainedModel, PreTrainedTokenizerFast]":
+    """Return the causal model of a GGUF file, its weights float32, and the tokenizer.
+
+    Raises: CodeRefusedError; whatever transformers raises of a file that it cannot read.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with _refusing(file):
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, **_SAFE)
+        model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32, **_SAFE)
+    return model, tokenizer
+
+
 def new_model(head: str, config: "PretrainedConfig", place: Path, **options: object) -> "PreTrainedModel":
     """Return a model at random, drawn from torch's global generator.
 
