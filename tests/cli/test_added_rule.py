@@ -99,6 +99,7 @@ def test_a_rule_of_another_package_fits_and_scores(added: Workdir) -> None:
     assert np.array_equal(np.load(added.path / "flipped.npy"), POOL[:, 4])
 
 
+@pytest.mark.slow
 def test_its_options_are_the_commands(added: Workdir) -> None:
     text = added.ok("ds-target-stats --help").out.decode()
     assert "--axis N" in text
@@ -129,6 +130,7 @@ WRONG = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_packages_that_are_wrong_harm_nobody_else(added: Workdir) -> None:
     for name, place, code, _ in WRONG:
         install(added.path / "packages", name, place, code)

@@ -137,6 +137,7 @@ def test_a_data_set_of_the_hub_is_taken_up_where_it_was_left(work: Workdir) -> N
             assert np.array_equal(np.load(work.path / f"emb/{number}.npy"), np.load(work.path / f"local/{number}.npy"))
 
 
+@pytest.mark.slow
 def test_damaged_files_are_errors_with_their_place(work: Workdir) -> None:
     for name, data in forms().items():
         for cut in (len(data) - 1, len(data) * 2 // 3, len(data) // 3):
@@ -253,6 +254,7 @@ def test_without_pyarrow_the_extra_is_named(work: Workdir) -> None:
                PYTHONPATH=str(work.path / "hidden"))
 
 
+@pytest.mark.slow
 def test_dry_run_and_resume(work: Workdir) -> None:
     for name in ("a.parquet", "a.arrow", "a.csv", "pretty.json", "a.jsonl.xz"):
         work.write(name, forms()[name])

@@ -121,6 +121,7 @@ def test_hostile_arrays(chain: Workdir, kind: str) -> None:
                 if "promises" not in said else "cut short")
 
 
+@pytest.mark.slow
 def test_hostile_arrays_for_the_other_commands(chain: Workdir) -> None:
     chain.write("bad.npy", PICKLE)
     refuses(chain, "ds-target-stats --target bad.npy pool.npy -o made.npz", "bad.npy", "dtype |O")
@@ -170,6 +171,7 @@ def targets(chain: Workdir) -> dict[str, tuple[bytes, str]]:
     }
 
 
+@pytest.mark.slow
 def test_hostile_target_files(chain: Workdir) -> None:
     for kind, (data, said) in targets(chain).items():
         chain.write("bad.npz", data)

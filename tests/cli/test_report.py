@@ -130,6 +130,7 @@ def hostile(work: Workdir) -> None:
             "-o scores.npy && ds-topk -k 8 --scores scores.npy pool.jsonl -o chosen.jsonl.zst")
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_shown_and_do_nothing(work: Workdir) -> None:
     pytest.importorskip("matplotlib")
     hostile(work)
@@ -216,6 +217,7 @@ def test_distances_are_those_of_the_screen(work: Workdir) -> None:
     assert "distances to the target before and after: give the records of the pool" in alone.err
 
 
+@pytest.mark.slow
 def test_what_ds_probe_wrote_is_shown(work: Workdir) -> None:
     pytest.importorskip("matplotlib")
     work.write("other.jsonl", records(texts(60, seed=9)[1::5]))

@@ -108,6 +108,7 @@ def test_a_vector_does_not_depend_on_order_shards_or_batches(work: Workdir, mode
         assert all((other == whole).all() for other in others)
 
 
+@pytest.mark.slow
 def test_what_was_lost_is_counted_at_the_end_and_in_the_seal(work: Workdir, tiny: Folder) -> None:
     work.write("pool.jsonl", records(["cat " * 100, "cat", "", "a cat " * 31, "dog " * 5000]))
     done = work.ok(f"ds-embed --model {tiny('Bert')} pool.jsonl -o pool.npy")

@@ -104,6 +104,7 @@ def test_the_same_line_again_makes_nothing_but_the_tables(studied: Workdir) -> N
     assert before == {name: (studied.path / name).stat().st_mtime_ns for name in before}
 
 
+@pytest.mark.slow
 def test_its_probe_is_ds_probe(studied: Workdir) -> None:
     line = next(line for line in lines(studied, "probe.jsonl") if (line["task"], line["rule"]) == ("agnews", "got"))
     pool = studied.ok("zstdcat work/tiny/pool.jsonl.zst").out.splitlines(keepends=True)

@@ -73,6 +73,7 @@ AFTER_EMB = [*SCORES, *CHOICE, "target/summary.json", "target/target.npz"]
 AFTER_MODEL = sorted([*EMB, *AFTER_EMB, "target/target.npy"])
 
 
+@pytest.mark.slow
 def test_the_same_line_again_makes_nothing(built: Workdir) -> None:
     assert remade(built, MAKE) == []
     assert f"chosen: {SELECTED}" in built.ok(MAKE).out.decode()

@@ -173,6 +173,7 @@ def test_more_tasks_than_shards_and_a_shard_that_is_missing_at_the_end(cluster_w
     assert SELECTED not in work.names()
 
 
+@pytest.mark.slow
 def test_out_of_time_it_goes_back_into_the_queue(cluster_work: Workdir) -> None:
     work = cluster_work
     work.ok(f"echo TASKS=2 >> settings.sh && {SUBMIT}")

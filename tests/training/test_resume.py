@@ -62,6 +62,7 @@ def test_a_signal_saves_and_the_same_line_goes_on(train: Train, folder: Path, mo
     assert same(folder / "whole", folder / "stopped")
 
 
+@pytest.mark.slow
 def test_a_kill_goes_on_from_the_last_whole_checkpoint(train: Train, folder: Path,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
     train(f"{LINE} -o whole")
