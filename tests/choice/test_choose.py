@@ -197,6 +197,16 @@ def test_a_copy_of_a_near_copy_is_a_copy_whichever_window_it_is_in(tmp_path: Pat
         assert choice.left_out == {COPIES: 3, NEAR_COPIES: 1}
 
 
+def test_beside_a_near_copy_other_records_stay_where_copies_are_kept(tmp_path: Path) -> None:
+    """The first rows are -1 and -2 as keys, whose hashes Python has equal."""
+    rows = [Row(f"text {number}", -float(place)) for place, number in enumerate((0, 1, 4, 7))]
+    carried, beside = write(tmp_path, rows, 1)
+    for pool in (ScoredRecords(carried, ranking()), ScoreFiles([beside], ranking())):
+        choice = choose(pool, Rules(3, keep_copies=True, near=FirstDigits()))
+        assert numbers(choice) == [0, 2, 3]
+        assert choice.left_out == {NEAR_COPIES: 1}
+
+
 def test_copies_of_what_the_limit_does_not_reach_are_not_counted(tmp_path: Path) -> None:
     rows = [Row("last", 0.0), Row("too low", 0.0), Row("too low", 0.0), Row("first", 1.0), Row("first", 1.0)]
     carried, beside = write(tmp_path, rows, 1)

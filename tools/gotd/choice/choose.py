@@ -94,7 +94,8 @@ class _Walk:
         self.shared = 0
         self._pool, self._rules, self._spending = pool, rules, spending
         self._rows: dict[Hashable, int] = {}
-        self._near: set[tuple[int, int]] = set()  # targets and hashes of keys: what a window below meets is a copy
+        #: Of targets: keys of near copies, whose own copies the windows below meet.
+        self._near: set[tuple[int, Hashable]] = set()
 
     def take(self, entry: Kept, ranking: TargetRanking) -> None:
         """Choose a record, or leave it out."""
@@ -109,11 +110,11 @@ class _Walk:
         cost = ranking.cost(self._pool)
         fits = self._spending.fits(record, cost)
         text = "" if near is None else self._pool.text(record.line)
-        if near is not None and (record.target, hash(key)) in self._near:
+        if (record.target, key) in self._near:
             ranking.left_out.add(COPIES, record)
         elif near is not None and not (near.add(text) if fits else not near.has(text)):
             ranking.left_out.add(NEAR_COPIES, record)
-            self._near.add((record.target, hash(key)))
+            self._near.add((record.target, key))
         elif fits:
             self.chosen.append(record)
             self._spending.add(record, cost)
