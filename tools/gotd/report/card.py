@@ -113,7 +113,8 @@ def _again(report: Report) -> Iterator[str]:
                        for stage in report.provenance.stages))
     commands = list(_commands(report))
     if commands:
-        yield "Made again, with POOL and TARGET, the texts of pool and target, which seals know by digests alone:\n"
+        yield ("Made again, with POOL and TARGET, the texts of pool and target, which seals know by digests alone, and "
+               "with those options of the fit that its target file says (not --pool-sample, --max-target, --tol):\n")
         yield "```sh"
         yield from commands
         yield "```"
