@@ -30,13 +30,15 @@ STUDY ?= domain
 ARGS  ?=
 experiments: $(VENV)/.test-installed ## a STUDY of scripts/experiments on DATA, at a SCALE, in build/experiments, with ARGS
 	$(VENV)/bin/python scripts/experiments/$(STUDY).py $(DATA) build/experiments --scale $(SCALE) $(ARGS)
-# One worker more than CPUs: some tests wait for a scheduler, a signal or a server.
-PYTEST = $(VENV)/bin/python -m pytest -q -n $$(($$(nproc) + 1)) --dist loadgroup
+WORKERS ?= $$(($$(nproc) + 1)) # one more than CPUs: some tests wait for a scheduler, a signal or a server
+PYTEST = $(VENV)/bin/python -m pytest -q -n $(WORKERS) --dist loadgroup
 QUICK ?= tests/ot tests/streams tests/methods tests/probing tests/test_chunking.py tests/choice/test_ranking.py tests/test_imports.py
+quick: WORKERS = $$(nproc)
 quick: $(VENV)/.test-installed ## the tests in QUICK: the mathematics, the formats, the rules; no neural network, no study
-	$(PYTEST) -m "not slow and not long" $(QUICK)
-test: $(VENV)/.test-installed ## the tests, without the slow ones
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not heavy and not long" $(QUICK)
+MARKS ?= not slow and not heavy
+test: $(VENV)/.test-installed ## the tests, without the slow and the heavy ones (MARKS="not slow": with the heavy ones)
+	$(PYTEST) -m "$(MARKS)"
 test-all: $(VENV)/.test-installed ## every test
 	$(PYTEST)
 check: $(VENV)/.test-installed ## lint and types

@@ -216,6 +216,7 @@ def test_the_chains_of_the_reference_agree(folder: Workdir) -> None:
         folder.ok("cmp selected.jsonl.zst by-files.jsonl.zst")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("line", EXAMPLES)
 def test_the_examples_in_the_help_run(folder: Workdir, line: str) -> None:
     if line.startswith("ds-report"):  # which wants a choice, scores and a target that belong together

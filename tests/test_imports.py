@@ -32,6 +32,7 @@ def imported(command: str, before: str = "") -> str:
     return done.stdout.splitlines()[-1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_imports_nothing_heavy(command: str) -> None:
     assert imported(command) == "[]"
@@ -60,6 +61,7 @@ print([name for name in ("numpy", "torch") if name in sys.modules])
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.heavy
 def test_and_that_test_can_fail() -> None:
     assert "torch" in imported("chunk", before="import torch")
 
@@ -85,6 +87,7 @@ MAY_IMPORT = {
 }
 
 
+@pytest.mark.long
 def test_imports_point_one_way() -> None:
     wrong = []
     for path in PACKAGE.rglob("*.py"):
@@ -114,6 +117,7 @@ def in_the_locales_encoding(call: ast.Call) -> bool:
     return not any("b" in mode and set(mode) <= set("rwxab+") for mode in modes)
 
 
+@pytest.mark.long
 def test_no_file_is_opened_in_the_locales_encoding() -> None:
     wrong = [f"{path.name}:{node.lineno}" for folder in (PACKAGE, PACKAGE.parent.parent / "scripts")
              for path in folder.rglob("*.py") for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -127,6 +131,7 @@ def length(node: ast.FunctionDef) -> int:
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
+@pytest.mark.long
 def test_files_and_functions_are_short() -> None:
     wrong = []
     for path in [*PACKAGE.rglob("*.py"), *(PACKAGE.parent.parent / "scripts").rglob("*.py")]:

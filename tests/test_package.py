@@ -63,6 +63,7 @@ def test_the_readmes_install_makes_the_same_of_the_sdist(built: fresh_install.Bu
     assert {name for name in files if name.startswith("scripts/")} == of_users
 
 
+@pytest.mark.heavy
 def test_every_command_is_there(user: Workdir, bin_of_wheel: Path) -> None:
     for command in COMMANDS:
         assert re.fullmatch(rf"{command} \d+\.\d+\.\d+\n", user.ok(f"{command} --version").out.decode())
@@ -91,6 +92,7 @@ def alike(line: str) -> str:
     return re.sub(r"[\d.,]+", "#", " ".join(line.split())).strip()
 
 
+@pytest.mark.heavy
 def test_the_readme_runs_from_top_to_bottom(demo: Workdir) -> None:
     assert sum(language == "sh" for language, _ in SHOWN) >= 4
     for number, (language, text) in enumerate(SHOWN):

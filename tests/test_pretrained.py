@@ -84,6 +84,7 @@ def typed_yes(work: Workdir, line: str) -> tuple[int, str]:
     return done.returncode, (done.stdout + done.stderr).decode()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("line", [
     pytest.param(line, marks=[pytest.mark.slow] if line != "embed" else []) for line in LINES])
 def test_on_a_terminal_nobody_is_asked(model: Workdir, line: str) -> None:

@@ -32,6 +32,7 @@ def texts(file: Path) -> list[str]:
     return [json.loads(line)["text"] for line in file.read_text().splitlines()]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("name", "options"), [
     ("got", {}), ("got", {"whiten": False}), ("got", {"center": False}), ("got", {"epsilon": 0.0}),
     ("got", {"epsilon": 0.7, "metric": "cosine", "whiten": False}), ("got", {"share": 0.5, "choose": 20.0}),

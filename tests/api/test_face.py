@@ -23,6 +23,7 @@ def test_what_is_public_is_there_and_documented() -> None:
         gotd.nothing  # noqa: B018
 
 
+@pytest.mark.heavy
 def test_the_chain_step_by_step_is_the_commands(work: Workdir) -> None:
     pool, target = texts(300), texts(60, seed=1)[::5]
     pool[7], pool[9], target[2] = "...", pool[8].upper(), " - "
@@ -56,6 +57,7 @@ def test_the_chain_step_by_step_is_the_commands(work: Workdir) -> None:
     assert np.array_equal(whole.target.arrays["potentials"], fitted.arrays["potentials"])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("options", "line"), [
     ({}, ""), ({"epsilon": 0.5, "whiten": False}, "--epsilon 0.5 --no-whiten"), ({"method": "mean"}, "--method mean"),
     ({"method": "classifier", "seed": 3}, "--method classifier --seed 3"),

@@ -154,6 +154,7 @@ def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking_window, "_WINDOW", 1)
 
 
+@pytest.mark.heavy
 @settings(deadline=None, max_examples=60)
 @given(ROWS, st.integers(1, 12), st.booleans(), st.booleans())
 def test_the_choice_is_the_defined_one_from_any_shards_both_ways(

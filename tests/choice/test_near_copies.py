@@ -36,6 +36,7 @@ def variants(count: int, seed: int) -> list[str]:
     return made
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("threshold", [0.3, 0.7, 0.9, 1.0])
 def test_what_is_taken_in_is_what_comparing_all_pairs_takes(threshold: float) -> None:
     near, kept, agreed = NearCopies(threshold), list[str](), 0

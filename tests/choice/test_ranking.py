@@ -1,6 +1,7 @@
 """The best of a stream, against sorting all of it."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,6 +78,7 @@ def test_of_one_key_only_the_best_counts(items: list[tuple[int, int, int]], limi
     assert rows_within(chosen, limit) == expected
 
 
+@pytest.mark.long
 def test_what_is_replaced_is_let_go() -> None:
     chosen = WithinLimit(10)
     for row in range(150_000):  # ever better copies of three texts
@@ -85,6 +87,7 @@ def test_what_is_replaced_is_let_go() -> None:
     assert rows_within(chosen, 10) == [149_999, 149_998, 149_997]
 
 
+@pytest.mark.long
 def test_counts_of_scores_that_do_not_matter_any_more_are_let_go() -> None:
     left_out = LeftOut()
     for score in range(300_000):

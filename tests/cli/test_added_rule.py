@@ -90,6 +90,7 @@ def added(work: Workdir) -> Workdir:
 FIT = "ds-target-stats --target target.npy pool.npy -o t.npz"
 
 
+@pytest.mark.heavy
 def test_a_rule_of_another_package_fits_and_scores(added: Workdir) -> None:
     said = json.loads(added.ok(f"{FIT} --method axis --axis 4").out)
     assert (said["method"], said["axis"], said["target_rows"]) == ("axis", 4, 9)
@@ -111,6 +112,7 @@ def test_its_options_are_the_commands(added: Workdir) -> None:
     added.ok(f"{FIT} --no-whiten", DS_AXIS="2")
 
 
+@pytest.mark.heavy
 def test_a_target_of_a_rule_that_is_not_here(added: Workdir) -> None:
     added.ok(f"{FIT} --method axis")
     added.environment["PYTHONPATH"] = ""

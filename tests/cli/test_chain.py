@@ -57,6 +57,7 @@ def selections(tmp_path: Path, model: str) -> set[bytes]:
     return found
 
 
+@pytest.mark.heavy
 def test_shards_and_threads_do_not_change_a_byte(tmp_path: Path) -> None:
     assert len(selections(tmp_path, HASH)) == 1
 
@@ -100,6 +101,7 @@ def test_a_fraction_is_the_decimal_number_that_was_given(chain: Workdir, line: s
     assert "21 chosen" in chain.ok(f"ds-topk --fraction 0.07 {line} -o best.zst").err
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("line", [
     "ds-topk --fraction 0.1 {scored.jsonl.zst}", "ds-topk --fraction 0.1 --scores {scores.npy} pool.jsonl",
     "ds-target-stats --passes 1 --weights {w.npy} --allow-unconverged --target target.npy {pool.npy}",

@@ -69,6 +69,7 @@ def terminal(request: pytest.FixtureRequest, files: Workdir) -> Iterator[Termina
     made.close()
 
 
+@pytest.mark.heavy
 def test_the_tab_key_finds_options_choices_and_files(terminal: Terminal) -> None:
     assert "--max-tokens " in terminal.shows("ds-embed --max\t", "--max-tokens ")
     assert "bfloat16 " in terminal.shows("8 --precision b\t", "bfloat16 ")

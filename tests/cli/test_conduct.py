@@ -54,6 +54,7 @@ def plain(chain: Workdir, command: Command) -> list[bytes]:
     return chain.ok(f"zstdcat -f {command.good}").out.splitlines()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("command", FILTERS, ids=name)
 def test_a_reader_that_goes_away_is_141_and_silent(chain: Workdir, command: Command) -> None:
     # So much that no pipe can hold it: the same rows again and again.
@@ -109,6 +110,7 @@ def test_line_ends_do_not_matter(chain: Workdir, command: Command) -> None:
     assert len(results) == 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("command", READ_RECORDS, ids=name)
 @pytest.mark.parametrize(("bad", "said"), [(b"[1]", "array"), (b'{"text": "a', "not JSON"),
                                            (b'{"text": "\xff"}', "UTF-8")])
@@ -170,6 +172,7 @@ def test_a_terminal_is_no_input(chain: Workdir, command: Command) -> None:
     assert "standard input is a terminal" in done.err
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("command", FILTERS, ids=name)
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_with_nothing_half_written(chain: Workdir, command: Command, number: signal.Signals,
@@ -182,6 +185,7 @@ def test_a_signal_ends_it_with_nothing_half_written(chain: Workdir, command: Com
     assert chain.names() == before
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("command", FILTERS, ids=name)
 def test_after_kill_9_the_same_line_gives_the_same_bytes(chain: Workdir, command: Command) -> None:
     chain.ok(f"{command.line} {command.good} -o expected-{command.output}")

@@ -48,6 +48,7 @@ def test_a_name_that_is_empty_is_refused(pool: Workdir, line: str) -> None:
     pool.fails(line, "is a variable unset?", status=2)
 
 
+@pytest.mark.heavy
 def test_more_inputs_than_files_may_be_open(chain: Workdir) -> None:
     vectors, pools = " ".join(["pool.npy"] * 150), " ".join(["pool.jsonl"] * 150)
     chain.ok(f"ulimit -n 100; ds-score --target target.npz {vectors} -o s.npy")

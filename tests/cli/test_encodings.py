@@ -26,6 +26,7 @@ def other_locale(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     return {"LOCPATH": str(folder), "LC_ALL": "en_US"}
 
 
+@pytest.mark.heavy
 def test_the_same_bytes_in_any_locale(work: Workdir, other_locale: dict[str, str]) -> None:
     lines = "".join(json.dumps({KEY: f"{text} café 日本"}, ensure_ascii=False) + "\n" for text in texts(20))
     work.write("dé.jsonl", lines.encode())
@@ -49,6 +50,7 @@ def named(work: Workdir) -> Workdir:
     return work
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("environment", [
     {},
     pytest.param({"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.slow),

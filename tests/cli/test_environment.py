@@ -80,6 +80,7 @@ def test_what_does_nothing_here_is_passed_over(chain: Workdir) -> None:
     chain.fails("ds-embed --dimension 64 --shard 1/2 pool.jsonl -o again.npy", "--shard needs -o DIR/", status=2)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("variable", "value"), [("DS_DEVICE", "cuda"), ("DS_PRECISION", "auto"), ("DS_MODEL", "hash"),
                                                  ("DS_LABEL_KEY", "kind"), ("DS_EPOCHS", "2"), ("DS_PATIENCE", "2")])
 def test_ds_train_passes_over_what_is_meant_for_others(work: Workdir, variable: str, value: str) -> None:

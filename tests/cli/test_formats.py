@@ -266,6 +266,7 @@ def test_dry_run_and_resume(work: Workdir) -> None:
         assert (work.path / f"{name}.npy").stat().st_mtime_ns == before
 
 
+@pytest.mark.heavy
 def test_bombs_are_read_in_bounded_steps(work: Workdir) -> None:
     """Two hundred megabytes of one line, in some kilobytes."""
     xz, bzip2 = lzma.LZMACompressor(preset=0), bz2.BZ2Compressor()

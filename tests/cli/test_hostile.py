@@ -52,6 +52,7 @@ READERS = ["ds-chunk {} -o made.zst", "ds-embed {} -o made.npy", "ds-score --tar
            "ds-topk -k 5 {} -o made.zst", "ds-topk -k 5 --scores scores.npy {} -o made.zst"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("line", READERS)
 @pytest.mark.parametrize("byte", [b"a", b"\n"], ids=["a line", "empty lines"])
 def test_a_zstd_bomb_of_a_hundred_gigabytes(chain: Workdir, line: str, byte: bytes) -> None:
@@ -74,6 +75,7 @@ def test_a_record_of_two_gigabytes(chain: Workdir, line: str) -> None:
     refuses(chain, line.format("long.jsonl"), "long.jsonl")
 
 
+@pytest.mark.heavy
 def test_records_that_unpack_to_much_more_are_streamed(chain: Workdir) -> None:
     line = b'{"id":"x","text":"' + b"market shares " * 70 + b'"}\n'
     packed = zstandard.ZstdCompressor(level=19).compressobj()
@@ -111,6 +113,7 @@ ARRAYS = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", ARRAYS)
 def test_hostile_arrays(chain: Workdir, kind: str) -> None:
     data, said = ARRAYS[kind]

@@ -99,6 +99,7 @@ def test_faults_of_tables_name_their_row(work: Workdir, value: Any, said: str) -
     assert said in str(fault.value)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["a.jsonl", "fixed.parquet"])
 def test_fit_score_and_choice_are_those_of_the_array(work: Workdir, name: str) -> None:
     np.save(work.path / "a.npy", ROWS)

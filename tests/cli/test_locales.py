@@ -37,6 +37,7 @@ def test_the_locale_is_none_of_utf8(work: Workdir, locale: dict[str, str]) -> No
     assert said in ("ascii", "iso8859-1")
 
 
+@pytest.mark.heavy
 def test_arguments_names_and_text(work: Workdir, locale: dict[str, str]) -> None:
     work.write("dé.jsonl", '{"texté": "alpha"}\n{"texté": "bêta"}\n'.encode())
     line = "ds-chunk -q --text-key texté dé.jsonl"

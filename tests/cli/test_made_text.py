@@ -38,6 +38,7 @@ def made(work: Workdir) -> Workdir:
 OPTIONS = {"flat": "", "tasks": TEMPLATE, "chats": MESSAGES}
 
 
+@pytest.mark.heavy
 def test_the_chain_gives_what_a_plain_field_gives(made: Workdir) -> None:
     found = {}
     for name, options in OPTIONS.items():

@@ -68,6 +68,7 @@ def share(lines: list[bytes]) -> float:
     return float(np.mean([int(orjson.loads(line)["id"][1:]) % 5 == 0 for line in lines]))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("method", VECTORS)
 def test_rules_of_vectors(pools: Path, work: Workdir, method: str) -> None:
     lines = chosen(pools, work, FIT.replace("{method}", method), "emb/*", str(pools / "carried.zst"), RUNS[1:])
@@ -83,6 +84,7 @@ def test_rules_of_vectors(pools: Path, work: Workdir, method: str) -> None:
     assert all("only 20 texts with content" in warning for warning in summary["warnings"])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("noise", ["", "--gumbel --seed 4"])
 def test_dsir_reads_texts(pools: Path, work: Workdir, noise: str) -> None:
     lines = chosen(pools, work, FIT_TEXTS.replace("{noise}", noise), "pool/*", "pool/*", RUNS)

@@ -96,6 +96,7 @@ def test_folders_of_other_stores_are_refused_before_anything_is_read(work: Workd
         work.fails(f"ds-embed {url} -o x.npy", f"{url}: only s3:// can be listed; name the objects", status=2)
 
 
+@pytest.mark.heavy
 def test_shards_are_shared_out_in_a_bucket_too(store: Store, work: Workdir, shards: Path) -> None:
     u = store.bucket.url
     fill(store.bucket, shards, "pool/*")
@@ -103,6 +104,7 @@ def test_shards_are_shared_out_in_a_bucket_too(store: Store, work: Workdir, shar
     assert {key for key in store.bucket.names() if key.startswith("emb/")} == {"emb/1.npy"}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("faults", [
     [Fault("GET", "/pool/1", cut=100_000)],
     [Fault("GET", "/pool/1", cut=0, times=2), Fault("GET", "/pool/1", cut=131_072)],
@@ -120,6 +122,7 @@ def test_what_passes_is_tried_again(store: Store, work: Workdir, shards: Path, f
     assert len(done.err.splitlines()) == 1, done.err
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("fault", "said"), [
     pytest.param(Fault("GET", "/pool/1", cut=0, times=999), "could not be read past byte 0 of",
                  marks=pytest.mark.slow),  # half a minute of pauses
@@ -164,6 +167,7 @@ def test_an_object_replaced_while_it_is_read_is_an_error(store: Store, work: Wor
     assert store.bucket.names() == {"pool/1.jsonl.zst"}
 
 
+@pytest.mark.heavy
 def test_an_upload_in_parts_that_fails_is_aborted(store: Store, work: Workdir) -> None:
     u = store.bucket.url
     work.write("pool.jsonl", records(texts(2200)))

@@ -13,6 +13,7 @@ STATS = "ds-target-stats --target nowhere.npy nowhere.npy"
 TRAIN = "ds-train --model nowhere --recipe got-d-clm nowhere.jsonl"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("line", "output", "said"), [
     (CHUNK, "x.parquet", ".parquet is not what is written; name it .jsonl.zst, .jsonl.gz or .jsonl"),
     (CHUNK, "x.npy", ".npy is not"), (CHUNK, "x", ".jsonl.gz or .jsonl, or x/ for one output for each input"),
@@ -31,6 +32,7 @@ def test_a_name_that_lies_is_wrong_usage(work: Workdir, line: str, output: str, 
     assert work.names() == {"there.txt"}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("name", "start"), [
     ("x.jsonl.ZST", b"\x28\xb5\x2f\xfd"), ("x.json.zst", b"\x28\xb5\x2f\xfd"), ("x.zst", b"\x28\xb5\x2f\xfd"),
     ("x.JSONL.GZ", b"\x1f\x8b"), ("x.ndjson.gz", b"\x1f\x8b"), ("x.gz", b"\x1f\x8b"), ("x.Jsonl", b'{"'),
@@ -69,6 +71,7 @@ def test_a_folder_that_is_there_needs_no_slash(chain: Workdir) -> None:
     assert {"emb/pool.npy", "emb/target.npy"} <= chain.names()
 
 
+@pytest.mark.heavy
 def test_a_pipe_is_plain_where_that_is_asked_for(chain: Workdir) -> None:
     for line in ("ds-chunk pool.jsonl", "ds-embed pool.jsonl", "ds-score --target target.npz pool.jsonl"):
         plain = chain.ok(f"{line} --plain | jq -c .").out

@@ -234,6 +234,7 @@ def test_usage(probe: Workdir) -> None:
 VECTORS = "--target-vectors held-out.npy --source-vectors pool.npy"
 
 
+@pytest.mark.heavy
 def test_distances(probe: Workdir) -> None:
     probe.ok("for i in pool held-out good poor; do ds-embed -q --dimension 64 $i.jsonl -o $i.npy; done")
     line = f"{LINE} {VECTORS} --vectors good.npy --vectors poor.npy good.jsonl poor.jsonl"
@@ -273,6 +274,7 @@ def test_a_budget_cuts_the_vectors_too(probe: Workdir) -> None:
     assert found["both.jsonl"]["distance"] == pytest.approx(found["good.jsonl"]["distance"])
 
 
+@pytest.mark.heavy
 def test_vectors_of_other_records(probe: Workdir) -> None:
     probe.ok("for i in pool held-out good poor; do ds-embed -q --dimension 64 $i.jsonl -o $i.npy; done")
     probe.fails(f"{LINE} {VECTORS} --vectors poor.npy good.jsonl", "poor.npy: made of other records than good.jsonl")

@@ -65,6 +65,7 @@ def test_as_many_rows_are_shown_as_were_expected(chain: Workdir, line: str, monk
     assert expected == run.rows > 0
 
 
+@pytest.mark.heavy
 def test_iterations_are_shown_on_a_terminal_and_nowhere_else(chain: Workdir) -> None:
     ours, theirs = pty.openpty()
     line = "ds-target-stats --target target.npy pool.npy -o t.npz".split()

@@ -90,6 +90,7 @@ def test_the_figures_are_those_of_the_files(work: Workdir) -> None:
             assert value["lift"] == pytest.approx(of_ours / 40 / (of_pool / 300))
 
 
+@pytest.mark.heavy
 def test_the_page_and_the_json_hold_the_same(work: Workdir) -> None:
     pytest.importorskip("matplotlib")
     work.ok(f"{LINE} -o report.html && {LINE} -o report.json")
@@ -149,6 +150,7 @@ def test_hostile_texts_are_shown_and_do_nothing(work: Workdir) -> None:
     assert json.loads(work.read("report.json"))["documents"] == 8
 
 
+@pytest.mark.heavy
 def test_what_does_not_belong_together_is_refused(work: Workdir) -> None:
     before = work.names()
     head = "ds-report --choice chosen.jsonl.zst -o report.json"
@@ -199,6 +201,7 @@ def test_left_out_records_and_leaks_are_counted(work: Workdir) -> None:
     assert json.loads(work.ok(f"{LINE} -o -").out)["hygiene"]["copies"] == 3
 
 
+@pytest.mark.heavy
 def test_distances_are_those_of_the_screen(work: Workdir) -> None:
     work.ok("ds-embed --dimension 64 chosen.jsonl.zst -o chosen.npy && cp chosen.npy chosen-vectors.npy")
     table = work.ok("ds-target-stats -q --screen --target target.npy pool.npy chosen-vectors.npy").out.decode()

@@ -20,6 +20,7 @@ def stage(name: str, version: str = "9.9", more: str = "pass") -> str:
     return f"python -c \"{RUN.format(version=version, name=name, more=more)}\" {LINES[name]}"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", LINES)
 def test_another_version_makes_nothing_anew_and_another_revision_does(work: Workdir, name: str) -> None:
     work.write("pool.jsonl", records(texts(20)))

@@ -34,6 +34,7 @@ def write_parquet(work: Workdir, name: str, rows: list[dict[str, Any]]) -> None:
     parquet.write_table(pyarrow.Table.from_pylist(rows), work.path / name, row_group_size=25)
 
 
+@pytest.mark.heavy
 def test_the_commands_of_every_schema_choose(work: Workdir) -> None:
     for name in ("fineweb", "fineweb-edu", "dolma"):
         (work.path / "data" / name).mkdir(parents=True)

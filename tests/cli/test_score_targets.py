@@ -29,6 +29,7 @@ def targets(work: Workdir, fitted: Path) -> Workdir:
     return work
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("inputs", ["emb/*.npy", "pool/*"])
 def test_the_bytes_are_those_of_single_runs(targets: Workdir, inputs: str) -> None:
     for name in "abcn":
@@ -40,6 +41,7 @@ def test_the_bytes_are_those_of_single_runs(targets: Workdir, inputs: str) -> No
     targets.ok("diff -r alone s")
 
 
+@pytest.mark.heavy
 def test_targets_of_texts_are_scored_together_too(targets: Workdir) -> None:
     for name in "ab":
         targets.ok(f"ds-target-stats --method dsir --min-words 9 --target {name}.jsonl pool/* -o {name}.npz"

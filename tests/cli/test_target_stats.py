@@ -186,6 +186,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
     return work
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name, space", [("", "--no-whiten"), ("wide-", "")])
 def test_a_step_takes_both_kinds_where_a_first_step_takes_one(kinds: Workdir, name: str, space: str) -> None:
     fit = f"ds-target-stats --target {name}t.npy {name}x.npy {space} -o made.npz"

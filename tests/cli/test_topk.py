@@ -35,6 +35,7 @@ def test_fields_of_the_pool_pass_as_they_are(work: Workdir) -> None:
         assert made.startswith(line[:-1] + b',"gotd_score":')
 
 
+@pytest.mark.heavy
 def test_a_field_ranks_only_where_a_seal_or_the_user_says_so(work: Workdir) -> None:
     fitted(work)
     work.fails("ds-topk -k 2 pool.jsonl", "pool.jsonl:1", "gotd_score", "--scores", "--score-key")
@@ -54,6 +55,7 @@ def test_a_field_ranks_only_where_a_seal_or_the_user_says_so(work: Workdir) -> N
     assert "2 chosen" in work.ok("ds-topk -k 2 --scores s.npy pool.jsonl -o d.zst", DS_SCORE_KEY="score").err
 
 
+@pytest.mark.heavy
 def test_scores_of_an_earlier_choice_are_replaced_and_counted(work: Workdir) -> None:
     fitted(work)
     work.ok("ds-topk -k 20 --scores s.npy pool.jsonl -o chosen.zst && zstdcat chosen.zst | sed -n 1,7p > again.jsonl")
@@ -72,6 +74,7 @@ POOL = """ds-embed target.jsonl -o target.npy && ds-embed {0} -o {1}/
 ds-target-stats --target target.npy {1}/*.npy -o {1}.npz && ds-score --target {1}.npz {1}/*.npy -o {1}-scores/"""
 
 
+@pytest.mark.heavy
 def test_of_copies_the_best_is_chosen_whatever_the_shards_both_ways(work: Workdir) -> None:
     once = texts(60)
     copies = [*(text.upper() for text in once[::2]), *(f" {text}\n" for text in once[::3]), *once[::4], "", "--", *once]

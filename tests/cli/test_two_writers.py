@@ -26,6 +26,7 @@ def together(work: Workdir, lines: list[str], **environment: str) -> "list[subpr
                              stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for line in lines]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("line", LINES)
 def test_the_same_command_four_times_at_once(pool: Workdir, line: str) -> None:
     name = line.split()[-1]
@@ -48,6 +49,7 @@ def test_two_array_tasks_of_the_same_index(pool: Workdir) -> None:
         assert pool.read(f"made/{name}") == pool.read(f"expected/{name}")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("killed", [0, 1])
 def test_one_of_two_is_killed(pool: Workdir, killed: int) -> None:
     line = LINES[1]

@@ -59,6 +59,7 @@ def model(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("tiny")("Bert"))
 
 
+@pytest.mark.heavy
 def test_no_text_stops_it_or_is_dropped_or_takes_out_of_proportion(work: Workdir, model: str) -> None:
     pool = [*LANGUAGES, *SHORT, *LONG, *texts(50)]
     random.Random(0).shuffle(pool)
@@ -214,6 +215,7 @@ def test_a_model_tuned_on_the_target_embeds_as_the_paper_has_it(work: Workdir, t
     assert told["tokens"] + told["padding"] == 295 * told["documents"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("line", "words"), [
     ("--model nowhere/at/all", ["no such folder in", "nowhere/at/all"]),
     ("--model owner/model", ["no such folder in", "Hugging Face hub", "give the path of a folder"]),

@@ -49,6 +49,7 @@ def add_dense(folder: Path, place: str, **settings: Any) -> None:
     (folder / place / "config.json").write_text(json.dumps({**known, **settings}))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("modules", [(), ("Normalize",)], ids=["as pooled", "unit length"])
 def test_every_pooling_is_that_of_sentence_transformers(

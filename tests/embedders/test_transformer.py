@@ -130,6 +130,7 @@ def test_a_bare_folder_gives_sentence_transformers_vectors(tiny: Folder, kind: s
     assert cosines(embedder(folder).embed(TEXTS), peer_vectors(folder, TEXTS)).min() >= 0.9999
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", KINDS)
 def test_neighbours_and_batches_leave_a_vector_as_it_is(tiny: Folder, kind: str) -> None:
     folder = tiny(kind)

@@ -43,6 +43,7 @@ def changed(tokenizer: Tokenizer, change: str) -> Tokenizer:
     return copy
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("change", CHANGES)
 @example(texts=["a cat sat", "a  cat\nsat ", "the cat"])
 @given(texts=st.lists(st.text(ALPHABET, max_size=40) | st.text(max_size=20), max_size=5))

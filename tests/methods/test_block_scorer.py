@@ -27,6 +27,7 @@ def scorer(workers: Workers) -> Callable[[str], Any]:
     return of
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", READS_ROWS)
 def test_a_stream_is_scored_as_the_whole_is(name: str, scorer: Callable[[str], Any]) -> None:
     rows = np.random.default_rng(1).normal(size=(3 * CPU_BLOCK_ROWS + 17, 8)).astype("<f2")

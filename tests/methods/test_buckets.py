@@ -5,6 +5,7 @@ import random
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +44,7 @@ def test_words_of_all_lengths_and_what_may_stand_between() -> None:
             assert spelled_pairs(words, at[:0]) == []
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["ab", "c", "\0", "d\0e", ", ", "x" * 70]), min_size=1, max_size=60))
 def test_a_cache_of_any_size_gives_the_same_buckets(parts: list[str]) -> None:

@@ -51,6 +51,7 @@ def distance_after(chosen: np.ndarray, C: np.ndarray, share: float = SHARE) -> f
     return float(ot.emd2(a / a.sum(), np.full(C.shape[1], 1 / C.shape[1]), C, numItermax=10_000_000))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("epsilon", [0.0, 0.05])
 def test_the_choice_lowers_the_distance_more_than_random_mean_or_nearest(

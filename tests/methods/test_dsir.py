@@ -78,6 +78,7 @@ def corpus(seed: int, count: int) -> list[str]:
     ]
 
 
+@pytest.mark.long
 def test_scores_are_the_log_ratio() -> None:
     pool, target = corpus(0, 120) + ODD, corpus(1, 20)
     fitted = Dsir(EVERYTHING).fit(TextProblem([target], [pool[:50], pool[50:]], 2))
@@ -94,6 +95,7 @@ def test_scores_are_the_log_ratio() -> None:
     assert fitted.summary["target_ngrams"] == q.sum()
 
 
+@pytest.mark.heavy
 def test_batches_threads_and_neighbours_change_nothing() -> None:
     pool, target = [*corpus(0, 300), " ".join(corpus(5, 4000)), *ODD], corpus(1, 20)
     noisy = replace(EVERYTHING, gumbel=True, seed=3)

@@ -56,6 +56,7 @@ def shares(best: np.ndarray) -> list[float]:
 Took = Callable[..., tuple[Fitted, np.ndarray]]
 
 
+@pytest.mark.heavy
 @pytest.mark.long
 def test_a_sample_with_drawn_candidates_chooses_what_the_whole_pool_does(took: Took) -> None:
     x, y = two_kinds()
@@ -71,6 +72,7 @@ def test_a_sample_with_drawn_candidates_chooses_what_the_whole_pool_does(took: T
     assert min(shares(took(x, y, replace(SETTINGS, share=None))[1])) < 0.1
 
 
+@pytest.mark.heavy
 @pytest.mark.long
 def test_passes_bring_a_sample_nearer_to_the_whole_pool(took: Took) -> None:
     x, y = two_kinds()
@@ -82,6 +84,7 @@ def test_passes_bring_a_sample_nearer_to_the_whole_pool(took: Took) -> None:
     assert passed.summary["calibration_mean"] == pytest.approx(whole.summary["calibration_mean"], rel=0.01)
 
 
+@pytest.mark.heavy
 @pytest.mark.long
 def test_a_source_beside_the_pool_is_what_the_rest_of_the_mass_is(took: Took) -> None:
     x, y = two_kinds(6000)
@@ -94,6 +97,7 @@ def test_a_source_beside_the_pool_is_what_the_rest_of_the_mass_is(took: Took) ->
     assert shares(best)[1] < 0.6
 
 
+@pytest.mark.heavy
 @pytest.mark.long
 def test_weights_of_the_source_are_not_the_candidates(took: Took) -> None:
     x, y = two_kinds(6000)
@@ -111,6 +115,7 @@ def test_the_calibration_is_the_mean_potential_of_the_source(took: Took, workers
     assert abs(scores.mean()) < 1e-4 * scores.std()
 
 
+@pytest.mark.long
 def test_a_choice_of_everything_is_the_source(took: Took) -> None:
     x, y = two_kinds(2000)
     fitted, _ = took(x, y, replace(SETTINGS, choose=2000.0))

@@ -52,6 +52,7 @@ def test_scores_of_the_pool_are_those_of_pot(
     assert np.abs(score(got, x) - expected).max() < 1e-4 * C.std()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("metric", ["sqeuclidean", "cosine"])
 def test_a_weighted_source_and_candidates_outside_it_agree_with_pot(
     metric: Metric, fitted: Fit, score: Score, costs: Costs, entropic_f: Callable[..., np.ndarray]
@@ -134,6 +135,7 @@ def test_a_large_target_is_compressed_to_the_limit_and_scores_stay_alike(fitted:
     assert np.corrcoef(score(fewer, x), score(fitted(y, x, plain(max_target=0)), x))[0, 1] > 0.99
 
 
+@pytest.mark.long
 def test_compressed_points_keep_what_costs_are_on_average_and_how_they_vary(fitted: Fit, score: Score) -> None:
     """Means of nearly orthogonal rows are short: the rows are not nearer to everything for that, nor costs wider."""
     x, y = problem(0, n=600, m=600, d=800)
@@ -154,6 +156,7 @@ def test_a_compressed_target_is_the_same_for_any_seed_and_order(limit: int, fitt
     assert score(turned, x) == pytest.approx(score(one, x), abs=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("whiten", [False, True])
 def test_a_score_does_not_depend_on_neighbours_or_threads(whiten: bool, fitted: Fit, score: Score) -> None:
     x, y = problem(0, n=3000, d=33)
@@ -201,6 +204,7 @@ def test_the_whitened_default_is_said_to_be_too_large_where_it_is(fitted: Fit) -
     assert fitted(y, x, replace(usual, epsilon=better)).summary["warnings"] == []
 
 
+@pytest.mark.long
 def test_too_small_an_epsilon_is_said_to_be_rounding(fitted: Fit) -> None:
     x, y = problem(0)
     got = fitted(y, x, plain(epsilon=1e-7, max_iterations=20))
@@ -245,6 +249,7 @@ def test_what_float32_cannot_hold_is_refused(scale: float, settings: GotOptions,
         fitted(y, x, settings)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("whiten", "choose"), [(False, 0.01), (True, 0.05), (False, 600)])
 def test_the_overlap_expected_is_that_of_two_samples(whiten: bool, choose: float, fitted: Fit, score: Score) -> None:
     rng = np.random.default_rng(0)

@@ -28,6 +28,7 @@ def same(scores: np.ndarray, others: np.ndarray, parts: float = 1e-4) -> bool:
     return bool(np.abs(scores - others).max() < parts * others.std())
 
 
+@pytest.mark.long
 @few
 @seeds
 @pytest.mark.parametrize("epsilon", [0.0, 0.05])
@@ -39,6 +40,7 @@ def test_moving_pool_and_target_together_changes_nothing(epsilon: float, fitted:
     assert same(score(fitted(y + move, x + move, how), x + move), score(fitted(y, x, how), x))
 
 
+@pytest.mark.long
 @few
 @seeds
 def test_turning_pool_and_target_together_changes_nothing(fitted: Fit, score: Score, seed: int) -> None:
@@ -47,6 +49,7 @@ def test_turning_pool_and_target_together_changes_nothing(fitted: Fit, score: Sc
     assert same(score(fitted(y @ turn, x @ turn, SETTINGS), x @ turn), score(fitted(y, x, SETTINGS), x))
 
 
+@pytest.mark.long
 @few
 @seeds
 def test_the_order_of_pool_and_target_does_not_matter(fitted: Fit, score: Score, seed: int) -> None:
@@ -57,6 +60,7 @@ def test_the_order_of_pool_and_target_does_not_matter(fitted: Fit, score: Score,
     assert same(score(fitted(y[target_order], x[order], SETTINGS), x[order]), expected[order])
 
 
+@pytest.mark.long
 @few
 @given(seed=st.integers(0, 100_000), scale=st.sampled_from([0.01, 0.5, 7.0, 300.0]))
 def test_scores_scale_with_the_cost(fitted: Fit, score: Score, seed: int, scale: float) -> None:
@@ -66,6 +70,7 @@ def test_scores_scale_with_the_cost(fitted: Fit, score: Score, seed: int, scale:
     assert same(score(fitted(large_y, large_x, SETTINGS), large_x) / scale**2, score(fitted(y, x, SETTINGS), x))
 
 
+@pytest.mark.long
 @few
 @given(seed=st.integers(0, 100_000), scale=st.sampled_from([0.01, 0.5, 7.0, 300.0]))
 def test_cosine_scores_do_not_depend_on_lengths(fitted: Fit, score: Score, seed: int, scale: float) -> None:
@@ -75,6 +80,7 @@ def test_cosine_scores_do_not_depend_on_lengths(fitted: Fit, score: Score, seed:
     assert same(score(fitted(y / np.float32(scale), x * lengths, how), x * lengths), score(fitted(y, x, how), x))
 
 
+@pytest.mark.long
 @few
 @seeds
 def test_on_unit_vectors_squared_distance_is_twice_the_cosine_cost(fitted: Fit, score: Score, seed: int) -> None:
@@ -83,6 +89,7 @@ def test_on_unit_vectors_squared_distance_is_twice_the_cosine_cost(fitted: Fit, 
     assert same(score(fitted(y, x, SETTINGS), x), 2 * cosine)
 
 
+@pytest.mark.long
 @few
 @seeds
 def test_a_target_text_given_twice_weighs_twice(fitted: Fit, score: Score, seed: int) -> None:
@@ -93,6 +100,7 @@ def test_a_target_text_given_twice_weighs_twice(fitted: Fit, score: Score, seed:
     assert same(score(all_twice, x), score(fitted(y, x, SETTINGS), x))
 
 
+@pytest.mark.long
 @few
 @seeds
 @pytest.mark.parametrize("epsilon", [0.0, 0.05])
@@ -110,6 +118,7 @@ def test_copies_and_order_of_the_source_change_nothing(
     assert other.read.source.copies == 150
 
 
+@pytest.mark.long
 @few
 @seeds
 def test_rows_without_content_change_nothing_but_the_counts(fitted: Fit, score: Score, seed: int) -> None:
@@ -125,6 +134,7 @@ def test_rows_without_content_change_nothing_but_the_counts(fitted: Fit, score: 
     assert scores[~blank].tobytes() == score(one, x).tobytes()
 
 
+@pytest.mark.long
 @few
 @given(seed=st.integers(0, 100_000), unit=st.sampled_from([1e-300, 1e-45, 1e30, 1e300]))
 def test_the_unit_of_weights_does_not_matter(fitted: Fit, score: Score, seed: int, unit: float) -> None:
@@ -137,6 +147,7 @@ def test_the_unit_of_weights_does_not_matter(fitted: Fit, score: Score, seed: in
     assert other.summary["marginal_error"] == pytest.approx(plain.summary["marginal_error"], abs=1e-6)
 
 
+@pytest.mark.long
 @few
 @seeds
 def test_a_document_at_the_mode_of_the_target_is_worth_more_than_one_far_away(

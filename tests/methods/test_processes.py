@@ -18,6 +18,7 @@ from gotd.methods.processes import Processes
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there are threads instead")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_everything_is_worked_on_in_order(count: int) -> None:
     work = Processes(count, lambda piece: (piece * 2, os.getpid()))

@@ -44,6 +44,7 @@ def test_the_same_seed_takes_the_same_rows_and_another_seed_takes_others() -> No
     assert len(one & other) < 10
 
 
+@pytest.mark.long
 @given(size=st.integers(1, 300), cut=st.integers(1, 400), seed=st.integers(-(2**70), 2**70))
 def test_cuts_do_not_matter_and_order_is_that_of_the_stream(size: int, cut: int, seed: int) -> None:
     whole, _ = sampled(numbered(300), size, seed)

@@ -13,6 +13,7 @@ from gotd.ot.source import Part
 CPU = torch.device("cpu")
 
 
+@pytest.mark.heavy
 @pytest.mark.long
 @pytest.mark.parametrize("rows", [100, *(pytest.param(rows, marks=pytest.mark.slow) for rows in (1000, 10_000))])
 def test_the_targets_own_distribution_is_first_and_about_zero(rows: int, workers: Workers) -> None:
@@ -39,6 +40,7 @@ def test_the_distance_of_one_point_to_another_is_their_cost(workers: Workers) ->
     assert [each.distance for each in found] == pytest.approx([1.0, 9.0], rel=0.02)
 
 
+@pytest.mark.long
 def test_a_domain_alone_has_the_distance_it_has_among_others_of_its_kind(workers: Workers) -> None:
     random = np.random.default_rng(1)
     rows, target = random.normal(size=(50, 4)).astype("f4"), random.normal(size=(20, 4)).astype("f4")
@@ -48,6 +50,7 @@ def test_a_domain_alone_has_the_distance_it_has_among_others_of_its_kind(workers
     assert (first.rows, first.sampled) == (50, 50)
 
 
+@pytest.mark.long
 def test_the_sample_is_shared_out_evenly_and_the_centre_is_that_of_all_rows(workers: Workers) -> None:
     """Rows are nearly alike within a domain, so that which of them are looked at changes nothing."""
     random = np.random.default_rng(2)

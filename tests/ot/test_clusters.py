@@ -85,6 +85,7 @@ def masses(kind: str, rows: np.ndarray, points: np.ndarray, rng: np.random.Gener
     return a, (share / np.bincount(points))[points]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kinds", "kind"), [(2, "even"), (2, "1e-5"), (3, "even"), (3, "1e-5"), (3, "free")])
 def test_far_clusters_score_as_in_float64(kinds: int, kind: str, costs: Callable[..., np.ndarray],
                                           spread: Callable[..., float], solve: Solve) -> None:  # fmt: skip

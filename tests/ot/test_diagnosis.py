@@ -43,6 +43,7 @@ def test_what_does_not_vary_correlates_with_nothing() -> None:
         assert weighted_correlation(constant, constant * 3, masses) == 0.0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("fraction", "size"), [(0.01, 0.03), (0.1, 0.1), (0.002, 0.02)])
 def test_the_overlap_expected_is_that_of_two_noisy_choices(fraction: float, size: float) -> None:
     """Potentials off by a smooth function of their rows, as those of a sample are."""

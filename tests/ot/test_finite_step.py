@@ -103,6 +103,7 @@ def exact(masses: np.ndarray, b: np.ndarray, C: np.ndarray) -> float:
     return float(ot.emd2(masses[rows] / masses[rows].sum(), b, C[rows]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("share", [0.3, 0.7, 1.0])
 def test_a_small_eps_meets_the_linear_programme(
     share: float, step: Callable[..., Solved], costs: Callable[..., np.ndarray]
@@ -137,6 +138,7 @@ def test_a_share_near_none_is_the_gradient(step: Callable[..., Solved]) -> None:
     assert np.abs((large.found.g - large.first.g).numpy()).max() > 0.1 * large.f.std()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("relative", [0.05, 0.2, 2.0])
 @pytest.mark.parametrize("share", [0.3, 0.7, 1.0])
 def test_the_choice_meets_the_bound(
@@ -160,6 +162,7 @@ def test_both_kinds_of_target_are_chosen(step: Callable[..., Solved]) -> None:
     assert ((best >= 100) & (best < 200)).sum() >= 40
 
 
+@pytest.mark.long
 def test_a_row_of_two_copies_is_chosen_as_both(step: Callable[..., Solved]) -> None:
     x, y = blobs(400, 20)
     copies = np.where(np.arange(400) % 3 == 0, 2, 1)
@@ -168,6 +171,7 @@ def test_a_row_of_two_copies_is_chosen_as_both(step: Callable[..., Solved]) -> N
     assert np.abs((once.found.g - twice.found.g).numpy()).max() < 1e-3 * once.f.std()
 
 
+@pytest.mark.long
 def test_a_sample_of_several_levels_has_the_solution(step: Callable[..., Solved]) -> None:
     x, y = blobs(17_000, 12)
     solved = step(x, y, 0.7, 800, relative=0.2)
@@ -180,6 +184,7 @@ def test_a_sample_of_several_levels_has_the_solution(step: Callable[..., Solved]
     assert solved.found.lower == pytest.approx(solved.bound, rel=2e-3)
 
 
+@pytest.mark.long
 def test_a_stream_corrects_a_sample_to_the_whole(step: Callable[..., Solved], workers: Workers) -> None:
     x, y = two_kinds(n=8000, m=40)
     whole = step(x, y, 0.7, 400, relative=0.2, tolerance=1e-5)

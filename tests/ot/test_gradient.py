@@ -47,6 +47,7 @@ def entropic_distance(entropic: Callable[..., tuple[np.ndarray, np.ndarray]], b:
     return of
 
 
+@pytest.mark.long
 def test_the_entropic_score_is_minus_the_slope_of_the_distance(
     costs: Callable[..., np.ndarray], entropic: Callable[..., tuple[np.ndarray, np.ndarray]],
     solve: Callable[..., tuple[Potentials, np.ndarray]],

@@ -45,6 +45,7 @@ def test_both_potentials_agree_with_pot(
     assert found.distance == pytest.approx(a @ expected_f + b @ expected_g, abs=1e-4 * std)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(2))
 def test_unit_vectors_of_many_dimensions_agree_with_pot(
     seed: int, costs: Callable[..., np.ndarray], spread: Callable[..., float],
@@ -99,6 +100,7 @@ def in_tiny_units(x: np.ndarray, y: np.ndarray) -> None:
 def unchanged(_x: np.ndarray, _y: np.ndarray) -> None: ...
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("tolerance", [1e-4, 1e-6])
 @pytest.mark.parametrize("weights", ["even", "steep", "one"])
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def solved(workers: Workers, costs: Callable[..., np.ndarray], soft_minimum: Cal
     return [Solved(case, workers, costs, soft_minimum) for case in CASES]
 
 
+@pytest.mark.long
 def test_distance_and_mean_are_those_of_the_potentials_printed(solved: list[Solved]) -> None:
     for each in solved:
         assert not each.found.measured
@@ -54,6 +55,7 @@ def test_distance_and_mean_are_those_of_the_potentials_printed(solved: list[Solv
         assert each.found.mean_potential == pytest.approx(each.mean, rel=1e-3)
 
 
+@pytest.mark.long
 def test_the_error_expected_is_about_the_error_there_is(solved: list[Solved]) -> None:
     ratios = np.array([each.found.marginal_error / each.error for each in solved])
     assert 0.9 < np.exp(np.log(ratios).mean()) < 2.5

@@ -219,6 +219,7 @@ def test_a_mixture_of_long_and_short_texts_has_two_averages(run: Callable[..., C
     assert for_short.by_word.to_best is not None and for_short.by_word.to_best.low > 0.0
 
 
+@pytest.mark.long
 def test_the_interval_to_random_covers_other_draws(run: Callable[..., Comparison]) -> None:
     # Few long documents of unlike worth: what a random choice holds is a matter of luck.
     pool = [" ".join(texts(FAR if seed % 4 else NEAR, seed, 8)) for seed in range(100, 180)]

@@ -38,6 +38,7 @@ def test_the_three_averages() -> None:
     assert bits_per_byte(one, sizes, texts)[0].value == pytest.approx(18 / 48 / math.log(2))
 
 
+@pytest.mark.long
 def test_the_interval_of_a_mean_is_students() -> None:
     costs = np.random.default_rng(1).normal(5.0, 2.0, (1, 4000))
     found = judged(costs, resamples=4000).estimate(np.ones(1))
@@ -100,6 +101,7 @@ def test_a_random_choice_varies_with_its_draws() -> None:
     assert found[0].nats.high - found[0].nats.value == pytest.approx(math.hypot(alone.high - alone.value, half))
 
 
+@pytest.mark.long
 def test_the_best_of_many_equal_ones_is_not_said_to_be_better() -> None:
     random, ours, naive = np.random.default_rng(7), 0, 0
     for trial in range(120):

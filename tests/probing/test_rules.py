@@ -36,6 +36,7 @@ def found(both: tuple[gotd.Embeddings, gotd.Embeddings]) -> RuleComparison:
                             resamples=200, threads=2, vectors=both)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "options", "mass"), [
     ("got", {}, "text"), ("got", {"whiten": False}, "text"), ("got", {}, "sqrt-words"), ("mean", {}, "text"),
     ("nearest", {}, "text"), ("round-robin", {}, "text"), ("classifier", {"seed": 3}, "text"),
@@ -112,6 +113,7 @@ def test_no_rule_beats_chance_where_the_pool_has_nothing_of_the_target() -> None
     assert "not certainly better than random choices" in " ".join(rules_as_table(found, "t.jsonl").split())
 
 
+@pytest.mark.long
 def test_usual_rules_that_cannot_be_used_are_said_and_others_are_errors(
         both: tuple[gotd.Embeddings, gotd.Embeddings]) -> None:
     short = both[0], both[1].vectors[:400]

@@ -84,6 +84,7 @@ def test_coverage_sums_to_the_choices_mass(chosen: Workdir) -> None:
     assert [each["given"] for each in report["unserved"]] == pytest.approx(given[least], rel=1e-3, abs=1e-9)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("method", ["nearest", "mean", "classifier", "dsir", "random", "round-robin"])
 def test_other_rules_name_the_nearest_texts(chain: Workdir, method: str) -> None:
     files = ("target.jsonl", "pool.jsonl") if method == "dsir" else ("target.npy", "pool.npy")

@@ -77,6 +77,7 @@ def test_lines_hold_both_averages_and_their_intervals(studied: Workdir) -> None:
             assert line[f"nats_per_{unit}_by_text_95"][0] < line[f"nats_per_{unit}_by_text_95"][1]
 
 
+@pytest.mark.heavy
 def test_lines_without_the_text_average_are_said_to_have_none(studied: Workdir) -> None:
     kept = [{name: value for name, value in line.items() if "by_text" not in name}
             for line in lines(studied, "probe.jsonl")]

@@ -95,6 +95,7 @@ def test_where_fewer_are_there_than_should_be_chosen_a_record_weighs_its_part_of
     assert sample.stages["ds-topk"]["megabytes_a_record"] == 5.0
 
 
+@pytest.mark.heavy
 def test_one_file_is_too_few_and_a_failing_command_is_named(work: Workdir) -> None:
     work.write("a.jsonl", records(texts(5)))
     line = f"python {SCRIPTS}/growth.py measure --target a.jsonl"

@@ -79,6 +79,7 @@ def test_the_same_line_again_makes_nothing(built: Workdir) -> None:
     assert f"chosen: {SELECTED}" in built.ok(MAKE).out.decode()
 
 
+@pytest.mark.heavy
 def test_a_touched_shard_redoes_that_shard_the_potentials_the_scores_and_the_choice(built: Workdir) -> None:
     before = built.read(SELECTED)
     built.ok("touch pool/b.jsonl.gz")
@@ -278,6 +279,7 @@ def killed(work: Workdir, line: str, after: float, number: signal.Signals) -> No
         os.killpg(process.pid, number)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_and_run_again_the_same_bytes(work: Workdir, kills: int) -> None:
     prepared(work)

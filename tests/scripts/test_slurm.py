@@ -148,6 +148,7 @@ def test_a_task_out_of_memory_fails_the_graph_by_name(cluster_work: Workdir) -> 
     assert re.search(r"^topk +done", work.ok(f"{SUBMIT} --wait").out.decode(), re.MULTILINE)
 
 
+@pytest.mark.heavy
 def test_more_tasks_than_shards_and_a_shard_that_is_missing_at_the_end(cluster_work: Workdir) -> None:
     work = cluster_work
     (work.path / "pool").mkdir()

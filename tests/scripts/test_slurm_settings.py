@@ -18,6 +18,7 @@ def test_the_template_names_what_must_be_set(ready: Workdir) -> None:
     assert {"calls", "work"}.isdisjoint(ready.names())
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("line", "words"), [
     ("EMBED_MEMORI=8G", "no such setting: EMBED_MEMORI (did you mean EMBED_MEMORY?)"),
     ("TARGET= K=", "not set: TARGET, K;"),
@@ -120,6 +121,7 @@ def test_what_is_submitted_is_written_down_for_the_jobs(ready: Workdir) -> None:
     assert said.decode().splitlines() == [f"a b {ready.environment['HOME']}", "4 target 8:00:00 8"]
 
 
+@pytest.mark.heavy
 def test_a_pool_in_a_bucket_by_slurm_and_by_make(ready: Workdir) -> None:
     with s3_server() as url:
         bucket = Bucket(url, "shards")
@@ -135,6 +137,7 @@ def test_a_pool_in_a_bucket_by_slurm_and_by_make(ready: Workdir) -> None:
         assert "is up to date" in ready.ok(f"{make} made/chunks/b.jsonl.zst").out.decode()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("count", "wanted"), [("", "abcdefg"), ("1", "a"), ("2", "ad"), ("3", "ace"),
                                                ("4", "abdf"), ("6", "abcdef"), ("9", "abcdefg")])
 def test_the_potentials_read_shards_spread_over_the_pool(ready: Workdir, count: str, wanted: str) -> None:

@@ -103,6 +103,7 @@ def test_a_cut_at_any_offset_is_an_error(stream: Stream, is_pipe: bool) -> None:
     assert len(read_short) == (0 if is_pipe else 1)
 
 
+@pytest.mark.heavy
 @both
 @in_pipe_or_file
 def test_a_flipped_bit_is_an_error_or_changes_nothing(stream: Stream, is_pipe: bool) -> None:
@@ -181,6 +182,7 @@ def test_a_pipe_that_delivers_byte_by_byte_is_read_alike() -> None:
     assert np.concatenate(list(vectors.blocks())).tolist() == ROWS.tolist()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("level", [1, 19])
 @pytest.mark.parametrize("content_size", [True, False])
 @pytest.mark.parametrize("checksum", [True, False])
@@ -200,6 +202,7 @@ def test_every_frame_that_zstd_writes_is_read(level: int, content_size: bool, ch
             read_lines(data[:cut], True)
 
 
+@pytest.mark.long
 def test_a_small_file_that_unpacks_to_gigabytes_is_read_in_bounded_pieces() -> None:
     bomb = zstandard.ZstdCompressor(level=19).compress(b" " * (1 << 28))
     assert len(bomb) < 1 << 15

@@ -5,6 +5,7 @@ import io
 import tarfile
 
 import numpy as np
+import pytest
 
 from gotd.streams.file_kinds import ARRAY, SPREAD, layout_of
 from workdir import Workdir
@@ -26,6 +27,7 @@ def tar(work: Workdir) -> bytes:
     return work.read("x.tar")
 
 
+@pytest.mark.long
 def test_binary_files(work: Workdir) -> None:
     npy = io.BytesIO()
     np.save(npy, np.zeros((2, 3), "f4"))

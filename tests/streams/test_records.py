@@ -30,6 +30,7 @@ def test_lines_that_are_no_records_are_passed_over(data: bytes) -> None:
     assert [record.line for record in read(data)] == [A, B]
 
 
+@pytest.mark.long
 def test_blank_lines_without_end_are_an_error() -> None:
     many = b"\n" * (1 << 20)
     assert [record.line for record in read(A + b"\n" + many + B + many)] == [A, B]

@@ -41,6 +41,7 @@ def whole(url: str) -> bytes:
         return b"".join(iter(lambda: remote.read(1 << 16), b""))
 
 
+@pytest.mark.long
 def test_a_connection_that_stalls_is_given_up_and_made_again(near: Proxy) -> None:
     near.faults.append(Fault("GET", "/x", cut=140_000, stall=4))
     assert whole("s3://bucket/x") == DATA

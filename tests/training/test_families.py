@@ -25,6 +25,7 @@ def lower(folder: Path) -> None:
     assert found["after"].get("tokens") == found["before"].get("tokens")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("family", CAUSAL + MASKED)
 def test_a_family_trains_and_loads(train: Train, folder: Path, family: str) -> None:
     objective = "clm" if family in CAUSAL else "mlm"
@@ -92,6 +93,7 @@ def test_a_classifier_goes_on_with_its_own_labels(train: Train, folder: Path,
         assert any(expected in message for message in said)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("family", ["gpt2", "bert"])
 def test_texts_as_long_as_the_model_reads(train: Train, folder: Path, family: str) -> None:
     config = {**CONFIGS[family], "n_positions" if family == "gpt2" else "max_position_embeddings": 50}
@@ -104,6 +106,7 @@ def test_texts_as_long_as_the_model_reads(train: Train, folder: Path, family: st
     assert saved["truncation"] is saved["padding"] is None
 
 
+@pytest.mark.heavy
 def test_training_goes_on_from_given_weights(train: Train, folder: Path) -> None:
     train("--init gpt2.json --objective clm --epochs 4 pool.jsonl -o base")
     train("--model base --objective clm --steps 2 --eval held.jsonl pool.jsonl -o warm")
@@ -111,6 +114,7 @@ def test_training_goes_on_from_given_weights(train: Train, folder: Path) -> None
     assert metrics(folder / "warm")["before"]["loss"] == metrics(folder / "other")["after"]["loss"]
 
 
+@pytest.mark.heavy
 def test_adapters_are_merged_and_the_rest_is_left_alone(train: Train, folder: Path) -> None:
     train("--init gpt2.json --objective clm --epochs 2 pool.jsonl -o base")
     train("--model base --objective clm --epochs 4 --lora 4 --learning-rate 0.01 --eval held.jsonl pool.jsonl -o warm")
@@ -123,6 +127,7 @@ def test_adapters_are_merged_and_the_rest_is_left_alone(train: Train, folder: Pa
     assert found["after"]["loss"]["mean"] < found["before"]["loss"]["mean"]
 
 
+@pytest.mark.heavy
 def test_parts_and_recomputing_change_nothing_but_rounding(train: Train, folder: Path) -> None:
     # Dropout is drawn in another order in parts: compare without.
     config = {**CONFIGS["bert"], "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
@@ -136,6 +141,7 @@ def test_parts_and_recomputing_change_nothing_but_rounding(train: Train, folder:
         assert all(torch.allclose(plain[name], other[name], atol=1e-4) for name in plain)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("line", "padded"), [
     ("--init gpt2.json --objective clm pool.jsonl", False),
     ("--init bert.json --tokenizer tokens --objective classify labelled.jsonl", True),
@@ -152,6 +158,7 @@ def test_the_rate_counts_tokens_of_text(train: Train, folder: Path, monkeypatch:
     assert found == round(8 * data["tokens"] / examples)
 
 
+@pytest.mark.heavy
 def test_bfloat16_trains_and_weights_stay_in_float32(train: Train, folder: Path) -> None:
     train("--init llama.json --objective clm --epochs 4 --precision bfloat16 --eval held.jsonl pool.jsonl -o warm")
     lower(folder / "warm")

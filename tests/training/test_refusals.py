@@ -139,6 +139,7 @@ def test_weights_ruined_by_the_last_step_are_not_kept(train: Train, folder: Path
     refused(train, folder, line, "step 1: the weights have grown out of bounds; lower --learning-rate")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("error", [
     OSError(errno.EFBIG, "File too large"),
     SafetensorError("Error while serializing: I/O error: File too large (os error 27)"),

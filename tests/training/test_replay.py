@@ -112,6 +112,7 @@ def test_stopped_and_gone_on_with_it_is_the_same(train: Train, folder: Path, mon
     assert mixes[0]["read"] == {"0": 3 * mixes[0]["an_epoch"]}
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("general")
 def test_the_record_says_what_was_mixed(train: Train, folder: Path) -> None:
     train(f"{LINE} --eval held.jsonl --eval-general held-general.jsonl -o made")
@@ -131,6 +132,7 @@ def test_the_record_says_what_was_mixed(train: Train, folder: Path) -> None:
         train(f"{LINE.replace('0.25', '0.5')} --eval held.jsonl --eval-general held-general.jsonl -o made")
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("general")
 def test_replay_of_what_judges_is_told(train: Train, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train(f"{LINE.replace('general.jsonl', 'held-general.jsonl')} --eval-general held-general.jsonl -o made")

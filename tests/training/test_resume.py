@@ -36,6 +36,7 @@ def signal_at(step: int, number: signal.Signals | None, monkeypatch: pytest.Monk
     monkeypatch.setattr(Stopping, "on_step_end", on_step_end)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("line", "number"), [
     (LINE, signal.SIGTERM),
     pytest.param(LINE + " --accumulate 2", signal.SIGUSR1, marks=pytest.mark.slow),
@@ -101,6 +102,7 @@ def test_a_kill_after_the_last_step_takes_no_other(train: Train, folder: Path, m
     assert same(folder / "whole", folder / "killed")
 
 
+@pytest.mark.heavy
 def test_other_seeds_give_other_weights(train: Train, folder: Path) -> None:
     line = "--init gpt2.json --objective clm --steps 3 pool.jsonl"
     train(f"{line} --seed 0 -o one")
