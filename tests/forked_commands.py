@@ -30,6 +30,8 @@ from typing import Any, NoReturn
 BIN = Path(sys.executable).parent
 #: What an environment may hold beside the server's own without a process that begins in it being another one.
 _HARMLESS = ("DS_", "SLURM_", "MAKE", "MFLAGS", "PWD", "OLDPWD", "SHLVL", "PATH", "_", "PYTEST_")
+#: make's own, where a line gives them: they reach the environment of what it runs, and nothing in it.
+_MAKE_VARIABLES = {"CHUNK", "EMBED", "K", "MODEL", "NAME", "POOL", "STATS", "TARGET", "WORK"}
 _LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE,
            resource.RLIMIT_STACK, resource.RLIMIT_CPU)
 _MESSAGE_BYTES = 1 << 20
@@ -180,7 +182,8 @@ class _Server:
             return
         words, folder, environment, mask, ignored, limits = json.loads(told.decode("utf-8", "surrogateescape"))
         tool = Path(words[0]).name
-        others = {name: value for name, value in environment.items() if not name.startswith(_HARMLESS)}
+        others = {name: value for name, value in environment.items()
+                  if not name.startswith(_HARMLESS) and name not in _MAKE_VARIABLES}
         same = others == self._environment and limits == self._limits
         if same:
             self._import_for(tool, words)

@@ -103,6 +103,7 @@ def test_the_readme_runs_from_top_to_bottom(demo: Workdir) -> None:
             assert shown <= said, demo.read(f"printed-{number - 1}").decode()
 
 
+@pytest.mark.heavy
 def test_pipes_files_and_python_choose_the_same(demo: Workdir) -> None:
     demo.ok("cmp selected.jsonl.zst piped.jsonl.zst")
     demo.ok("cmp python.npz target.npz && cmp target.npz work/target/target.npz")
@@ -110,6 +111,7 @@ def test_pipes_files_and_python_choose_the_same(demo: Workdir) -> None:
     assert int(families) > 100  # of 200, where 6 % of the pool are
 
 
+@pytest.mark.heavy
 def test_the_files_of_the_chain_can_be_had_and_run(demo: Workdir) -> None:
     demo.ok("ds-pipeline copy mine/")
     assert demo.ok("make -f mine/pipeline.mk help").out == demo.ok("ds-pipeline run help").out

@@ -43,6 +43,7 @@ def test_top_k_of_many_rows() -> None:
     assert np.array_equal(top.best(), np.sort(scores)[::-1][:1000])
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 9)), max_size=60), st.integers(1, 60))
 def test_within_a_limit_is_the_longest_head_that_fits(items: list[tuple[int, int]], limit: int) -> None:
     chosen = WithinLimit(limit)

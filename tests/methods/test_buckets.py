@@ -30,6 +30,7 @@ def test_the_bucket_is_the_sha256_of_any_bytes() -> None:
     assert sha256_buckets([]).shape == (0,)
 
 
+@pytest.mark.long
 def test_words_of_all_lengths_and_what_may_stand_between() -> None:
     between = [" ", "  ", "\n", "\r\n\t ", "\u00a0", "\u2028\u2028", "\0", "\0 ", " \0", ",", ", ", " ,", "\U0001f600"]
     for space in between:

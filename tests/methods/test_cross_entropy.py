@@ -56,6 +56,7 @@ def test_it_is_the_difference_of_two_models_a_word() -> None:
     assert expected[0] > expected[1]  # it tells the kinds apart, and so does what is held against it
 
 
+@pytest.mark.long
 def test_neighbours_and_processes_change_nothing() -> None:
     scores = fitted_scores(TEXTS)
     assert np.array_equal(fitted_scores(TEXTS, threads=2), scores)

@@ -33,6 +33,7 @@ def taken(rows: np.ndarray, size: int, seed: int = 0) -> list[int]:
     return numbers(read(rows, size, seed)[0].rows).tolist()
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=60)
 @given(size=st.integers(1, 120), cut=st.integers(1, 400), seed=st.integers(0, 2**64 - 1))
 def test_copies_order_and_cuts_do_not_matter(size: int, cut: int, seed: int) -> None:

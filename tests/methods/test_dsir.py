@@ -61,6 +61,7 @@ def test_words_and_pairs_of_odd_texts() -> None:
     assert [found([text], classes, cache)[0] for text in ODD] == expected
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=150)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=60), max_size=5))
 def test_words_and_pairs_of_any_text(texts: list[str]) -> None:
@@ -137,6 +138,7 @@ def test_the_noise_is_gumbels_and_the_texts_own() -> None:
     assert abs(np.corrcoef(noise, gumbel(texts, 2))[0, 1]) < 0.03
 
 
+@pytest.mark.long
 def test_the_published_package_agrees(tmp_path: Path) -> None:
     package = pytest.importorskip("data_selection.hashed_ngram_dsir")
     pool, target = corpus(0, 200), corpus(1, 30)

@@ -108,6 +108,7 @@ def test_weights_of_the_source_are_not_the_candidates(took: Took) -> None:
     assert shares(took(x, y, replace(SETTINGS, share=0.5))[1])[1] < 0.6
 
 
+@pytest.mark.long
 def test_the_calibration_is_the_mean_potential_of_the_source(took: Took, workers: Workers) -> None:
     x, y = two_kinds(3000)
     fitted, _ = took(x, y, SETTINGS)

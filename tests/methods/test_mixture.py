@@ -27,6 +27,7 @@ def problem() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return tuple(random.normal(size=(n, 6)).astype("f4") for n in (70, 30, 20))  # type: ignore[return-value]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("passes", [0, 30])
 @pytest.mark.parametrize("mass", [0.3, 0.9, 1.0])
 def test_parts_are_masses(mass: float, passes: int, workers: Workers) -> None:

@@ -53,6 +53,7 @@ def test_weights_of_the_target_move_its_mean(ruled: Ruled) -> None:
     assert np.abs(scores - (costs.mean() - costs)).max() < 1e-4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["mean", "nearest", "round-robin", "classifier", "random"])
 def test_neither_cuts_nor_threads_nor_neighbours_change_a_bit(name: str, ruled: Ruled) -> None:
     x, y = problem()

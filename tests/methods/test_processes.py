@@ -81,6 +81,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, *FROM_A_TERMINAL, None])
 def test_none_outlives_the_one_that_made_it(how: signal.Signals | None) -> None:
     with subprocess.Popen([sys.executable, "-c", ENDLESS], stdin=subprocess.PIPE, stdout=subprocess.PIPE,

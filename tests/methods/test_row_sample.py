@@ -32,6 +32,7 @@ def test_every_row_is_as_likely_as_any_other() -> None:
     assert abs(chi_square - 499) < 4 * np.sqrt(998)
 
 
+@pytest.mark.long
 def test_neighbours_are_taken_independently() -> None:
     """Two rows together in a sample of one half: a quarter of the time, as near as 4000 trials tell."""
     both = sum({0.0, 1.0} <= set(sampled(numbered(40), 20, seed)[0].ravel()) for seed in range(4000))

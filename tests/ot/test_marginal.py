@@ -91,6 +91,7 @@ def test_passes_reach_the_potentials_that_memory_reaches(workers: Workers) -> No
     assert found.mean_potential == pytest.approx(expected.mean_potential, abs=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [200, 1500])
 def test_passes_from_a_small_sample_take_the_error_on_the_whole_source_away(
     size: int, workers: Workers, costs: Callable[..., np.ndarray], soft_minimum: Callable[..., np.ndarray]
@@ -151,6 +152,7 @@ def test_an_error_small_enough_is_measured_and_left_alone(workers: Workers) -> N
     assert found.iterations == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("weighted", [False, True])
 def test_bits_do_not_depend_on_cuts_or_threads(weighted: bool) -> None:
     x, a, target = problem()

@@ -49,6 +49,7 @@ def lines(work: Workdir, name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 def test_every_rule_is_judged_twice_on_every_target(studied: Workdir) -> None:
     rules = {line.split()[0] for line in RULES.splitlines()}
     probed, trained = lines(studied, "probe.jsonl"), lines(studied, "train.jsonl")
@@ -62,6 +63,7 @@ def test_every_rule_is_judged_twice_on_every_target(studied: Workdir) -> None:
     assert "| - |" not in out
 
 
+@pytest.mark.heavy
 def test_lines_hold_both_averages_and_their_intervals(studied: Workdir) -> None:
     held_out = studied.ok("zstdcat work/tiny/held-out/agnews.jsonl.zst").out.splitlines()
     words = np.array([len(re.findall(r"\w+|[^\w\s]+", json.loads(line)["text"])) for line in held_out])
@@ -78,6 +80,7 @@ def test_lines_hold_both_averages_and_their_intervals(studied: Workdir) -> None:
 
 
 @pytest.mark.heavy
+@pytest.mark.heavy
 def test_lines_without_the_text_average_are_said_to_have_none(studied: Workdir) -> None:
     kept = [{name: value for name, value in line.items() if "by_text" not in name}
             for line in lines(studied, "probe.jsonl")]
@@ -91,6 +94,7 @@ def test_lines_without_the_text_average_are_said_to_have_none(studied: Workdir) 
     assert whole[1] == row[1]
 
 
+@pytest.mark.heavy
 def test_a_choice_of_the_targets_subject_lowers_the_loss(studied: Workdir) -> None:
     trained = [line for line in lines(studied, "train.jsonl") if line["task"] == "chemprot"]
     loss = {rule: np.mean([line["nats_per_token"] for line in trained if line["rule"] == rule])
@@ -99,6 +103,7 @@ def test_a_choice_of_the_targets_subject_lowers_the_loss(studied: Workdir) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 def test_the_same_line_again_makes_nothing_but_the_tables(studied: Workdir) -> None:
     before = {name: (studied.path / name).stat().st_mtime_ns for name in studied.names() if ".jsonl" in name}
     assert studied.ok(LINE).out.splitlines()[-20:] == studied.read("out").splitlines()[-20:]
@@ -106,6 +111,7 @@ def test_the_same_line_again_makes_nothing_but_the_tables(studied: Workdir) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 def test_its_probe_is_ds_probe(studied: Workdir) -> None:
     line = next(line for line in lines(studied, "probe.jsonl") if (line["task"], line["rule"]) == ("agnews", "got"))
     pool = studied.ok("zstdcat work/tiny/pool.jsonl.zst").out.splitlines(keepends=True)

@@ -190,6 +190,7 @@ def test_out_of_time_it_goes_back_into_the_queue(cluster_work: Workdir) -> None:
     assert len(work.ok(f"zstdcat {SELECTED}").out.splitlines()) == 50
 
 
+@pytest.mark.heavy
 def test_jobs_that_get_nothing_of_the_environment(cluster_work: Workdir) -> None:
     work = cluster_work
     setup = f"export PATH={work.environment['PATH'].split(':')[0]}:$PATH SLURM_CONF={work.environment['SLURM_CONF']}"

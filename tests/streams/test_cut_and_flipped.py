@@ -87,6 +87,7 @@ def test_a_whole_stream_is_read_to_its_end(stream: Stream, is_pipe: bool) -> Non
     assert stream.read(stream.write(is_pipe), not is_pipe) == stream.rows
 
 
+@pytest.mark.long
 @both
 @in_pipe_or_file
 def test_a_cut_at_any_offset_is_an_error(stream: Stream, is_pipe: bool) -> None:
@@ -132,6 +133,7 @@ def test_streams_put_one_after_the_other_are_read_whole(stream: Stream, is_pipe:
     assert stream.read(stream.write(is_pipe) * 3, not is_pipe) == stream.rows * 3
 
 
+@pytest.mark.long
 @both
 def test_lost_bytes_in_the_middle_of_a_pipe_are_seen(stream: Stream) -> None:
     """As when a writer is killed and another one's output follows."""

@@ -33,6 +33,7 @@ def test_every_float16_there_is(tmp_path: Path) -> None:
             rows(tmp_path / "one.npy")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", ["<f2", "<f4"])
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 def test_the_row_is_named(tmp_path: Path, dtype: str, wrong: float) -> None:

@@ -26,6 +26,7 @@ def dumped(record: dict[str, Any], style: dict[str, Any]) -> bytes:
         return json.dumps(record).encode()
 
 
+@pytest.mark.long
 @given(OBJECTS, STYLES)
 def test_a_field_put_in_and_taken_out_leaves_the_bytes(record: dict[str, Any], style: dict[str, Any]) -> None:
     record.pop("score", None)
@@ -46,6 +47,7 @@ def test_what_is_left_keeps_its_bytes(line: bytes, left: bytes) -> None:
     assert without_field(line, "score") == left
 
 
+@pytest.mark.long
 @given(OBJECTS, STYLES)
 def test_raw_fields_are_the_values_as_they_stand(record: dict[str, Any], style: dict[str, Any]) -> None:
     line = dumped(record, style)

@@ -48,6 +48,7 @@ def test_a_connection_that_stalls_is_given_up_and_made_again(near: Proxy) -> Non
     assert [method for method, _ in near.seen][-2:] == ["GET", "GET"]
 
 
+@pytest.mark.long
 def test_a_store_that_never_answers_is_an_error(near: Proxy) -> None:
     near.faults.append(Fault("GET", "/x", cut=0, stall=4, times=99))
     near.faults.append(Fault("HEAD", "/x", status=503, times=99))
@@ -63,6 +64,7 @@ def test_the_end_of_an_object_is_read_alone(near: Proxy, limit: int, length: int
     assert [method for method, _ in near.seen] == ["HEAD", "GET"]
 
 
+@pytest.mark.long
 def test_a_file_over_http_that_is_cut_is_an_error(near: Proxy) -> None:
     url = f"{near.url}/bucket/x"
     assert whole(url) == DATA

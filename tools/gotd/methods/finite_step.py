@@ -40,12 +40,10 @@ _MATTERS = 0.05
 class Fit(NamedTuple):
     """GOT-D's own fit, which the step starts from.
 
-    sample     : the source's rows and masses.
     spread     : standard deviation of the cost.
     potentials : of the source.
     """
 
-    sample: Sample
     target: Target
     cost: Cost
     epsilon: float
@@ -68,27 +66,40 @@ class Pool(NamedTuple):
     rows: int | None
 
 
-def finite_step(fit: Fit, parts: Sequence[Part], pool: Pool, options: GotOptions, workers: Workers
-                ) -> tuple[StepPotentials, StepFigures]:
-    """Solve the step; return its potentials, and the figures for the summary.
+class HeldStep(NamedTuple):
+    """What the step is solved on. rows : of the pool."""
 
+    sample: StepSample
+    rows: int
+
+
+def hold_step(sample: Sample, fit: Fit, pool: Pool, options: GotOptions, workers: Workers) -> HeldStep:
+    """Return the source's rows and the candidates, held for many looks; the sample's rows are not needed any more.
+
+    sample : of the source, as GOT-D was fitted on it.
     Raises: GotdError where more is to be chosen than the pool has.
     """
+    if pool.whole:
+        held = HeldStep(StepSample(sample, sample.masses), sample.size)
+    else:
+        rows, masses, candidates, read = _with_candidates(sample, fit, pool.part, options, workers)
+        held = HeldStep(StepSample(hold(rows, masses, fit.cost, fit.target, workers), candidates), pool.rows or read)
+    if options.choose > held.rows:
+        raise GotdError(f"--choose {options.choose:g}: the pool has {held.rows:,} rows; choose fewer")
+    return held
+
+
+def finite_step(fit: Fit, parts: Sequence[Part], pool: Pool, on: HeldStep, options: GotOptions, workers: Workers
+                ) -> tuple[StepPotentials, StepFigures]:
+    """Solve the step; return its potentials, and the figures for the summary."""
     if options.share is None:
         raise ValueError("a step needs a share")
-    device = fit.target.points.device
-    if pool.whole:
-        held, rows = StepSample(fit.sample, fit.sample.masses), fit.sample.size
-    else:
-        held, rows = _with_candidates(fit, pool.part, options, workers, device)
-        rows = pool.rows or rows
-    if options.choose > rows:
-        raise GotdError(f"--choose {options.choose:g}: the pool has {rows:,} rows; choose fewer")
+    held, rows = on
     step = Step(options.share, options.choose / rows if options.choose >= 1.0 else options.choose)
     problem = StepProblem(fit.target, fit.cost, fit.epsilon, step, options.tol, options.max_iterations)
     solution = on_sample = solve_step_sample(problem, held, fit.potentials.g, workers)
     if options.passes:
-        stream = StreamedStep(_roles(parts, pool), step, workers, device)
+        stream = StreamedStep(_roles(parts, pool), step, workers, fit.target.points.device)
         solution = solve_step_stream(problem, stream, held, on_sample, options.passes, workers)
     first, choice, bound, common = _distances(fit, problem, held, on_sample, solution, workers)
     return solution, StepFigures(
@@ -138,11 +149,15 @@ def _roles(parts: Sequence[Part], pool: Pool) -> list[Role]:
     return [*sources, Role(pool.part, 0.0, 1.0)]
 
 
-def _with_candidates(fit: Fit, part: Part, options: GotOptions, workers: Workers, device: torch.device
-                     ) -> tuple[StepSample, int]:
-    """Every second row of the sample and as many candidates, in one reading of the pool; and the pool's rows."""
+def _with_candidates(sample: Sample, fit: Fit, part: Part, options: GotOptions, workers: Workers
+                     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Every second row of the sample and as many candidates, in one reading of the pool.
+
+    Shapes: -> rows (n, d), their masses as source and as candidates (n,) and (n,), and how many rows the pool has.
+    """
+    device = fit.target.points.device
     kernel = transform(fit.cost, fit.target, fit.epsilon, fit.potentials.g)
-    f = np.sort(sample_potentials(fit.sample, kernel, workers))
+    f = np.sort(sample_potentials(sample, kernel, workers))
     size = math.ceil(options.pool_sample / 2)
     drawn, rows, seed = DistinctSample(size), 0, options.seed + 1  # not the rows that the sample has
 
@@ -156,12 +171,12 @@ def _with_candidates(fit: Fit, part: Part, options: GotOptions, workers: Workers
     step = block_rows(device)
     emphasis = np.concatenate([_emphasis(candidates[at : at + step], kernel, f)
                                for at in range(0, len(candidates), step)])
-    source = fit.sample.thinned(2) if fit.sample.size > size else fit.sample
+    source = sample.thinned(2) if sample.size > size else sample
     dtype = np.result_type(source.rows, candidates)
     both = np.concatenate([source.rows.astype(dtype, copy=False), candidates.astype(dtype, copy=False)])
     a = np.concatenate([source.masses, np.zeros(len(candidates))])
     c = np.concatenate([np.zeros(source.size), masses / emphasis])
-    return StepSample(hold(both, a, fit.cost, fit.target, workers), c / c.sum()), rows
+    return both, a, c / c.sum(), rows
 
 
 def _blocks(part: Part, device: torch.device) -> Iterator[np.ndarray]:

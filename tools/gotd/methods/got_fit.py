@@ -1,5 +1,6 @@
 """The potentials of GOT-D: the transport problem on a sample, its solution, and what is to be said of it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -7,11 +8,10 @@ import torch
 from torch import Tensor
 
 from gotd.errors import GotdError
-from gotd.methods.base import Fitted, VectorProblem
-from gotd.methods.finite_step import Fit, Pool, finite_step
+from gotd.methods.base import Fitted, Read, SourceCounts, VectorProblem
+from gotd.methods.finite_step import Fit, HeldStep, Pool, finite_step, hold_step
 from gotd.methods.got import GotOptions, GotSummary, StepFigures, StepSummary
 from gotd.methods.packed_target import packed_target
-from gotd.methods.source_sample import Drawn
 from gotd.methods.space import Space, space_arrays, space_of
 from gotd.ot.blocks import Workers
 from gotd.ot.compress import Compressed
@@ -24,6 +24,7 @@ from gotd.ot.newton import Newton
 from gotd.ot.potentials import Potentials, residual_of, solve_sample
 from gotd.ot.sample import Sample, hold, sample_mean_costs, sample_potentials
 from gotd.ot.seed_variation import change_on_another_sample
+from gotd.ot.source import Part
 from gotd.ot.source_passes import solve_stream
 from gotd.ot.transform import transform, with_potentials
 
@@ -36,15 +37,16 @@ _PART_ROWS, _PART_TOLERANCE = 2048, 1e-3
 class SampledProblem(NamedTuple):
     """The transport problem on the sample.
 
-    drawn    : the sample of the source, masses and mean.
-    sample   : the same, held for many looks.
+    sample   : of the source, held for many looks.
+    rows     : how many it was drawn with; counts : rows of the source by kind.
     packed   : the target as weighted points, on the host; q the same on the device.
     mean, std : of the cost over (source, target) pairs, the target as it was before it was compressed.
     epsilon  : absolute; relative the same in standard deviations of the cost.
     """
 
-    drawn: Drawn
     sample: Sample
+    rows: int
+    counts: SourceCounts
     packed: Compressed
     q: Target
     cost: Cost
@@ -56,7 +58,7 @@ class SampledProblem(NamedTuple):
     @property
     def share(self) -> float:
         """Of the source's rows that the sample holds."""
-        return len(self.drawn.rows) / max(self.drawn.counts.distinct, 1)
+        return self.rows / max(self.counts.distinct, 1)
 
     @property
     def within(self) -> float:
@@ -67,22 +69,25 @@ class SampledProblem(NamedTuple):
 def fit_potentials(problem: VectorProblem, options: GotOptions) -> Fitted:
     """Solve the potentials of the target against the source."""
     workers, parts = problem.workers, problem.parts
-    space = space_of(problem, options, options.share)
-    sampled = _sampled(problem, space, options)
+    sampled, read = _sampled(problem, space_of(problem, options, options.share), options)
     solved, remarks = _solve(sampled, options, workers)
     streamed = options.passes > 0 and sampled.epsilon > 0.0
     step: StepFigures | None = None
     uniform = problem.source_is_pool and len(parts) == 1 and parts[0].weights is None
     if options.share and sampled.epsilon > 0.0:
-        whole = uniform and sampled.sample.size == sampled.drawn.counts.distinct
-        if not whole:  # products are kept for one sample at a time
+        step_pool = _step_pool(sampled, problem, uniform and sampled.rows == sampled.counts.distinct)
+        fit = Fit(sampled.q, sampled.cost, sampled.epsilon, sampled.std, solved)
+        if not step_pool.whole:  # products are kept for one sample at a time
             sampled = sampled._replace(sample=sampled.sample._replace(products=None))
-        solved, step = _finite_step(sampled, solved, problem, whole, options)
+        held = hold_step(sampled.sample, fit, step_pool, options, workers)
+        if not step_pool.whole:  # and so are rows: what is still to be said is said of some of the first sample's
+            sampled = sampled._replace(sample=_part(sampled.sample))
+        solved, step = _finite_step(fit, parts, step_pool, held, options, workers)
     elif streamed:
         stream = StreamedSource(parts, workers, problem.device)
         solved = solve_stream(stream, sampled.sample, sampled.q, sampled.cost, solved, options.tol, options.passes,
                               workers, sampled.share)
-    calibrated = calibration(solved.mean_potential, sampled.drawn.counts.distinct if uniform else None)
+    calibrated = calibration(solved.mean_potential, sampled.counts.distinct if uniform else None)
     summary = GotSummary(
         method="got", converged=solved.converged, warnings=remarks + _warnings(sampled, solved, options, workers),
         distance=solved.distance + sampled.within, marginal_error=solved.marginal_error,
@@ -94,16 +99,17 @@ def fit_potentials(problem: VectorProblem, options: GotOptions) -> Fitted:
         metric=options.metric, center=options.centers, whiten=bool(options.whiten),
         cost_mean=sampled.mean, cost_std=sampled.std,
         calibration_mean=calibrated.mean, calibration_scale=calibrated.scale,
-        source_rows=sampled.drawn.counts.distinct, sample_rows=len(sampled.drawn.rows), passes=options.passes,
+        source_rows=sampled.counts.distinct, sample_rows=sampled.rows, passes=options.passes,
         target_rows=len(problem.target), target_points=len(sampled.packed.points),
         target_error=sampled.packed.error, seed=options.seed,
     )
     arrays = {"points": sampled.packed.points, "weights": sampled.packed.weights, "potentials": solved.g.cpu().numpy()}
     figures = StepSummary(**vars(summary), **vars(step.raised(sampled.within))) if step else summary
-    return Fitted(arrays | space_arrays(sampled.cost), figures, space.read)
+    return Fitted(arrays | space_arrays(sampled.cost), figures, read)
 
 
-def _sampled(problem: VectorProblem, space: Space, options: GotOptions) -> SampledProblem:
+def _sampled(problem: VectorProblem, space: Space, options: GotOptions) -> tuple[SampledProblem, Read]:
+    """The problem on the sample, and what was met when it was drawn."""
     drawn, cost, device, workers = space.drawn, space.cost, problem.device, problem.workers
     relative = space.epsilon if options.epsilon is None else options.epsilon
     packed, q, of_target = packed_target(problem.target, problem.masses, cost, options.max_target, workers, device)
@@ -114,7 +120,8 @@ def _sampled(problem: VectorProblem, space: Space, options: GotOptions) -> Sampl
         raise GotdError(f"epsilon {relative:g}, where the cost varies by {std:.3g}, is too small to divide by "
                         "in float32; raise --epsilon, or multiply all vectors, the target's too, by one number")
     sample = hold(drawn.rows, drawn.masses, cost, q, workers)
-    return SampledProblem(drawn, sample, packed, q, cost, mean, std, relative * std, relative)
+    size, counts = sample.size, drawn.counts
+    return SampledProblem(sample, size, counts, packed, q, cost, mean, std, relative * std, relative), space.read
 
 
 def _solve(problem: SampledProblem, options: GotOptions, workers: Workers) -> tuple[Potentials, list[str]]:
@@ -132,25 +139,28 @@ def _solve(problem: SampledProblem, options: GotOptions, workers: Workers) -> tu
             remarks = ["the exact potentials are not unique: the masses of source and target are multiples of each "
                        "other, and the order of rows decides which are found; give an epsilon above 0"]
     f = sample_potentials(sample, transform(cost, q, 0.0, g), workers)
-    return Potentials(g, 0.0, True, 1, 0.0, True, distance, float(problem.drawn.masses @ f), q.weights, 0.0), remarks
+    return Potentials(g, 0.0, True, 1, 0.0, True, distance, float(sample.masses @ f), q.weights, 0.0), remarks
 
 
 def _points(problem: SampledProblem) -> tuple[torch.Tensor, torch.Tensor]:
     """Points and masses of the sample on the device. Shapes: float32 (n, d), float64 (n,)."""
     device = problem.q.points.device
-    points = problem.cost.points(torch.from_numpy(problem.drawn.rows).to(device))
-    return points, torch.from_numpy(problem.drawn.masses).to(device)
+    points = problem.cost.points(torch.from_numpy(problem.sample.rows).to(device))
+    return points, torch.from_numpy(problem.sample.masses).to(device)
 
 
-def _finite_step(sampled: SampledProblem, first: Potentials, problem: VectorProblem, whole: bool,
-                 options: GotOptions) -> tuple[Potentials, StepFigures]:
+def _step_pool(sampled: SampledProblem, problem: VectorProblem, whole: bool) -> Pool:
+    """What the finite step chooses from. whole : the sample is all of it."""
+    in_source = problem.ranked is None and problem.parts[0].weights is None
+    rows = sampled.counts.distinct if in_source and len(problem.parts) == 1 else None
+    return Pool(problem.ranked or problem.parts[0]._replace(weights=None), whole, in_source, rows)
+
+
+def _finite_step(fit: Fit, parts: Sequence[Part], pool: Pool, held: HeldStep, options: GotOptions,
+                 workers: Workers) -> tuple[Potentials, StepFigures]:
     """The potentials of the finite step in place of the first order's, and what the summary says of it."""
-    fit, parts = Fit(sampled.sample, sampled.q, sampled.cost, sampled.epsilon, sampled.std, first), problem.parts
-    in_source = problem.ranked is None and parts[0].weights is None
-    rows = sampled.drawn.counts.distinct if in_source and len(parts) == 1 else None
-    pool = Pool(problem.ranked or parts[0]._replace(weights=None), whole, in_source, rows)
-    solution, figures = finite_step(fit, parts, pool, options, problem.workers)
-    return first._replace(
+    solution, figures = finite_step(fit, parts, pool, held, options, workers)
+    return fit.potentials._replace(
         g=solution.g, converged=solution.converged, iterations=solution.iterations, measured=True,
         marginal_error=solution.marginal_error, mean_potential=solution.mean_potential,
     ), figures
@@ -187,8 +197,8 @@ def _overlap(problem: SampledProblem, found: Potentials, options: GotOptions, st
     def changes(at: np.ndarray) -> np.ndarray:
         return np.asarray(sample_potentials(problem.sample.rows_at(at), moved, workers) - before[at])
 
-    fraction = options.choose if options.choose < 1.0 else options.choose / problem.drawn.counts.distinct
-    return expected_overlap(before, changes, problem.drawn.masses, fraction)
+    fraction = options.choose if options.choose < 1.0 else options.choose / problem.counts.distinct
+    return expected_overlap(before, changes, problem.sample.masses, fraction)
 
 
 def _warnings(problem: SampledProblem, found: Potentials, options: GotOptions, workers: Workers) -> list[str]:
@@ -201,7 +211,7 @@ def _warnings(problem: SampledProblem, found: Potentials, options: GotOptions, w
     cost = problem.cost
     # A cosine's terms are 1 and x.y, however small their difference.
     size = max(abs(problem.mean) + problem.std, 1.0 if cost.metric == "cosine" else 0.0)
-    part = problem.sample.thinned(-(-problem.sample.size // _PART_ROWS))
+    part = _part(problem.sample)
 
     def at(relative: float) -> float:
         solved = solve_sample(part, problem.q, cost, relative * problem.std, problem.std, _PART_TOLERANCE,
@@ -211,6 +221,11 @@ def _warnings(problem: SampledProblem, found: Potentials, options: GotOptions, w
     said = (rounding_warning(problem.relative, problem.epsilon, size, cost.centre is not None),
             mean_cost_warning(problem.relative, _correlation(problem, part, found, workers), at))
     return [warning for warning in said if warning is not None]
+
+
+def _part(sample: Sample) -> Sample:
+    """Every so many rows of it, copied, so that the rest can go. Of a part it is the whole part."""
+    return sample.rows_at(np.arange(0, sample.size, -(-sample.size // _PART_ROWS)))
 
 
 def _correlation(problem: SampledProblem, sample: Sample, found: Potentials, workers: Workers) -> float:
