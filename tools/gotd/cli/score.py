@@ -6,6 +6,7 @@ from typing import Annotated
 
 import click
 
+from gotd.allocator import share_one_heap
 from gotd.cli import _options as options
 from gotd.cli._dry_run import report
 from gotd.cli._frame import Run, entry_point, prepare_process
@@ -78,6 +79,7 @@ def command(context: click.Context, asked: ScoreOptions, files: tuple[str, ...],
     if asked.dry_run and len(asked.targets) > 1:
         raise UsageError("--dry-run looks at one target: give it one --target at a time")
     cpus = prepare_process(options.thread_count(asked.threads))
+    share_one_heap()
     of_texts = [option for name, option in _OF_TEXTS.items() if options.on_command_line(context, name)]
     reading = ReadOptions(asked.text, Skipping(asked.skip_invalid), asked.long_window)
     with closing(Scoring(asked.targets, asked.models, reading, of_texts, asked.vector_key, cpus,

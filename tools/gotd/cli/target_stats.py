@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gotd.allocator import share_one_heap
 from gotd.cli import _options as options
 from gotd.cli._environment import one_of
 from gotd.cli._frame import Run, entry_point, prepare_process
@@ -115,6 +116,7 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
     if inputs.files.count(STANDARD) > 1:
         raise UsageError("standard input can be read once: give `-` at most once")
     cpus = prepare_process(options.thread_count(threads))
+    share_one_heap()
     if screen:
         if not pool:
             raise UsageError("--screen compares files: name them")

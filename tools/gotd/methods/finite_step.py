@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from gotd.allocator import return_freed_memory
 from gotd.errors import GotdError
 from gotd.methods.content_keys import content_keys
 from gotd.methods.distinct_sample import DistinctSample
@@ -83,7 +84,8 @@ def hold_step(sample: Sample, fit: Fit, pool: Pool, options: GotOptions, workers
         held = HeldStep(StepSample(sample, sample.masses), sample.size)
     else:
         rows, masses, candidates, read = _with_candidates(sample, fit, pool.part, options, workers)
-        held = HeldStep(StepSample(hold(rows, masses, fit.cost, fit.target, workers), candidates), pool.rows or read)
+        both = hold(rows, masses, fit.cost, fit.target, workers).without_rows()
+        held = HeldStep(StepSample(both, candidates), pool.rows or read)
     if options.choose > held.rows:
         raise GotdError(f"--choose {options.choose:g}: the pool has {held.rows:,} rows; choose fewer")
     return held
@@ -95,6 +97,7 @@ def finite_step(fit: Fit, parts: Sequence[Part], pool: Pool, on: HeldStep, optio
     if options.share is None:
         raise ValueError("a step needs a share")
     held, rows = on
+    return_freed_memory()  # of the reading before
     step = Step(options.share, options.choose / rows if options.choose >= 1.0 else options.choose)
     problem = StepProblem(fit.target, fit.cost, fit.epsilon, step, options.tol, options.max_iterations)
     solution = on_sample = solve_step_sample(problem, held, fit.potentials.g, workers)
@@ -172,6 +175,8 @@ def _with_candidates(sample: Sample, fit: Fit, part: Part, options: GotOptions, 
     emphasis = np.concatenate([_emphasis(candidates[at : at + step], kernel, f)
                                for at in range(0, len(candidates), step)])
     source = sample.thinned(2) if sample.size > size else sample
+    if source.rows is None:
+        raise ValueError("the step is solved on the rows themselves")
     dtype = np.result_type(source.rows, candidates)
     both = np.concatenate([source.rows.astype(dtype, copy=False), candidates.astype(dtype, copy=False)])
     a = np.concatenate([source.masses, np.zeros(len(candidates))])

@@ -120,6 +120,8 @@ def _sampled(problem: VectorProblem, space: Space, options: GotOptions) -> tuple
         raise GotdError(f"epsilon {relative:g}, where the cost varies by {std:.3g}, is too small to divide by "
                         "in float32; raise --epsilon, or multiply all vectors, the target's too, by one number")
     sample = hold(drawn.rows, drawn.masses, cost, q, workers)
+    if relative > 0.0 and not options.share:  # the exact solver and the finite step look at the rows themselves
+        sample = sample.without_rows()
     size, counts = sample.size, drawn.counts
     return SampledProblem(sample, size, counts, packed, q, cost, mean, std, relative * std, relative), space.read
 
@@ -144,9 +146,10 @@ def _solve(problem: SampledProblem, options: GotOptions, workers: Workers) -> tu
 
 def _points(problem: SampledProblem) -> tuple[torch.Tensor, torch.Tensor]:
     """Points and masses of the sample on the device. Shapes: float32 (n, d), float64 (n,)."""
-    device = problem.q.points.device
-    points = problem.cost.points(torch.from_numpy(problem.sample.rows).to(device))
-    return points, torch.from_numpy(problem.sample.masses).to(device)
+    device, rows = problem.q.points.device, problem.sample.rows
+    if rows is None:
+        raise ValueError("the exact solver needs the rows")
+    return problem.cost.points(torch.from_numpy(rows).to(device)), torch.from_numpy(problem.sample.masses).to(device)
 
 
 def _step_pool(sampled: SampledProblem, problem: VectorProblem, whole: bool) -> Pool:

@@ -20,13 +20,13 @@ _KEPT_PRODUCTS = 1 << 26
 class Sample(NamedTuple):
     """Rows with masses.
 
-    rows     : float16 or float32 (n, d).
+    rows     : float16 or float32 (n, d); None where products stand for them, see `without_rows`.
     masses   : float64 (n,), a_i, summing to 1.
     alpha    : float32 (n,), alpha(x_i).
     products : float32 (n, m') or None, s x_i.y_j with the columns padded as in Transform.points.
     """
 
-    rows: np.ndarray
+    rows: np.ndarray | None
     masses: np.ndarray
     alpha: Tensor
     products: Tensor | None
@@ -34,19 +34,25 @@ class Sample(NamedTuple):
     @property
     def size(self) -> int:
         """Number of rows."""
-        return len(self.rows)
+        return len(self.masses)
 
     def thinned(self, stride: int, first: int = 0) -> "Sample":
         """Every stride-th row: as random as the sample is, and spread evenly along it. Shares its memory."""
         masses = self.masses[first::stride]
+        rows = None if self.rows is None else self.rows[first::stride]
         products = None if self.products is None else self.products[first::stride]
-        return Sample(self.rows[first::stride], masses / masses.sum(), self.alpha[first::stride], products)
+        return Sample(rows, masses / masses.sum(), self.alpha[first::stride], products)
 
     def rows_at(self, places: np.ndarray) -> "Sample":
         """Return some of the rows, copied. Shapes: int64 (k,)."""
         masses, at = self.masses[places], torch.from_numpy(places).to(self.alpha.device)
+        rows = None if self.rows is None else self.rows[places]
         products = None if self.products is None else self.products[at]
-        return Sample(self.rows[places], masses / masses.sum(), self.alpha[at], products)
+        return Sample(rows, masses / masses.sum(), self.alpha[at], products)
+
+    def without_rows(self) -> "Sample":
+        """Return it without its rows where products stand for them; a tenth and more of the memory."""
+        return self if self.products is None else self._replace(rows=None)
 
 
 def hold(rows: np.ndarray, masses: np.ndarray, cost: Cost, target: Target, workers: Workers) -> Sample:
@@ -142,18 +148,22 @@ def sample_logits(sample: Sample, kernel: Transform, block: slice) -> Tensor:
     """The block's logits, from the kept products where there are any. Shapes: -> float32 (n, m')."""
     if sample.products is not None:
         return torch.add(kernel.bias, sample.products[block], alpha=1.0 / kernel.unit)
-    device = kernel.points.device
-    x = kernel.cost.points(padded(sample.rows[block], block_rows(device), device))
-    return kernel.logits(x)[: block.stop - block.start]
+    return kernel.logits(_points(sample, kernel, block))[: block.stop - block.start]
 
 
 def sample_products(sample: Sample, kernel: Transform, block: slice) -> Tensor:
     """The block's logits less the bias: what does not change with the potentials. Shapes: -> float32 (n, m')."""
     if sample.products is not None:
         return sample.products[block] * (1.0 / kernel.unit)
+    return torch.mm(_points(sample, kernel, block), kernel.points.T)[: block.stop - block.start]
+
+
+def _points(sample: Sample, kernel: Transform, block: slice) -> Tensor:
+    """The block's rows as points, padded. Shapes: -> float32 (block_rows, d)."""
+    if sample.rows is None:
+        raise ValueError("a sample without rows has products")
     device = kernel.points.device
-    x = kernel.cost.points(padded(sample.rows[block], block_rows(device), device))
-    return torch.mm(x, kernel.points.T)[: block.stop - block.start]
+    return kernel.cost.points(padded(sample.rows[block], block_rows(device), device))
 
 
 def sample_blocks(size: int, device: torch.device) -> list[slice]:

@@ -68,11 +68,8 @@ class StepSample(NamedTuple):
 
     def thinned(self, stride: int, start: int = 0) -> "StepSample":
         """Return every stride-th row from `start` on, both kinds of masses summing to 1 again; shares memory."""
-        rows, masses, alpha, products = self.sample
-        cut = slice(start, None, stride)
-        masses, candidates = masses[cut], self.candidates[cut]
-        products = None if products is None else products[cut]
-        return StepSample(Sample(rows[cut], masses / masses.sum(), alpha[cut], products), candidates / candidates.sum())
+        candidates = self.candidates[start::stride]
+        return StepSample(self.sample.thinned(stride, start), candidates / candidates.sum())
 
 
 class Threshold(NamedTuple):
