@@ -37,6 +37,21 @@ def pool(work: Workdir) -> Workdir:
     return work
 
 
+@pytest.mark.parametrize("pool", ["--scores scores.npy pool.jsonl", "scored.jsonl.zst", "pool.jsonl"])
+def test_report_reads_the_beginning_and_writes_nothing(chain: Workdir, pool: str) -> None:
+    chain.ok("ds-topk -q -k 20 --scores scores.npy pool.jsonl -o chosen.jsonl.zst")
+    line = f"ds-report --choice chosen.jsonl.zst --target target.npz --target-texts target.jsonl {pool} -o report.html"
+    before = chain.names()
+    done = chain.ok(f"{line} --dry-run")
+    assert chain.names() == before
+    rows = len(chain.read("pool.jsonl").splitlines())
+    assert set(table(done.out)) == {"chosen.jsonl.zst", "target.npz", "target.jsonl", *pool.replace("--scores", "").split()}
+    assert f" s for {rows} rows of the pool read" in done.out.decode()
+    assert " s for 20 rows of the choice read and explained" in done.out.decode()
+    chain.ok(line)
+    chain.fails(f"{line} --dry-run --target-texts -", "--dry-run looks at files", status=2)
+
+
 def test_embed_says_what_is_there_and_what_it_would_make(pool: Workdir) -> None:
     before = pool.names()
     line = "ds-embed --dimension 64 chunks/a.jsonl.zst chunks/b.jsonl.zst chunks/plain.jsonl -o emb/"

@@ -27,11 +27,12 @@ from gotd.streams.records import Skipping
 from gotd.streams.vector_files import Embedders, VectorFiles, require_same_embedder
 
 
-def report(pool_names: Sequence[str], asked: ReportOptions, threads: int, run: Run, stack: ExitStack) -> Report:
-    """The whole command but for the writing."""
+def report(pool_names: Sequence[str], asked: ReportOptions, threads: int, run: Run, stack: ExitStack,
+           most: int | None = None) -> Report:
+    """The whole command but for the writing. most : of the choice's records; all where it is None"""
     skipping = Skipping(asked.skip_invalid)
     reading = ReadOptions(asked.text, skipping, asked.long_window)
-    choice = read_choice(asked.choice, reading)
+    choice = read_choice(asked.choice, reading, most)
     run.advance(len(choice.texts))
     pool = Pool(pool_names, asked.scores, reading, run.advance) if pool_names or asked.scores else None
     target, aim, target_texts = None, None, None

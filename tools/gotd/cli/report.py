@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
@@ -11,11 +11,15 @@ from gotd.cli import _options as options
 from gotd.cli._environment import is_from_environment
 from gotd.cli._frame import Run, entry_point, prepare_process
 from gotd.cli._outputs import require_apart, require_ending
+from gotd.cli._printing import print_text
 from gotd.cli._row_counts import expected_rows
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD
 from gotd.streams.record_text import RecordText
 from gotd.streams.sinks import open_output
+
+if TYPE_CHECKING:
+    from gotd.report.figures import Report
 
 #: What can be written, by the name; and what else ends in .json.
 ENDINGS, MULTIQC = (".html", ".json", ".md"), "_mqc.json"
@@ -61,6 +65,7 @@ class ReportOptions:
         "-o", "--output", required=True, metavar="FILE.html|FILE.json|FILE.md",
         help="Where to write; .md: a dataset card; *_mqc.json for MultiQC, `-` for JSON on standard output.")]
     vector_key: Annotated[str | None, options.vector_key]
+    dry_run: Annotated[bool, options.dry_run]
     target_text: Annotated[RecordText, options.target_text]
     text: Annotated[RecordText, options.text]
     skip_invalid: Annotated[int, options.skip_invalid]
@@ -113,20 +118,31 @@ def command(asked: ReportOptions, files: tuple[str, ...], quiet: bool) -> None:
     require_apart([output], every)
     asked.require_target()
     threads = prepare_process(options.thread_count(asked.threads))
+    if asked.dry_run:
+        from gotd.cli._report_plan import ReportPlan
+
+        print_text(ReportPlan(files, asked, threads).report(run))
+        return
     run.expect(lambda: expected_rows([asked.choice, *files]) if files or not asked.scores else None)
     from gotd.cli._reporting import report
-    from gotd.report.card import as_card
-    from gotd.report.page import as_html, as_json, as_multiqc
 
     with ExitStack() as stack:
         found = report(files, asked, threads, run, stack)
-    pages = {".html": as_html, ".md": as_card, MULTIQC: as_multiqc}
-    data = next((page for ending, page in pages.items() if output.lower().endswith(ending)), as_json)(found)
+    data = page_of(found, output)
     with open_output(output) as sink:
         sink.write(data)
     for what in found.missing.values():
         run.notes.append(f"left out: {what}")
     run.close()
+
+
+def page_of(report: "Report", output: str) -> bytes:
+    """Return what a file of that name holds."""
+    from gotd.report.card import as_card
+    from gotd.report.page import as_html, as_json, as_multiqc
+
+    pages = {".html": as_html, ".md": as_card, MULTIQC: as_multiqc}
+    return next((page for ending, page in pages.items() if output.lower().endswith(ending)), as_json)(report)
 
 
 main = entry_point(command)

@@ -10,7 +10,7 @@ from gotd.methods.source_sample import Drawn
 from gotd.methods.space import cost_of
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Target, cost_mean_and_std, moments
-from gotd.ot.potentials import solve_sample
+from gotd.ot.potentials import solve_distance
 from gotd.ot.sample import hold
 
 
@@ -58,7 +58,7 @@ class TargetDistance:
             raise GotdError(f"{name}: all rows are at one distance from the target; check that the vectors are what "
                             "they should be")
         sample = hold(rows, masses, self._cost, target, self._workers)
-        solved = solve_sample(
+        solved = solve_distance(
             sample, target, self._cost, epsilon, self._std, options.tol, options.max_iterations, self._workers
         )
         if solved.marginal_error > options.tol:  # a distance needs no more: it is stationary

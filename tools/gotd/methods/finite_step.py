@@ -25,7 +25,7 @@ from gotd.methods.got import GotOptions, StepFigures, StepSummary
 from gotd.ot.blocks import Workers, block_rows, padded
 from gotd.ot.cost import Cost, Target
 from gotd.ot.finite_step import StepPotentials, lower_bound, lowest, solve_step_sample, solve_step_stream
-from gotd.ot.potentials import Potentials, solve_sample
+from gotd.ot.potentials import Potentials, solve_distance
 from gotd.ot.sample import Sample, hold, sample_potentials
 from gotd.ot.source import Part, shares, weighted_blocks
 from gotd.ot.step_ascent import StepProblem
@@ -135,7 +135,7 @@ def _distances(fit: Fit, problem: StepProblem, held: StepSample, on_sample: Step
 
     def distance(u: np.ndarray) -> float:
         effective = held.sample._replace(masses=(1.0 - share) * held.sample.masses + share * u)
-        return solve_sample(effective, fit.target, fit.cost, fit.epsilon, fit.spread, _DISTANCE_TOLERANCE,
+        return solve_distance(effective, fit.target, fit.cost, fit.epsilon, fit.spread, _DISTANCE_TOLERANCE,
                             _DISTANCE_ITERATIONS, workers).distance
 
     first, choice = chosen(fit.potentials.g), chosen(solution.g)

@@ -93,13 +93,16 @@ def offsets(shares: np.ndarray, masses: np.ndarray, weights: np.ndarray, imbalan
                 these rows, which is then taken from the masses to the last bit.
     Shapes: -> float64 (k,).
     """
-    shifts = np.zeros(len(weights))
+    with np.errstate(divide="ignore"):
+        logs = np.log(masses)
+    shifts, own = np.zeros(len(weights)), shares.argmax(axis=1)  # whose a row is stays, so that a side's mass does, too
     for _ in range(_ROUNDS):
         moved = 0.0
-        for side in _tree(shares + shifts, masses):
-            inside = _own_side(shares, side)
-            left = _own(side, inside, shares, masses, weights, imbalance)
-            x = _root(_odds(shares + shifts, side), masses, left, inside)
+        for side in _tree(shares + shifts, logs):
+            inside = side[own]
+            left = (float(masses[inside].sum() - weights[side].sum()) if imbalance is None
+                    else _measured(side, inside, shares, logs, imbalance))
+            x = _root(_odds(shares + shifts, side), logs, left if abs(left) >= _BALANCED else 0.0, inside)
             shifts[side] += x
             moved = max(moved, abs(x))
         if moved < _STILL:
@@ -107,21 +110,11 @@ def offsets(shares: np.ndarray, masses: np.ndarray, weights: np.ndarray, imbalan
     return shifts
 
 
-def _own_side(shares: np.ndarray, side: np.ndarray) -> np.ndarray:
-    """Which rows are the side's: fixed, so that their mass is, too. Shapes: -> bool (n,)."""
-    return np.asarray(side[shares.argmax(axis=1)])
-
-
-def _own(side: np.ndarray, inside: np.ndarray, shares: np.ndarray, masses: np.ndarray, weights: np.ndarray,
-         imbalance: np.ndarray | None) -> float:
-    """A_S - B_S of a side: where measured elsewhere, that less what the rows make of it before any shift."""
-    if imbalance is None:
-        left = float(masses[inside].sum() - weights[side].sum())
-    else:
-        odds = _odds(shares, side)
-        into, out = (float(np.exp(flow)) for flow in _flows(odds, 0.0, masses, inside))
-        left = float(imbalance[side].sum()) - into + out
-    return 0.0 if abs(left) < _BALANCED else left
+def _measured(side: np.ndarray, inside: np.ndarray, shares: np.ndarray, logs: np.ndarray, imbalance: np.ndarray
+              ) -> float:
+    """A_S - B_S of a side by an imbalance measured elsewhere, less what the rows make of it before any shift."""
+    into, out = (float(np.exp(flow)) for flow in _flows(_odds(shares, side), 0.0, logs, inside))
+    return float(imbalance[side].sum()) - into + out
 
 
 def _odds(shares: np.ndarray, side: np.ndarray) -> np.ndarray:
@@ -129,10 +122,8 @@ def _odds(shares: np.ndarray, side: np.ndarray) -> np.ndarray:
     return np.asarray(_log_sums(shares[:, side]) - _log_sums(shares[:, ~side]))
 
 
-def _flows(odds: np.ndarray, x: float, masses: np.ndarray, inside: np.ndarray) -> tuple[float, float]:
-    """log I and log O at x."""
-    with np.errstate(divide="ignore"):
-        logs = np.log(masses)
+def _flows(odds: np.ndarray, x: float, logs: np.ndarray, inside: np.ndarray) -> tuple[float, float]:
+    """log I and log O at x. logs : of the masses"""
     exponent = np.where(inside, -x - odds, x + odds)
     flows = logs + np.minimum(exponent, 0.0) - np.log1p(np.exp(-np.abs(exponent)))
     return float(_log_sums(flows[~inside])), float(_log_sums(flows[inside]))
@@ -146,7 +137,7 @@ def _log_sums(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(np.isneginf(top), -np.inf, sums))
 
 
-def _root(odds: np.ndarray, masses: np.ndarray, left: float, inside: np.ndarray) -> float:
+def _root(odds: np.ndarray, logs: np.ndarray, left: float, inside: np.ndarray) -> float:
     """The x at which D is 0."""
     from scipy.optimize import brentq
 
@@ -154,11 +145,16 @@ def _root(odds: np.ndarray, masses: np.ndarray, left: float, inside: np.ndarray)
         more, less = np.log(max(left, 0.0)), np.log(max(-left, 0.0))
 
     def difference(x: float) -> float:
-        into, out = _flows(odds, x, masses, inside)
+        into, out = _flows(odds, x, logs, inside)
         return float(np.logaddexp(into, more) - np.logaddexp(out, less))
 
-    if abs(difference(0.0)) < _STILL:  # its slope is 1 to 2: there already
+    here = difference(0.0)
+    if abs(here) < _STILL:  # its slope is 1 to 2: there already
         return 0.0
+    if math.isfinite(here):  # and where it is, the root is no farther away than the difference
+        near = -2.0 * here
+        if difference(near) * here < 0.0:
+            return float(brentq(difference, *sorted((0.0, near)), xtol=1e-10))
     # All rows are far on one side of where their odds are even, and e^-745 is the least that float64 tells from 0.
     reach = float(np.abs(odds).max()) + 800.0
     low, high = difference(-reach), difference(reach)
@@ -167,16 +163,15 @@ def _root(odds: np.ndarray, masses: np.ndarray, left: float, inside: np.ndarray)
     return float(brentq(difference, -reach, reach, xtol=1e-10))
 
 
-def _tree(shares: np.ndarray, masses: np.ndarray) -> Sequence[np.ndarray]:
+def _tree(shares: np.ndarray, logs: np.ndarray) -> Sequence[np.ndarray]:
     """Sides to shift: of each two groups that are joined, the first. Shapes: -> k - 1 times bool (k,).
 
     Groups are joined by what flows between them as their offsets are, which is how much the dual bends.
     """
     count = shares.shape[1]
     own = shares.argmax(axis=1)
-    with np.errstate(divide="ignore"):
-        logs = np.log(masses)[:, None] + shares - _log_sums(shares)[:, None]
-    flows = np.stack([_log_sums(logs[own == k].T) for k in range(count)])
+    sent = logs[:, None] + shares - _log_sums(shares)[:, None]
+    flows = np.stack([_log_sums(sent[own == k].T) for k in range(count)])
     coupling = np.logaddexp(flows, flows.T)
     np.fill_diagonal(coupling, -np.inf)
     groups: list[npt.NDArray[np.bool_]] = [np.arange(count) == k for k in range(count)]

@@ -88,16 +88,8 @@ class Steps(Protocol):
         """Shapes: g, residual float64 (m,), both measured at g -> float64 (m,)."""
 
 
-def solve_sample(
-    sample: Sample,
-    target: Target,
-    cost: Cost,
-    epsilon: float,
-    spread: float,
-    tolerance: float,
-    max_iterations: int,
-    workers: Workers,
-) -> Potentials:
+def solve_sample(sample: Sample, target: Target, cost: Cost, epsilon: float, spread: float, tolerance: float,
+                 max_iterations: int, workers: Workers) -> Potentials:
     """Potentials of a sample, by way of ever larger parts of it.
 
     spread : standard deviation of the cost, where annealing starts.
@@ -105,19 +97,39 @@ def solve_sample(
     Where the parts differ from the whole in the balance of clusters that are far apart, the way through them ends
     nowhere; then the whole sample is annealed.
     """
-    levels = _levels(sample)
-    g = _annealed(levels[0], target, cost, epsilon, spread, workers)
-    kernel = transform(cost, target, epsilon, g)
-    for level in levels[:-1]:
-        found = climb(_checker(level, workers), kernel, target, g, max(tolerance, _LEVEL_TOLERANCE), _PATIENCE)
-        g = found.g
-    limit = max_iterations if len(levels) == 1 else min(max_iterations, _PATIENCE)
+    kernel, g = _begun(sample, target, cost, epsilon, spread, tolerance, workers)
+    limit = max_iterations if len(_levels(sample)) == 1 else min(max_iterations, _PATIENCE)
     found = _certified(sample, kernel, target, g, tolerance, limit, workers)
     if not found.converged and limit < max_iterations:
         g = _annealed(sample, target, cost, epsilon, spread, workers)
         again = _certified(sample, kernel, target, g, tolerance, max_iterations - limit, workers)
         found = min(found, again, key=lambda each: (not each.converged, each.marginal_error))
     return found
+
+
+def solve_distance(sample: Sample, target: Target, cost: Cost, epsilon: float, spread: float, tolerance: float,
+                   max_iterations: int, workers: Workers) -> Potentials:
+    """As `solve_sample`, for the distance alone, which is stationary in the potentials: marginals that hold are enough.
+
+    Between points that are many eps apart, as single texts are, certified scores took ten times as long.
+    """
+    kernel, g = _begun(sample, target, cost, epsilon, spread, tolerance, workers)
+    found = climb(_checker(sample, workers), kernel, target, g, tolerance, min(_PATIENCE, max_iterations))
+    if found.marginal_error <= tolerance:
+        return found
+    return solve_sample(sample, target, cost, epsilon, spread, tolerance, max_iterations, workers)
+
+
+def _begun(
+    sample: Sample, target: Target, cost: Cost, epsilon: float, spread: float, tolerance: float, workers: Workers
+) -> tuple[Transform, Tensor]:
+    """The kernel at eps, and a g that ever larger parts of the sample lead to. Shapes: -> float64 (m,)."""
+    levels = _levels(sample)
+    g = _annealed(levels[0], target, cost, epsilon, spread, workers)
+    kernel = transform(cost, target, epsilon, g)
+    for level in levels[:-1]:
+        g = climb(_checker(level, workers), kernel, target, g, max(tolerance, _LEVEL_TOLERANCE), _PATIENCE).g
+    return kernel, g
 
 
 def _certified(

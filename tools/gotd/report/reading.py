@@ -73,10 +73,14 @@ class Choice:
         return {str(name): int(count) for name, count in notes.items()} if isinstance(notes, dict) else None
 
 
-def read_choice(name: str, options: ReadOptions) -> Choice:
-    """Return a choice. Raises: GotdError where there is no record, or some have a score and some have none."""
+def read_choice(name: str, options: ReadOptions, most: int | None = None) -> Choice:
+    """Return a choice, or the first `most` records of it.
+
+    Raises: GotdError where there is no record, or some have a score and some have none.
+    """
     digests = [TextDigest(options.text), TextDigest(None)]
-    found = [record for batch in RecordFiles([name], options).batches(digests) for record in batch]
+    every = (record for batch in RecordFiles([name], options).batches(digests) for record in batch)
+    found = list(islice(every, most))
     if not found:
         raise GotdError(f"{name}: no records; give what ds-topk has chosen")
     seal = stated_seal(name)
@@ -109,13 +113,14 @@ class Pool:
     """The pool, read once.
 
     names : of its records; may be none. scores : a file or folder of ds-score's, if any
+    advance : told of every row, once; of scores beside records as the scores are read, and of their records `passed` is
     rows, targets : once it was read, and the targets that the seals of its scores name
     """
 
-    def __init__(self, names: Sequence[str], scores: str | None, options: ReadOptions,
-                 advance: Callable[[int], None]) -> None:
+    def __init__(self, names: Sequence[str], scores: str | None, options: ReadOptions, advance: Callable[[int], None],
+                 passed: Callable[[int], None] = lambda _rows: None) -> None:
         self.names, self.rows, self.targets = list(names), 0, set[str]()
-        self._scores, self._options, self._advance = scores, options, advance
+        self._scores, self._options, self._advance, self._passed = scores, options, advance, passed
 
     @property
     def score_files(self) -> list[str]:
@@ -155,7 +160,7 @@ class Pool:
         return False
 
     def _scored(self) -> Iterator[Batch]:
-        ranking = Ranking(self._options, (), self._advance)
+        ranking = Ranking(self._options, (), self._advance, passed=self._passed)
         found = (ScoreFiles([pairs(self._scores, self.names)], ranking) if self._scores
                  else ScoredRecords(self.names, ranking))
         for batch in found.batches():
