@@ -133,9 +133,10 @@ class RecordText:
         Raises: RecordError, a ValueError, where there is none that could be embedded.
         """
         if self.template is None:
-            value = value_at(fields, self.key)
+            value = fields.get(self.key)
             if isinstance(value, str) and value.isascii():
                 return value
+            value = value_at(fields, self.key)
             if value is None:
                 null = ", it is null" if self.key in fields else ""
                 raise RecordError(f'no "{self.key}" field{null or named_fields(fields, self.key)}',
