@@ -45,7 +45,8 @@ def test_report_reads_the_beginning_and_writes_nothing(chain: Workdir, pool: str
     done = chain.ok(f"{line} --dry-run")
     assert chain.names() == before
     rows = len(chain.read("pool.jsonl").splitlines())
-    assert set(table(done.out)) == {"chosen.jsonl.zst", "target.npz", "target.jsonl", *pool.replace("--scores", "").split()}
+    files = pool.replace("--scores", "").split()
+    assert set(table(done.out)) == {"chosen.jsonl.zst", "target.npz", "target.jsonl", *files}
     assert f" s for {rows} rows of the pool read" in done.out.decode()
     assert " s for 20 rows of the choice read and explained" in done.out.decode()
     chain.ok(line)
