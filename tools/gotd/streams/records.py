@@ -163,11 +163,6 @@ def windows(batches: Iterable[list[Record[Value]]], rows: int,
     held: list[Record[Value]] = []
     size = 0
     for batch in batches:
-        batch_bytes = sum([len(record.line) for record in batch])
-        if len(held) + len(batch) < rows and size + batch_bytes < line_bytes:  # as nearly all are
-            held += batch
-            size += batch_bytes
-            continue
         for record in batch:
             held.append(record)
             size += len(record.line)
