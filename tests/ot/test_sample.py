@@ -37,8 +37,14 @@ def test_without_its_rows_it_is_the_same(workers: Workers, monkeypatch: pytest.M
     assert (bare.rows is None) is kept  # nothing else knows them where there are no products
     assert bare.size == len(x)
     kernel = transform(COST, target, EPS, torch.from_numpy(np.random.default_rng(1).normal(size=20)))
-    for of in (lambda each: each, lambda each: each.thinned(3, 1), lambda each: each.rows_at(np.array([5, 2, 9]))):
+    costs = np.square(x[:, None].astype(float) - target.points.numpy()[None].astype(float)).sum(-1)
+    g, b = np.random.default_rng(1).normal(size=20), target.weights.numpy()
+    truth = -EPS * np.log(np.exp((g - costs) / EPS) @ b)
+    parts = [(lambda each: each, slice(None)), (lambda each: each.thinned(3, 1), slice(1, None, 3)),
+             (lambda each: each.rows_at(np.array([5, 2, 9])), [5, 2, 9])]
+    for of, places in parts:
         one, other = of(sample), of(bare)
+        assert sample_potentials(other, kernel, workers) == pytest.approx(truth[places], abs=1e-4)
         assert np.array_equal(sample_potentials(one, kernel, workers), sample_potentials(other, kernel, workers))
         assert torch.equal(sample_check(one, kernel, workers).marginal, sample_check(other, kernel, workers).marginal)
 

@@ -151,7 +151,7 @@ def _root(odds: np.ndarray, logs: np.ndarray, left: float, inside: np.ndarray) -
     here = difference(0.0)
     if abs(here) < _STILL:  # its slope is 1 to 2: there already
         return 0.0
-    if math.isfinite(here):  # and where it is, the root is no farther away than the difference
+    if math.isfinite(here):  # mostly it is, and the root within twice the difference
         near = -2.0 * here
         if difference(near) * here < 0.0:
             return float(brentq(difference, *sorted((0.0, near)), xtol=1e-10))
