@@ -1,6 +1,5 @@
 """The options of selection rules on a command line: each as a dataclass of a rule writes it (methods/options.py)."""
 
-import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from functools import cache
@@ -49,10 +48,15 @@ def _all_fields() -> Mapping[str, _Field]:
     return every
 
 
+class _OfRules(click.Option):
+    """An option that rules have."""
+
+
 def of_rules(command: Callback) -> Callback:
-    """Add the options of all rules. A function has them as keywords beside those that it names."""
+    """Add the options of all rules but for those that the command has by itself."""
+    own = {each.name for each in getattr(command, "__click_params__", ())}
     for name, each in reversed(list(_all_fields().items())):
-        if name not in inspect.signature(command).parameters:
+        if name not in own:
             command = _click_option(name, each)(command)
     return command
 
@@ -61,9 +65,9 @@ def _click_option(name: str, each: _Field) -> Callable[[Callback], Callback]:
     option, written = each.option, flag(name)
     if each.kind is bool:
         pair = f"{written}/--no-{written[2:]}" if each.is_optional else written
-        return click.option(pair, name, is_flag=True, default=each.default, help=option.text)
-    return click.option(written, name, type=_type(each), default=each.default, show_default=each.default is not None,
-                        metavar=option.metavar, help=option.text)
+        return click.option(pair, name, cls=_OfRules, is_flag=True, default=each.default, help=option.text)
+    return click.option(written, name, cls=_OfRules, type=_type(each), default=each.default,
+                        show_default=each.default is not None, metavar=option.metavar, help=option.text)
 
 
 def _type(each: _Field) -> click.ParamType[Any] | type[str]:
@@ -81,7 +85,7 @@ def chosen_rule(context: click.Context, name: str) -> "type[VectorRule | TextRul
     """Return the rule of that name. Raises: GotdError where it cannot be used, or has another's option of its own."""
     require_one_rule(name)
     rule, every = rule_type(name), _all_fields()
-    own = inspect.signature(context.command.callback).parameters if context.command.callback else {}
+    own = {each.name for each in context.command.params if not isinstance(each, _OfRules)}
     for option, each in _fields(rule.options_type).items():
         if option in own or every[option] != each:
             raise GotdError(f"rule {name!r}: {flag(option)} is another option here; its package has to name it "

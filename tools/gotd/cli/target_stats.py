@@ -1,8 +1,8 @@
 """ds-target-stats: fit a selection rule to a target and a pool."""
 
 from contextlib import ExitStack
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
@@ -44,40 +44,76 @@ _SECTIONS = {
 }
 
 
+@dataclass(frozen=True)
+class TargetStatsOptions:
+    """Options of ds-target-stats but for those of the rules; what they mean is in its help."""
+
+    target: Annotated[str, click.option(
+        "--target", required=True, metavar="FILE",
+        help="Vectors of the task's texts; for dsir and cross-entropy the texts.")]
+    output: Annotated[str | None, click.option(
+        "-o", "--output", default=None, metavar="FILE.npz", help="The target file, for ds-score.")]
+    screen: Annotated[bool, click.option(
+        "--screen", is_flag=True,
+        help="Fit nothing: print each POOL file's distance to the target, nearest first, as a table.")]
+    method: Annotated[str, click.option(
+        "--method", type=click.Choice(rule_names()), default="got", show_default=True, help="What is fitted.")]
+    source: Annotated[tuple[str, ...], click.option(
+        "--source", multiple=True, metavar="FILE.npy", callback=options.listed,
+        help="Vectors of the model's own training text; may be given again. Default: the pool. POOL files beside "
+             "it give the mean and the directions to whiten.")]
+    mix: Annotated[tuple[str, ...], click.option(
+        "--mix", multiple=True, metavar="FILE.npy:MASS",
+        help="Give these rows this share of the source's mass, as what was chosen before; may be given again.")]
+    weights: Annotated[tuple[str, ...], click.option(
+        "--weights", multiple=True, metavar="FILE.npy",
+        help="One weight for each row of the source (or pool), float32 or float64; default: all alike.")]
+    target_mass: Annotated[str, click.option(
+        "--target-mass", default="text", show_default=True, metavar="text|words|sqrt-words|FILE.npy",
+        help="Mass of each target text: all alike, its words, their square root, or as the file says. Where long "
+             "and short texts are judged by the word, words or sqrt-words asks the same question.")]
+    target_texts: Annotated[str | None, click.option(
+        "--target-texts", default=None, metavar="FILE",
+        help="The records that --target was embedded from, whose words --target-mass counts.")]
+    vector_key: Annotated[str | None, options.vector_key]
+    text: Annotated[RecordText, options.text]
+    skip_invalid: Annotated[int, options.skip_invalid]
+    long_window: Annotated[bool, options.long]
+    threads: Annotated[int | None, options.threads]
+    device: Annotated[str, options.device]
+    dry_run: Annotated[bool, options.dry_run]
+
+    @property
+    def destination(self) -> str:
+        """Where the target file goes. Raises: UsageError for no name where one is needed."""
+        if self.output is None and not self.screen:
+            raise UsageError("nowhere to write: give -o FILE.npz, or --screen for distances alone")
+        return self.output or STANDARD
+
+    def inputs(self, pool: tuple[str, ...]) -> "Inputs":
+        """Return the files to fit to. Raises: UsageError where standard input is among them more than once."""
+        from gotd.cli._fitting import Inputs
+        from gotd.cli._target import TargetMasses
+        from gotd.streams.record_files import ReadOptions
+        from gotd.streams.records import Skipping
+
+        reading = ReadOptions(self.text, Skipping(self.skip_invalid), self.long_window)
+        inputs = Inputs(self.target, list(self.source or pool) or [STANDARD], list(pool) if self.source else [],
+                        self.mix, list(self.weights), TargetMasses(self.target_mass, self.target_texts, reading),
+                        self.vector_key)
+        if inputs.files.count(STANDARD) > 1:
+            raise UsageError("standard input can be read once: give `-` at most once")
+        return inputs
+
+
 @click.command("ds-target-stats", cls=SectionedCommand, sections=_SECTIONS)
-@click.argument("pool", nargs=-1, metavar="POOL...", callback=options.listed)
-@click.option("--target", required=True, metavar="FILE",
-              help="Vectors of the task's texts; for dsir and cross-entropy the texts.")
-@click.option("-o", "--output", default=None, metavar="FILE.npz", help="The target file, for ds-score.")
-@click.option("--screen", is_flag=True,
-              help="Fit nothing: print each POOL file's distance to the target, nearest first, as a table.")
-@click.option("--method", type=click.Choice(rule_names()), default="got", show_default=True, help="What is fitted.")
-@click.option("--source", multiple=True, metavar="FILE.npy", callback=options.listed,
-              help="Vectors of the model's own training text; may be given again. Default: the pool. POOL files beside "
-                   "it give the mean and the directions to whiten.")
-@click.option("--mix", multiple=True, metavar="FILE.npy:MASS",
-              help="Give these rows this share of the source's mass, as what was chosen before; may be given again.")
-@click.option("--weights", multiple=True, metavar="FILE.npy",
-              help="One weight for each row of the source (or pool), float32 or float64; default: all alike.")
-@click.option("--target-mass", default="text", show_default=True, metavar="text|words|sqrt-words|FILE.npy",
-              help="Mass of each target text: all alike, its words, their square root, or as the file says. Where long "
-                   "and short texts are judged by the word, words or sqrt-words asks the same question.")
-@click.option("--target-texts", default=None, metavar="FILE",
-              help="The records that --target was embedded from, whose words --target-mass counts.")
 @of_rules
-@options.vector_key
-@options.text
-@options.skip_invalid
-@options.long
-@options.threads
-@options.device
-@options.dry_run
+@click.argument("pool", nargs=-1, metavar="POOL...", callback=options.listed)
+@options.gathered(TargetStatsOptions)
 @options.common
 @click.pass_context
-def command(context: click.Context, /, pool: tuple[str, ...], target: str, output: str | None, screen: bool,
-            method: str, source: tuple[str, ...], mix: tuple[str, ...], weights: tuple[str, ...], target_mass: str,
-            target_texts: str | None, vector_key: str | None, text: RecordText, skip_invalid: int, long_window: bool,
-            threads: int | None, device: str, dry_run: bool, quiet: bool, **_of_rules: object) -> None:
+def command(context: click.Context, asked: TargetStatsOptions, /, pool: tuple[str, ...], quiet: bool,
+            **_of_rules: object) -> None:
     """Fit a rule to a target, by default its optimal-transport potentials; print a JSON summary.
 
     Reads vectors, .npy or lists in records and tables (--vector-key), each file once, once more for each of --passes,
@@ -100,74 +136,62 @@ def command(context: click.Context, /, pool: tuple[str, ...], target: str, outpu
       ds-target-stats --screen --target target.npy emb/*.npy
       ds-target-stats --method dsir --target target.jsonl pool/*.jsonl.zst -o dsir.npz
     """
-    from gotd.cli._fit_plan import FitPlan
-    from gotd.cli._fitting import Inputs, fit_rows, fit_texts, posed_rows, screened_table
-    from gotd.cli._target import TargetMasses
-    from gotd.streams.record_files import ReadOptions
-    from gotd.streams.records import Skipping
+    from gotd.cli._fitting import fit_rows, fit_texts, posed_rows, screened_table
 
     run = Run("ds-target-stats", quiet)
     run.follow("gotd.ot")
-    given = _options_given(context, screen, method)
-    require_ending(_output(output, screen), TARGET)
-    masses = TargetMasses(target_mass, target_texts, ReadOptions(text, Skipping(skip_invalid), long_window))
-    names, ranked = list(source or pool) or [STANDARD], list(pool) if source else []
-    inputs = Inputs(target, names, ranked, mix, list(weights), masses, vector_key)
-    if inputs.files.count(STANDARD) > 1:
-        raise UsageError("standard input can be read once: give `-` at most once")
-    cpus = prepare_process(options.thread_count(threads))
+    given = _options_given(context, asked)
+    require_ending(asked.destination, TARGET)
+    inputs = asked.inputs(pool)
+    cpus = prepare_process(options.thread_count(asked.threads))
     share_one_heap()
-    if screen:
+    if asked.screen:
         if not pool:
             raise UsageError("--screen compares files: name them")
-        print_text(screened_table(inputs, TransportOptions.of(given), cpus, device, run))
+        print_text(screened_table(inputs, TransportOptions.of(given), cpus, asked.device, run))
         run.close()
         return
-    rule = resolve(method, given)
+    rule = resolve(asked.method, given)
     if given.get("passes") and STANDARD in inputs.mixed_files:
         raise UsageError("--mix -: standard input can be read once; with --passes name a file")
-    require_apart([_output(output, screen)], inputs.files)
-    if dry_run:
-        print_text(FitPlan(method, given, inputs, not source, cpus, device).report(rule, _output(output, screen), run))
+    require_apart([asked.destination], inputs.files)
+    if asked.dry_run:
+        from gotd.cli._fit_plan import FitPlan
+
+        plan = FitPlan(asked.method, given, inputs, not asked.source, cpus, asked.device)
+        print_text(plan.report(rule, asked.destination, run))
         return
     with ExitStack() as stack:
         if rule.rereads:
-            names, ranked, rows_weights = (stack.enter_context(rereadable(list(each)))
-                                           for each in (names, ranked, weights))
-            inputs = replace(inputs, names=names, ranked=ranked, weights=rows_weights)
+            names, ranked, weights = (stack.enter_context(rereadable(list(each)))
+                                      for each in (inputs.names, inputs.ranked, inputs.weights))
+            inputs = replace(inputs, names=names, ranked=ranked, weights=weights)
         if isinstance(rule, TextRule):
-            fit = fit_texts(rule, target, inputs.names, masses.reading, cpus, run)
+            fit = fit_texts(rule, asked.target, inputs.names, inputs.masses.reading, cpus, run)
         else:
-            fit = fit_rows(posed_rows(method, given, inputs, not source, cpus, device), inputs)
-    _finish(fit, inputs, _output(output, screen), run)
+            fit = fit_rows(posed_rows(asked.method, given, inputs, not asked.source, cpus, asked.device), inputs)
+    _finish(fit, inputs, asked.destination, run)
 
 
-def _options_given(context: click.Context, screen: bool, method: str) -> dict[str, object]:
+def _options_given(context: click.Context, asked: TargetStatsOptions) -> dict[str, object]:
     """Return the options of the rule, or of --screen, that the command line or the environment give.
 
     Raises: UsageError for one on the command line that does nothing.
     """
     params = context.params
-    if screen and params["dry_run"]:
+    if asked.screen and asked.dry_run:
         raise UsageError("--dry-run measures a fit, and --screen fits nothing: leave one of them out")
     if params["whiten"] and params["center"] is False:
         params["whiten"], params["center"] = one_of(whiten=params["whiten"], center=params["center"])
-    rule = chosen_rule(context, method)
-    kind, name = (TransportOptions, f"{method} --screen") if screen else (rule.options_type, method)
-    heard = _ALWAYS | TARGET_MASSES | DEVICE if screen else _ALWAYS | {"output", "method"} | rule.inputs
+    rule = chosen_rule(context, asked.method)
+    kind, name = (TransportOptions, f"{asked.method} --screen") if asked.screen else (rule.options_type, asked.method)
+    heard = _ALWAYS | TARGET_MASSES | DEVICE if asked.screen else _ALWAYS | {"output", "method"} | rule.inputs
     given = values_given(context, kind)
     require_heard(context, name, kind.of(given), heard)
     # The environment speaks to ds-probe and ds-topk as well: that a choice has a share is said here, in part at least.
     if not any(options.on_command_line(context, each) for each in ("share", "choose")):
         given.pop("share", None)
     return given
-
-
-def _output(name: str | None, screen: bool) -> str:
-    """Return where the target file goes. Raises: UsageError for no name where one is needed."""
-    if name is None and not screen:
-        raise UsageError("nowhere to write: give -o FILE.npz, or --screen for distances alone")
-    return name or STANDARD
 
 
 def _finish(fit: "Fit", inputs: "Inputs", output: str, run: Run) -> None:
