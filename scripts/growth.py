@@ -8,6 +8,10 @@ file and once on all, so that what it takes to begin and what a row takes come a
 thread and are counted in CPU seconds, which neighbours on the machine do not change much; on a GPU, which ds-score and
 ds-embed with a model use where there is one, in seconds on the clock. table computes and prints a Markdown table; it
 measures nothing, so the rates may come from another machine.
+
+A pool can be run in two shapes. By files every stage writes what the next one reads. By pipes each task runs ds-chunk,
+ds-score and ds-topk over its shards, vectors are made of texts on the way, and the best of every task are written,
+among which ds-topk chooses again; only a sample is embedded for the potentials.
 """
 
 import argparse
@@ -20,17 +24,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gotd.cli._frame import run_script
 from gotd.streams.pairing import stem
 
+#: A pool by pipes, as its rates are called.
+PIPE = "ds-chunk | ds-score | ds-topk"
 _CLOSING = re.compile(r"^ds-\S+: ([\d,]+) rows in .* peak memory (\d+) MB", re.MULTILINE)
 
 
 class Ran(NamedTuple):
-    """A command that ran: rows it read, wall and CPU seconds, peak memory."""
+    """A command that ran, or several in a pipe: rows the last one read, wall and CPU seconds, peak memory of all."""
 
     rows: int
     wall: float
@@ -40,15 +47,30 @@ class Ran(NamedTuple):
 
 def run(*words: str, threads: int = 1) -> Ran:
     """Runs a command. CPU seconds are those of all its processes."""
+    return run_pipe([words], threads)
+
+
+def run_pipe(commands: Sequence[Sequence[str]], threads: int = 1) -> Ran:
+    """Runs commands, each on what the one before it writes."""
     before, start = os.times(), time.perf_counter()
-    done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", check=False,
-                          env=os.environ | {"DS_THREADS": str(threads)})
+    environment, begun = os.environ | {"DS_THREADS": str(threads)}, []
+    for words in commands:
+        source = begun[-1].stdout if begun else None
+        last = words is commands[-1]
+        begun.append(subprocess.Popen(words, stdin=source, stdout=subprocess.DEVNULL if last else subprocess.PIPE,
+                                      stderr=subprocess.PIPE, encoding="utf-8", env=environment))
+        if source:
+            source.close()  # so that the writer learns when the reader ends
+    told = [process.stderr.read() for process in begun if process.stderr]
+    codes = [process.wait() for process in begun]
     wall, after = time.perf_counter() - start, os.times()
-    closing = _CLOSING.search(done.stderr)
-    if done.returncode or not closing:
-        sys.exit(f"growth.py: error: {words[0]} ended with {done.returncode}: {done.stderr.strip()}")
+    closings = [_CLOSING.search(text) for text in told]
+    for words, code, closing, text in zip(commands, codes, closings, told, strict=True):
+        if code or not closing:
+            sys.exit(f"growth.py: error: {words[0]} ended with {code}: {text.strip()}")
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Ran(int(closing[1].replace(",", "")), wall, cpu, int(closing[2]))
+    rows, megabytes = zip(*((int(each[1].replace(",", "")), int(each[2])) for each in closings if each), strict=True)
+    return Ran(rows[-1], wall, cpu, sum(megabytes))
 
 
 def rates_of(few: Ran, many: Ran, on_gpu: bool) -> dict[str, Any]:
@@ -86,6 +108,15 @@ class Sample:
         self.stages[line[0]] = {"gpu": False, "start_seconds": start, "row_seconds": row,
                                 "cpu_seconds": usual.cpu / usual.rows, "megabytes": usual.megabytes}
 
+    def pipe(self, records: list[str], model: str, k: int) -> None:
+        """From records to the best of them, without a file between."""
+        whose = [] if model == "hash" else ["--model", model]
+        commands = [["ds-score", "--target", f"{self.work}/target.npz", *whose],
+                    ["ds-topk", "-k", str(k), "-o", f"{self.work}/best.jsonl.zst"]]
+        threads = self.threads if self.gpu else 1
+        few, many = (run_pipe([["ds-chunk", *files], *commands], threads) for files in (records[:1], records))
+        self.stages[PIPE] = rates_of(few, many, self.gpu)
+
     def choose(self, chunks: list[str], k: int) -> None:
         """The choice, and what a chosen record weighs."""
         line = ["ds-topk", "--scores", f"{self.work}/scores/", "-o", f"{self.work}/selected.jsonl.zst"]
@@ -95,25 +126,29 @@ class Sample:
             "megabytes": least, "megabytes_a_record": max(0, many.megabytes - least) / min(k, many.rows)}
 
 
-def measure(records: list[str], target: str, model: str, k: int) -> dict[str, Any]:
-    """All rates, on this machine."""
+def measure(records: list[str], target: str, model: str, k: int, dimension: int | None) -> dict[str, Any]:
+    """All rates, on this machine.
+
+    dimension : of hash; None leaves it to ds-embed
+    """
     if len(records) < 2:
         sys.exit("growth.py: error: give several files of records: the first alone is the small run")
     machine = _machine()
     with tempfile.TemporaryDirectory(prefix="gotd-growth-") as name:
         sample = Sample(Path(name), machine["gpu"] is not None, machine["threads"])
-        embed = ["ds-embed", "--model", model]
+        embed = ["ds-embed", "--model", model, *(["--dimension", str(dimension)] if dimension else [])]
         chunks = sample.stage(["ds-chunk"], records, "chunks", ".jsonl.zst")
         vectors = sample.stage(embed, chunks, "emb", ".npy", gpu=model != "hash")
         run(*embed, target, "-o", f"{name}/target.npy", threads=machine["threads"])
         sample.fit(vectors)
         scores = sample.stage(["ds-score", "--target", f"{name}/target.npz"], vectors, "scores", ".npy", gpu=True)
         sample.choose(chunks, k)
+        sample.pipe(records, model, k)
         documents, pieces = sample.ran["ds-chunk"].rows, sample.ran["ds-embed"].rows
         sizes = {"document": _bytes(records) / documents, "chunk": _bytes(chunks) / pieces,
                  "vector": _bytes(vectors) / pieces, "score": _bytes(scores) / pieces}
-    return {"machine": machine, "model": model, "documents": documents, "chunks": pieces, "bytes": sizes,
-            "stages": sample.stages}
+    return {"machine": machine, "model": model, "dimension": dimension, "documents": documents, "chunks": pieces,
+            "bytes": sizes, "stages": sample.stages}
 
 
 def _bytes(files: list[str]) -> int:
@@ -158,6 +193,25 @@ def plans(rates: dict[str, Any], documents: float, choose: float, fit_rows: floa
     return [_plan(rates["stages"][shape[0]], *shape, task_hours) for shape in shapes]
 
 
+def piped_plans(rates: dict[str, Any], documents: float, choose: float, fit_rows: float, task_hours: float,
+                ) -> list[Plan]:
+    """The same by pipes. The potentials' sample is cut and embedded for itself."""
+    chunks, size, each = documents * rates["chunks"] / rates["documents"], rates["bytes"], rates["stages"]
+    fitted = min(chunks, fit_rows)
+    held = choose * each["ds-topk"]["megabytes_a_record"]
+    sample = [(name, fitted, name == "ds-embed", fitted * read, fitted * written, 0.0)
+              for name, read, written in (("ds-embed", size["chunk"], size["vector"]),
+                                          ("ds-target-stats", size["vector"], 0.0))]
+    fit = [_plan(each[shape[0]], *shape, task_hours) for shape in sample]
+    # A task's best are never more than it reads.
+    pipe = _plan(each[PIPE], PIPE, chunks, True, documents * size["document"], 0.0, held, task_hours)
+    best = min(chunks, pipe.tasks * choose)
+    pipe = pipe._replace(written=best * size["chunk"])
+    again = _plan(each["ds-topk"], "ds-topk", best, False, best * size["chunk"], choose * size["chunk"], held,
+                  task_hours)
+    return [*fit, pipe, again]
+
+
 def _plan(rate: dict[str, Any], name: str, rows: float, shared: bool, read: float, written: float, besides: float,
           task_hours: float) -> Plan:
     hours, start = rows * rate["row_seconds"] / 3600, rate["start_seconds"] / 3600
@@ -176,22 +230,33 @@ def table(rates: dict[str, Any], sizes: list[float], choose: float, fit_rows: fl
     rows = [["documents", *(f"10^{math.log10(size):g}" for size in sizes)],
             ["---"] * (len(sizes) + 1),
             [f"chunks ({share:.2f} a document)", *(_count(size * share) for size in sizes)]]
-    written = [sum(plan.written for plan in column) for column in columns]
-    moved = [sum(plan.read + plan.written for plan in column) for column in columns]
-    pools = [size * rates["bytes"]["document"] for size in sizes]
-    rows.append(["pool, and outputs beside it", *(f"{_size(pool)}, {_size(made)}"
-                                                  for pool, made in zip(pools, written, strict=True))])
-    rows.append(["read and written, all stages", *map(_size, moved)])
-    for number, first in enumerate(columns[0]):
-        rows.append([f"`{first.name}`", *(_cell(column[number]) for column in columns)])
-    rows.append(["CPU hours in all", *(f"{sum(plan.cpu_hours for plan in column):,.1f}" for column in columns)])
-    if machine["gpu"]:
-        rows.append(["GPU hours in all", *(f"{sum(plan.gpu_hours for plan in column):,.1f}" for column in columns)])
-    rows.append(["from end to end, all tasks at once", *(_hours(sum(plan.task_hours for plan in column))
-                                                         for column in columns)])
-    head = (f"`{rates['model']}`, {choose:,.0f} chosen, potentials from at most {fit_rows:,.0f} vectors, tasks of at "
+    pools = [_size(size * rates["bytes"]["document"]) for size in sizes]
+    written = [_size(sum(plan.written for plan in column)) for column in columns]
+    rows.append(["pool, and outputs beside it", *map(", ".join, zip(pools, written, strict=True))])
+    rows += _rows("", columns, bool(machine["gpu"]))
+    if PIPE in rates["stages"]:
+        piped = [piped_plans(rates, size, choose, fit_rows, task_hours) for size in sizes]
+        rows.append(["**by pipes:** outputs", *(_size(sum(plan.written for plan in column)) for column in piped)])
+        rows += _rows("by pipes: ", piped, bool(machine["gpu"]))
+    model = rates["model"] + (f" of {rates['dimension']} numbers" if rates.get("dimension") else "")
+    head = (f"`{model}`, {choose:,.0f} chosen, potentials from at most {fit_rows:,.0f} vectors, tasks of at "
             f"most {task_hours:g} h; rates of {rates['documents']:,} documents on {where}:")
     return "\n".join([head, "", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _rows(prefix: str, columns: list[list[Plan]], gpu: bool) -> list[list[str]]:
+    """Return what the stages take, and in all, a column for each size."""
+    moved = [_size(sum(plan.read + plan.written for plan in column)) for column in columns]
+    rows = [[f"{prefix}read and written, all stages", *moved]]
+    for number, first in enumerate(columns[0]):
+        name = first.name.replace("|", "\\|")
+        rows.append([f"{prefix}`{name}`", *(_cell(column[number]) for column in columns)])
+    spent = {"CPU": [sum(plan.cpu_hours for plan in column) for column in columns]}
+    if gpu:
+        spent["GPU"] = [sum(plan.gpu_hours for plan in column) for column in columns]
+    rows += [[f"{prefix}{kind} hours in all", *(f"{hours:,.1f}" for hours in each)] for kind, each in spent.items()]
+    waits = [_hours(sum(plan.task_hours for plan in column)) for column in columns]
+    return [*rows, [f"{prefix}from end to end, all tasks at once", *waits]]
 
 
 def _cell(plan: Plan) -> str:
@@ -225,6 +290,7 @@ def main() -> None:
     measuring.add_argument("records", nargs="+")
     measuring.add_argument("--target", required=True)
     measuring.add_argument("--model", default="hash")
+    measuring.add_argument("--dimension", type=int, help="of hash (default ds-embed's)")
     measuring.add_argument("-k", type=int, default=5000)
     computing = commands.add_parser("table")
     computing.add_argument("rates", type=Path)
@@ -234,7 +300,7 @@ def main() -> None:
     computing.add_argument("--task-hours", type=float, default=1.0, help="longest task of an array (default 1)")
     given = parser.parse_args()
     if given.what == "measure":
-        print(json.dumps(measure(given.records, given.target, given.model, given.k), indent=1))
+        print(json.dumps(measure(given.records, given.target, given.model, given.k, given.dimension), indent=1))
     else:
         rates = json.loads(given.rates.read_text(encoding="utf-8"))
         print(table(rates, given.documents, given.choose, given.fit_rows, given.task_hours))

@@ -1,17 +1,21 @@
 """How fast are ds-embed's ways from text to vectors, beside their peers and beside what the machine could do?
 
     python embed.py transformer DATA --model FOLDER [--documents 1000] [--max-tokens 128] [--device cuda]
+    python embed.py backends DATA --model FOLDER [--documents 450] [--characters 1000]
     python embed.py static DATA --model FOLDER [--documents 40000]
     python embed.py hash DATA [--documents 20000]
     python embed.py memory DATA [--model FOLDER] [--documents 20000 400000] [--characters 60]
 
-transformer: against SentenceTransformer.encode with its defaults, in float32 (on a GPU in our precision, too). Useful
-tokens a second, padding, share of the matrix rate that the same threads reach on the network's own shapes, and cosine
-to the peer's float32 vectors; on a GPU the share of time in which no kernel runs. static: against model2vec's encode.
-Each contestant has a process of its own, so that peak memory is its own, and they take turns; figures are medians, and
-ratios are those of wall and of processor time. hash: the installed command, from .jsonl.zst to vectors, against
-data-selection over the same records with a target of one text: one pass that counts n-grams and makes nothing for each
-document (HashedNgramDSIR.fit_importance_estimator), and with the second, after which every document has a number
+transformer: against SentenceTransformer.encode with its defaults, in float32; with --precision bfloat16 the peer
+computes in it, too. Useful tokens a second, padding, share of the matrix rate that the same threads reach on the
+network's own shapes, and cosine to the peer's float32 vectors; on a GPU the share of time in which no kernel runs.
+backends: every back end of sentence-transformers that a user of a CPU could pick, and every precision of ours, in an
+environment of its own, as they ask for an older transformers (pip install '.[models]'
+'sentence-transformers[onnx,openvino]'). static: against model2vec's encode. Each contestant has a process of its own,
+so that peak memory is its own, and they take turns; figures are medians, and ratios are those of wall and of processor
+time. hash: the installed command, from .jsonl.zst to vectors, against data-selection over the same records with a
+target of one text: one pass that counts n-grams and makes nothing for each document
+(HashedNgramDSIR.fit_importance_estimator), and with the second, after which every document has a number
 (compute_importance_weights); beside them reading alone. memory: peaks that ds-embed itself reports, for few and for
 many documents.
 """
@@ -32,7 +36,20 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
-from embedders import Contestant, Make, model2vec, ours, sentence_transformers
+from embedders import (
+    Contestant,
+    Make,
+    model2vec,
+    onnx,
+    onnx_int8,
+    openvino,
+    openvino_float32,
+    ours,
+    ours_bfloat16,
+    ours_float32,
+    sentence_transformers,
+    sentence_transformers_bfloat16,
+)
 
 BIN = Path(sys.executable).parent
 PEER = """
@@ -81,8 +98,7 @@ def take_turns(peer: Make, given: argparse.Namespace, texts: list[str]) -> tuple
     walls, useds = ([a[i] / b[i] for a, b in zip(theirs.runs, mine.runs, strict=True)] for i in (0, 1))
     print(f"ratio: wall {statistics.median(walls):.2f} ({min(walls):.2f} to {max(walls):.2f}), "
           f"processor {statistics.median(useds):.2f} ({min(useds):.2f} to {max(useds):.2f})")
-    lengths = [np.maximum(np.linalg.norm(each.vectors, axis=1), 1e-30) for each in (theirs, mine)]
-    cosines = (theirs.vectors * mine.vectors).sum(axis=1) / lengths[0] / lengths[1]
+    cosines = _cosines(theirs.vectors, mine.vectors)
     print(f"cosine to the peer: mean {cosines.mean():.7f}, least {cosines.min():.7f}")
     return theirs, mine
 
@@ -92,7 +108,8 @@ def transformer(given: argparse.Namespace, texts: list[str]) -> None:
     from matrix_rate import idle_share, matrix_rate, operations
 
     before = matrix_rate(given.model, given.device, given.precision, given.threads)
-    _, mine = take_turns(sentence_transformers, given, texts)
+    peer = sentence_transformers_bfloat16 if given.precision == "bfloat16" else sentence_transformers
+    _, mine = take_turns(peer, given, texts)
     rate = max(before, matrix_rate(given.model, given.device, given.precision, given.threads))
     wall, used = mine.medians()
     tokens, padding = mine.about["tokens"], mine.about["padding"]
@@ -102,6 +119,37 @@ def transformer(given: argparse.Namespace, texts: list[str]) -> None:
           f" ({work / used * given.threads / rate:.1%} of processor time)")
     if (share := idle_share(given.model, given.device, texts, given.max_tokens)) is not None:
         print(f"no kernel runs {share:.1%} of the time")
+
+
+def backends(given: argparse.Namespace, texts: list[str]) -> None:
+    """All back ends in turns: a line for each, to the library's torch and to ours as it comes."""
+    peers = [sentence_transformers, onnx, openvino, openvino_float32, onnx_int8]
+    all_of_them = {make.__name__: Contestant(make, given) for make in peers}
+    all_of_them |= {make.__name__: Contestant(make, given) for make in (ours, ours_float32, ours_bfloat16)}
+    for contestant in all_of_them.values():
+        contestant.run(texts[: min(len(texts), 64)], warm=True)
+    for _ in range(given.repeats):
+        for contestant in all_of_them.values():
+            contestant.run(texts)
+    truth, mine = all_of_them["sentence_transformers"], all_of_them["ours"]
+    print(f"{'':24}{'docs/s':>9}{'to torch':>10}{'ours to it':>12}{'peak MB':>9}   cosine to torch: mean, least")
+    for name, contestant in all_of_them.items():
+        cosines = _cosines(truth.vectors, contestant.vectors)
+        print(f"{name:24}{len(texts) / contestant.medians()[0]:9.1f}{_ratio(truth, contestant):10.2f}"
+              f"{_ratio(contestant, mine):12.2f}{contestant.about['peak']:9}"
+              f"   {cosines.mean():.5f} {cosines.min():.5f}")
+    print(f"ours as it comes: {mine.about['precision']}")
+
+
+def _ratio(slow: Contestant, fast: Contestant) -> float:
+    """Median over the turns of how many times faster the second is."""
+    return statistics.median(a[0] / b[0] for a, b in zip(slow.runs, fast.runs, strict=True))
+
+
+def _cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Of each row. Shapes: float32 (n, d), (n, d) -> (n,)."""
+    lengths = [np.maximum(np.linalg.norm(each, axis=1), 1e-30) for each in (one, other)]
+    return np.asarray((one * other).sum(axis=1) / lengths[0] / lengths[1])
 
 
 def timed(command: list[str]) -> tuple[float, float]:
@@ -153,11 +201,11 @@ def memory(given: argparse.Namespace, lines: list[bytes], folder: Path) -> None:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("question", choices=["transformer", "static", "hash", "memory"])
+    parser.add_argument("question", choices=["transformer", "backends", "static", "hash", "memory"])
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="hash")
     parser.add_argument("--documents", type=int, nargs="+")
-    parser.add_argument("--characters", type=int, default=None, help="of each text, for memory")
+    parser.add_argument("--characters", type=int, default=None, help="of each text, for memory and back ends")
     parser.add_argument("--max-tokens", type=int, default=None)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
@@ -174,13 +222,17 @@ def main() -> None:
     print(f"{platform.python_implementation()} {platform.python_version()}, {given.threads} threads on "
           f"{len(os.sched_getaffinity(0))} CPUs ({model[0].split(':')[1].strip() if model else platform.machine()}), "
           f"load {os.getloadavg()[0]:.1f}")
-    usual = {"transformer": [1000], "static": [40_000], "hash": [20_000], "memory": [20_000, 400_000]}
+    usual = {"transformer": [1000], "backends": [450], "static": [40_000], "hash": [20_000],
+             "memory": [20_000, 400_000]}
     given.documents = given.documents or usual[given.question]
     lines = sample(given.data, 20_000 if given.question == "memory" else given.documents[0])
     texts = [json.loads(line)["text"] for line in lines]
     print(f"{len(texts)} documents of {np.mean([len(text) for text in texts]):.0f} characters")
     if given.question == "transformer":
         transformer(given, texts)
+    elif given.question == "backends":
+        with tempfile.TemporaryDirectory(prefix="embed-") as given.work:
+            backends(given, [text[: given.characters] for text in texts])
     elif given.question == "static":
         take_turns(model2vec, given, texts)
     else:

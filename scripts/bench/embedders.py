@@ -1,6 +1,7 @@
 """The contestants of embed.py, each in a process of its own: texts in, vectors, times and peak memory out."""
 
 import argparse
+import importlib.util
 import multiprocessing
 import os
 import re
@@ -22,10 +23,24 @@ Make: TypeAlias = Callable[[argparse.Namespace], tuple[Encode, dict[str, Any]]]
 
 def ours(given: argparse.Namespace) -> tuple[Encode, dict[str, Any]]:
     """As the command runs it: windows begun before earlier ones are waited for."""
+    return _ours(given, given.precision)
+
+
+def ours_float32(given: argparse.Namespace) -> tuple[Encode, dict[str, Any]]:
+    """The same in float32."""
+    return _ours(given, "float32")
+
+
+def ours_bfloat16(given: argparse.Namespace) -> tuple[Encode, dict[str, Any]]:
+    """The same in bfloat16."""
+    return _ours(given, "bfloat16")
+
+
+def _ours(given: argparse.Namespace, precision: str) -> tuple[Encode, dict[str, Any]]:
     from gotd.embedders.loading import load
 
     embedder = load([given.model], device=given.device, threads=given.threads, max_tokens=given.max_tokens,
-                    precision=given.precision)
+                    precision=precision)
     about: dict[str, Any] = {"precision": embedder.precision}
 
     def encode(texts: list[str]) -> np.ndarray:
@@ -43,12 +58,62 @@ def ours(given: argparse.Namespace) -> tuple[Encode, dict[str, Any]]:
 
 def sentence_transformers(given: argparse.Namespace) -> tuple[Encode, dict[str, Any]]:
     """The library with its defaults."""
+    return _by_torch(given, {})
+
+
+def sentence_transformers_bfloat16(given: argparse.Namespace) -> tuple[Encode, dict[str, Any]]:
+    """The same in bfloat16; with flash attention where the package is installed, else with torch's own."""
+    how = {"dtype": "bfloat16"}
+    if importlib.util.find_spec("flash_attn"):
+        how["attn_implementation"] = "flash_attention_2"
+    return _by_torch(given, how)
+
+
+def _by_torch(given: argparse.Namespace, how: dict[str, Any]) -> tuple[Encode, dict[str, Any]]:
     import torch
     from sentence_transformers import SentenceTransformer
 
     torch.set_num_threads(given.threads)
     device = None if given.device == "auto" else given.device
-    model = SentenceTransformer(given.model, device=device)
+    model = SentenceTransformer(given.model, device=device, model_kwargs=how)
+    model.max_seq_length = given.max_tokens or model.max_seq_length
+    return lambda texts: model.encode(texts, show_progress_bar=False), {}
+
+
+def onnx(given: argparse.Namespace) -> tuple[Encode, dict[str, Any]]:
+    """The library on ONNX Runtime."""
+    return _backend(given, "onnx")
+
+
+def onnx_int8(given: argparse.Namespace) -> tuple[Encode, dict[str, Any]]:
+    """The library on ONNX Runtime, its weights and activations quantised as the library quantises them."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.backend import export_dynamic_quantized_onnx_model
+
+    folder = Path(given.work) / "int8"
+    if not folder.exists():
+        plain = SentenceTransformer(given.model, backend="onnx")
+        plain.save_pretrained(str(folder))
+        export_dynamic_quantized_onnx_model(plain, "avx512_vnni", str(folder))
+    kept = next((folder / "onnx").glob("*qint8*.onnx"))
+    return _backend(given, "onnx", str(folder), {"file_name": f"onnx/{kept.name}"})
+
+
+def openvino(given: argparse.Namespace) -> tuple[Encode, dict[str, Any]]:
+    """The library on OpenVINO, which may round to bfloat16 where the processor has it."""
+    return _backend(given, "openvino")
+
+
+def openvino_float32(given: argparse.Namespace) -> tuple[Encode, dict[str, Any]]:
+    """The library on OpenVINO, told to compute in float32."""
+    return _backend(given, "openvino", None, {"ov_config": {"INFERENCE_PRECISION_HINT": "f32"}})
+
+
+def _backend(given: argparse.Namespace, name: str, folder: str | None = None, how: dict[str, Any] | None = None,
+             ) -> tuple[Encode, dict[str, Any]]:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(folder or given.model, backend=name, device="cpu", model_kwargs=how or {})
     model.max_seq_length = given.max_tokens or model.max_seq_length
     return lambda texts: model.encode(texts, show_progress_bar=False), {}
 

@@ -20,11 +20,15 @@ RATES = {
 }
 
 
+#: A pool by pipes.
+PIPE = "ds-chunk | ds-score | ds-topk"
+
+
 def rows(work: Workdir, rates: dict[str, object], options: str = "") -> dict[str, list[str]]:
     """The table's rows, by their first cell."""
     work.write("rates.json", json.dumps(rates).encode())
     out = work.ok(f"python {SCRIPTS}/growth.py table rates.json {options}").out.decode()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in out.splitlines() if line.startswith("|")]
+    cells = [line[2:-2].split(" | ") for line in out.splitlines() if line.startswith("|")]
     return {row[0]: row[1:] for row in cells}
 
 
@@ -59,6 +63,21 @@ def test_gpu_time_is_of_the_stages_that_ran_on_one(work: Workdir) -> None:
     assert found["CPU hours in all"] == [f"{(1e6 + 2 * 2e6 + 1e5 + 4 * 2e6) * 1e-3 / 3600 + 0.1:.1f}"]
 
 
+def test_by_pipes_only_the_sample_is_embedded_and_only_the_best_are_written(work: Workdir) -> None:
+    rates = RATES | {"stages": RATES["stages"] | {PIPE: PLAIN | {"row_seconds": 2e-3}}}
+    found = rows(work, rates, "--documents 1e6 1e8 --fit-rows 1e6 --choose 100000")
+    # 2e6 and 2e8 chunks at two milliseconds: 67 minutes and 111.1 hours, in tasks of an hour at most.
+    tasks = found["by pipes: `ds-chunk \\| ds-score \\| ds-topk`"]
+    assert tasks == ["2 tasks of 33 min, 1.1 GB", "112 tasks of 60 min, 1.1 GB"]
+    # Vectors of the sample (1e6 of 2000 bytes), a task's best (1e5 of 300 bytes), the choice among them.
+    assert found["**by pipes:** outputs"] == ["2.1 GB", "5.4 GB"]
+    assert found["by pipes: `ds-embed`"] == ["1 task of 17 min, 100.0 MB"] * 2
+    # The choice again, among the best of 2 and 112 tasks, at a millisecond a record.
+    assert found["by pipes: `ds-topk`"] == ["1 task of 3 min, 1.1 GB", "1 task of 3.1 h, 1.1 GB"]
+    seconds = 1e6 * 1e-3 + 1e6 * 1e-4 + 2e6 * 2e-3 + 2e5 * 1e-3
+    assert found["by pipes: CPU hours in all"][0] == f"{seconds / 3600:.1f}"
+
+
 def test_the_readmes_table_is_of_the_rates_that_are_kept(work: Workdir) -> None:
     out = work.ok(f"python {SCRIPTS}/growth.py table {SCRIPTS}/growth-2-cores.json").out.decode()
     assert out.strip() in (ROOT / "scripts/README.md").read_text()
@@ -76,13 +95,15 @@ def test_measured_on_a_sample(work: Workdir) -> None:
     assert work.names() == before
     assert rates["documents"] == 500
     assert rates["chunks"] > 500  # documents longer than a chunk
-    assert set(rates["stages"]) == set(RATES["stages"])
+    assert set(rates["stages"]) == {*RATES["stages"], PIPE}
     sizes = rates["bytes"]
     assert sizes["vector"] == pytest.approx(2048, rel=0.01)
     assert 4 < sizes["score"] < 8  # beside so few, the header and the seal weigh something
     assert sizes["document"] == pytest.approx(sum(len(work.read(name)) for name in names) / 500)
     assert all(rate["megabytes"] > 5 for rate in rates["stages"].values())
     assert len(rows(work, rates)["`ds-score`"]) == 3
+    small = json.loads(work.ok(f"{line} --dimension 256").out)
+    assert small["bytes"]["vector"] == pytest.approx(512, rel=0.02)
 
 
 def test_where_fewer_are_there_than_should_be_chosen_a_record_weighs_its_part_of_those(work: Workdir) -> None:
