@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gotd import Target
 from gotd.cli._frame import run_script
 from gotd.streams.pairing import stem
 
@@ -144,11 +145,12 @@ def measure(records: list[str], target: str, model: str, k: int, dimension: int 
         scores = sample.stage(["ds-score", "--target", f"{name}/target.npz"], vectors, "scores", ".npy", gpu=True)
         sample.choose(chunks, k)
         sample.pipe(records, model, k)
+        points = len(Target.load(f"{name}/target.npz").arrays["points"])
         documents, pieces = sample.ran["ds-chunk"].rows, sample.ran["ds-embed"].rows
         sizes = {"document": _bytes(records) / documents, "chunk": _bytes(chunks) / pieces,
                  "vector": _bytes(vectors) / pieces, "score": _bytes(scores) / pieces}
     return {"machine": machine, "model": model, "dimension": dimension, "documents": documents, "chunks": pieces,
-            "bytes": sizes, "stages": sample.stages}
+            "points": points, "bytes": sizes, "stages": sample.stages}
 
 
 def _bytes(files: list[str]) -> int:
