@@ -1,11 +1,13 @@
-"""The table of confirm.py: what differences between rules mean for a target that has not been tried.
+"""What differences between rules mean for a target that has not been tried: the table of confirm.py, and of others.
 
     python confirmed.py RESULTS [--work WORK --scale tiny]
 
-RESULTS is JSON lines of confirm.py. A target is the unit: of every rule the mean over targets and budgets of nats a
-word, and how much more that is than got's, with the t interval over targets and the p of a paired t test, corrected for
-the number of rules (Holm). With WORK, where the costs of every held-out text lie, the interval of a bootstrap in two
-stages, too: targets are drawn, then the units of texts within each.
+RESULTS is JSON lines of confirm.py, or of domain.py or pretrained.py by either judge. A target is the unit: of every
+rule the mean over targets, budgets and seeds of nats a word (a token, where it was trained), and how much more that is
+than got's, with the t interval over targets and the p of a paired t test, corrected for the number of rules (Holm); by
+the text where lines say it. Only rules with all targets and budgets, and their seeds, are in it. With WORK, where the
+costs of every held-out text lie, the interval of a bootstrap in two stages, too: targets are drawn, then the units of
+texts within each.
 
 Source: Holm, A simple sequentially rejective multiple test procedure (1979); the bootstrap in stages: Davison and
 Hinkley, Bootstrap Methods and their Application (1997), section 3.8.
@@ -22,7 +24,7 @@ from averages import BY_TEXT
 from data import SCALES, Study
 from results import lines_of
 from scipy import stats
-from tables import Found, judged
+from tables import Cell, Found, judged
 
 from gotd.cli._frame import run_script
 
@@ -83,37 +85,55 @@ def in_two_stages(found: Found, rule: str, reference: str, measure: str) -> tupl
     return float(low), float(high)
 
 
-def table(runs: list[dict[str, Any]], study: Study | None) -> str:
-    """Markdown, by the word and by the text, the best rule first; of rules that have all cells."""
-    cells = sorted({(run["task"], run["chunks"]) for run in runs})
-    by: dict[str, dict[tuple[str, int], dict[str, Any]]] = defaultdict(dict)
-    for run in runs:
-        by[run["rule"]][run["task"], run["chunks"]] = run
-    whole = {rule: mine for rule, mine in by.items() if set(mine) == set(cells)}
-    kept: Found = {rule: {cell: judged(study, "probe", cell[0], [run]) for cell, run in mine.items()}
-                   for rule, mine in whole.items()} if study else {}
-    tasks = sorted({task for task, _ in cells})
-    parts = [f"{len(tasks)} targets, budgets of {', '.join(f'{n:,}' for n in sorted({n for _, n in cells}))} chunks"]
-    for title, measure in (("By the word", ""), ("By the text", BY_TEXT)):
-        losses = {rule: np.array([np.mean([run[f"nats_per_word{measure}"] for (task, _), run in mine.items()
-                                           if task == each]) for each in tasks]) for rule, mine in whole.items()}
-        found = differences(losses, _REFERENCE)
-        lines = [f"{title}, nats a word:", "",
-                 "| rule | mean | more than `got`, t interval over targets | p, Holm | targets on which it is worse "
-                 "| targets and texts drawn |" + "".join(f" {task} |" for task in tasks),
-                 "|---|---|---|---|---|---|" + "---|" * len(tasks)]
-        for rule in sorted(losses, key=lambda rule: losses[rule].mean()):
-            said = "| | | |"
-            if rule != _REFERENCE:
-                more = found[rule]
-                staged = in_two_stages(kept, rule, _REFERENCE, measure) if kept else None
-                said = (f"| {more.mean:+.4f} ({more.low:+.4f} to {more.high:+.4f}) | {more.p:.3g} "
-                        f"| {more.worse} of {len(tasks)} | "
-                        + (f"{staged[0]:+.4f} to {staged[1]:+.4f}" if staged else ""))
-            each = "".join(f" {loss:.4f} |" for loss in losses[rule])
-            lines.append(f"| `{rule}` | {losses[rule].mean():.4f} {said} |{each}")
-        parts.append("\n".join(lines))
+Runs = dict[str, dict[Cell, list[dict[str, Any]]]]
+
+
+def complete(lines: Sequence[dict[str, Any]]) -> Runs:
+    """Return the seeds of every rule, target and budget, of rules that have all of them."""
+    by: Runs = defaultdict(lambda: defaultdict(list))
+    for line in lines:
+        by[line["rule"].split(":seed=")[0]][line["task"], line["chunks"]].append(line)
+    cells = {cell for each in by.values() for cell in each}
+    return {rule: dict(each) for rule, each in by.items() if set(each) == cells}
+
+
+def table(lines: Sequence[dict[str, Any]], study: Study | None) -> str:
+    """Markdown, by the word (or token) and by the text, the best rule first."""
+    unit, judge = ("token", "train") if "nats_per_token" in lines[0] else ("word", "probe")
+    runs = complete(lines)
+    cells = sorted(next(iter(runs.values()), {}))
+    tasks, budgets = sorted({task for task, _ in cells}), sorted({budget for _, budget in cells})
+    kept: Found = {rule: {cell: judged(study, judge, cell[0], some) for cell, some in each.items()}
+                   for rule, each in runs.items()} if study else {}
+    parts = [f"{len(tasks)} targets, budgets of {', '.join(f'{budget:,}' for budget in budgets)} chunks"]
+    for title, measure in ((f"By the {unit}", ""), ("By the text", BY_TEXT)):
+        name = f"nats_per_{unit}{measure}"
+        if all(name in line for each in runs.values() for some in each.values() for line in some):
+            losses = {rule: np.array([_mean_of(each, task, name) for task in tasks]) for rule, each in runs.items()}
+            parts.append("\n".join([f"{title}, nats a {unit}:", "", *_rows(losses, tasks, kept, measure)]))
     return "\n\n".join(parts)
+
+
+def _mean_of(cells: dict[Cell, list[dict[str, Any]]], task: str, name: str) -> float:
+    """Return the mean over a target's budgets of the mean over seeds."""
+    return float(np.mean([np.mean([line[name] for line in some]) for cell, some in cells.items() if cell[0] == task]))
+
+
+def _rows(losses: dict[str, np.ndarray], tasks: Sequence[str], kept: Found, measure: str) -> list[str]:
+    found = differences(losses, _REFERENCE)
+    rows = ["| rule | mean | more than `got`, t interval over targets | p, Holm | targets on which it is worse "
+            "| targets and texts drawn |" + "".join(f" {task} |" for task in tasks),
+            "|---|---|---|---|---|---|" + "---|" * len(tasks)]
+    for rule in sorted(losses, key=lambda rule: losses[rule].mean()):
+        said = "| | | |"
+        if rule != _REFERENCE:
+            more = found[rule]
+            staged = in_two_stages(kept, rule, _REFERENCE, measure) if kept else None
+            said = (f"| {more.mean:+.4f} ({more.low:+.4f} to {more.high:+.4f}) | {more.p:.3g} "
+                    f"| {more.worse} of {len(tasks)} | " + (f"{staged[0]:+.4f} to {staged[1]:+.4f}" if staged else ""))
+        each = "".join(f" {loss:.4f} |" for loss in losses[rule])
+        rows.append(f"| `{rule}` | {losses[rule].mean():.4f} {said} |{each}")
+    return rows
 
 
 def main() -> None:

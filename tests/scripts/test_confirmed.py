@@ -53,3 +53,18 @@ def test_the_table_leaves_out_rules_without_all_cells() -> None:
     assert "`mean`" not in said
 
 
+
+
+def test_seeds_of_trained_rules_are_one_mean_and_only_what_lines_say_is_told() -> None:
+    from confirmed import table
+
+    more = {"got:vectors=hash+static": 0.0, "random:seed=0": 0.3, "random:seed=1": 0.1, "mean": 0.2}
+    lines = [{"rule": rule, "task": task, "chunks": 500, "seed": 0, "nats_per_token": 4.0 + place + 0.01 * place * add
+              + add} for rule, add in more.items() for place, task in enumerate(("a", "b"))
+             if (rule, task) != ("mean", "b")]
+    said = table(lines, None)
+    assert "By the token, nats a token:" in said
+    assert "By the text" not in said
+    row = next(line for line in said.splitlines() if line.startswith("| `random`"))
+    assert row.split(" | ")[1] == "4.7010"  # got's mean is 4.5, the seeds' 0.2 more, and 0.002 of it on the second
+    assert "`mean`" not in said
