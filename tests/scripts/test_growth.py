@@ -107,7 +107,7 @@ def test_measured_on_a_sample(work: Workdir) -> None:
 
 
 def test_where_fewer_are_there_than_should_be_chosen_a_record_weighs_its_part_of_those(work: Workdir) -> None:
-    growth = runpy.run_path(f"{SCRIPTS}/growth.py")
+    growth = runpy.run_path(f"{SCRIPTS}/growth_rates.py")
     held = {"500": 110, "1": 100}  # megabytes; a file more is a row more
     growth["Sample"].choose.__globals__["run"] = lambda *words: growth["Ran"](
         len([word for word in words if word.endswith(".jsonl")]), 1.0, 1.0, held[words[words.index("-k") + 1]])

@@ -20,8 +20,8 @@ from gotd.errors import DataError, GotdError
 #: In a checkout a link to scripts/, in an installed package the files themselves.
 SCRIPTS = Path(gotd.__file__).parent / "scripts"
 #: What a user may want to have and to change.
-_PARTS = ("pipeline.mk", "report.py", "rounds.py", "growth.py", "growth-2-cores.json", "slurm", "snakemake",
-          "demo")
+_PARTS = ("pipeline.mk", "report.py", "rounds.py", "growth.py", "growth_rates.py", "growth-2-cores.json", "slurm",
+          "snakemake", "demo")
 #: Everything after the name of the subcommand is another program's.
 _PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
