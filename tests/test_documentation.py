@@ -14,7 +14,7 @@ import click
 import pytest
 
 import gotd
-from gotd.cli._sections import SectionedCommand
+from gotd.cli._options import SectionedCommand
 from workdir import Workdir, records, texts
 
 pytestmark = pytest.mark.xdist_group("documentation")  # they share the folder of examples

@@ -14,7 +14,7 @@ from gotd.methods.options import default_epsilon
 from gotd.ot.blocks import Workers
 from gotd.ot.source import Part
 from gotd.selection import fit, load, resolve, save
-from gotd.streams.end_seal import end_seal
+from gotd.streams.file_seal import end_seal
 from gotd.streams.sinks import open_output
 from workdir import Workdir
 

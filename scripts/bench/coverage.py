@@ -23,9 +23,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import bootstrap
 
-from gotd.probing.best import to_best
 from gotd.probing.figures import Model, Texts, by_word
-from gotd.probing.judgement import Judgement
+from gotd.probing.judgement import Judgement, to_best
 
 _RESAMPLES = 999
 _MEDIAN_WORDS, _LENGTH_SPREAD = 55.0, 0.83

@@ -23,7 +23,7 @@ from gotd.choice.score_files import ScoreFiles
 from gotd.errors import DataError
 from gotd.streams import records
 from gotd.streams.arrays import ArrayWriter
-from gotd.streams.end_seal import end_seal
+from gotd.streams.file_seal import end_seal
 from gotd.streams.json_fields import parse_object
 from gotd.streams.pairing import Pair
 from gotd.streams.record_files import ReadOptions

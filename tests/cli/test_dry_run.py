@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from gotd.cli import _dry_run, _frame, _row_counts
-from gotd.cli._jobs import Job, Provenance
+from gotd.cli._jobs import Job, Making, Provenance
 from gotd.streams.records import Skipping
+from gotd.streams.seal import MadeBy
 from workdir import Workdir, records, texts
+
+MAKING = Making(MadeBy(), lambda _job, _name: "")
 
 
 def table(out: bytes) -> dict[str, list[str]]:
@@ -289,7 +292,7 @@ def test_the_estimate_is_of_the_rate_after_the_beginning(monkeypatch: pytest.Mon
 
     run = _frame.Run("ds-embed", quiet=True)
     clock.now += 5.0  # loading a model
-    out = _dry_run.report([Job([str(source)], str(tmp_path / "out.npy"))], {}, lambda _: None, work, Skipping(), 1, run)
+    out = _dry_run.report([Job([str(source)], str(tmp_path / "out.npy"))], MAKING, work, Skipping(), 1, run)
     rate = 2048 / window
     assert f"time     {15.0 + 1000 / rate:,.1f} s: 15.0 s to begin, then {rate:,.0f} rows/s" in out
     assert seen[: len(given)] == given
@@ -319,7 +322,7 @@ def test_start_up_outputs_and_rows_are_told_apart(monkeypatch: pytest.MonkeyPatc
 
     run = _frame.Run("ds-score", quiet=True)
     clock.now += 1.5
-    out = _dry_run.report(found, {}, lambda _: None, work, Skipping(), len(found), run)
+    out = _dry_run.report(found, MAKING, work, Skipping(), len(found), run)
     truth = 1.5 + 3.0 + len(sizes) * output + sum(sizes) * row
     said = float(value(out.encode(), "time"))
     assert truth / 2 < said < 2 * truth

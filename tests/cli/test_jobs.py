@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gotd.cli._contents import whole_content
-from gotd.cli._jobs import Job, Provenance, jobs
+from gotd.cli._jobs import Job, Making, Provenance, jobs
 from gotd.errors import GotdError
 from gotd.streams.pairing import pairs
 from gotd.streams.seal import MadeBy, Seal, encode
@@ -33,7 +33,8 @@ def test_the_seal_of_an_output_does_not_grow_with_its_inputs(tmp_path: Path) -> 
 
 def provenance(names: list[str]) -> MadeBy:
     """What the seal of an output of these inputs says of its making."""
-    return Provenance(Job(names, "x.npy"), MadeBy(), contents=[whole_content(name, False) for name in names]).complete
+    making = Making(MadeBy(), lambda _job, name: whole_content(name, False))
+    return Provenance(Job(names, "x.npy"), making, [whole_content(name, False) for name in names]).complete
 
 
 def test_every_name_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

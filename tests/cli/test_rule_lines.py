@@ -2,7 +2,7 @@
 
 import pytest
 
-from gotd.cli._rule_lines import rule_line
+from gotd.cli._probing_rules import rule_line
 from gotd.errors import UsageError
 from gotd.probing.rule_choices import USUAL, RuleLine
 

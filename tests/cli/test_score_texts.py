@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gotd.streams.end_seal import end_seal
+from gotd.streams.file_seal import end_seal
 from workdir import Workdir, records, texts
 
 SCORE = "ds-score --target target.npz"

@@ -9,7 +9,7 @@ import torch
 import ot
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost, Metric, Target
-from gotd.ot.potentials import Potentials, solve_sample
+from gotd.ot.potentials import Potentials, TransportProblem, solve_sample
 from gotd.ot.sample import hold, sample_potentials
 from gotd.ot.transform import transform
 
@@ -85,7 +85,8 @@ def solve(workers: Workers) -> Callable[..., tuple[Potentials, np.ndarray]]:
         cost = Cost(metric)
         target = Target(cost.points(torch.from_numpy(y)), torch.from_numpy(b))
         sample = hold(x, a, cost, target, workers)
-        found = solve_sample(sample, target, cost, eps, spread, tolerance, max_iterations, workers)
+        problem = TransportProblem(target, cost, eps, spread, tolerance, max_iterations)
+        found = solve_sample(problem, sample, workers)
         return found, sample_potentials(sample, transform(cost, target, eps, found.g), workers)
 
     return solved

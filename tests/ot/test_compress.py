@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +11,6 @@ import ot
 from gotd.ot import compress as module
 from gotd.ot.blocks import Workers
 from gotd.ot.compress import Compressed, compress
-
-CPU = torch.device("cpu")
 
 
 def problem(seed: int, n: int = 200, d: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -24,7 +21,7 @@ def problem(seed: int, n: int = 200, d: int = 3) -> tuple[np.ndarray, np.ndarray
 
 
 def compressed(y: np.ndarray, b: np.ndarray, limit: int, workers: Workers, seed: int = 0) -> Compressed:
-    return compress(y, b, limit, np.random.default_rng(seed).uniform(size=len(y)), workers, CPU)
+    return compress(y, b, limit, np.random.default_rng(seed).uniform(size=len(y)), workers)
 
 
 @settings(max_examples=25, deadline=None)
@@ -120,10 +117,10 @@ def test_limit_zero_and_a_large_limit_keep_every_row_with_weight(workers: Worker
 def test_neither_the_order_of_rows_nor_the_number_of_threads_decides(limit: int) -> None:
     y, b = problem(0, n=3000)
     draws, order = np.random.default_rng(1).uniform(size=3000), np.random.default_rng(2).permutation(3000)
-    one, two = (compress(y, b, limit, draws, Workers(threads), CPU) for threads in (1, 3))
+    one, two = (compress(y, b, limit, draws, Workers(threads)) for threads in (1, 3))
     assert np.array_equal(one.points, two.points)
     assert np.array_equal(one.weights, two.weights)
-    other = compress(y[order], b[order], limit, draws[order], Workers(1), CPU)
+    other = compress(y[order], b[order], limit, draws[order], Workers(1))
     by_first, by_other = np.lexsort(one.points.T), np.lexsort(other.points.T)
     assert other.points[by_other] == pytest.approx(one.points[by_first], abs=1e-5)
     assert other.weights[by_other] == pytest.approx(one.weights[by_first], abs=1e-12)
@@ -134,7 +131,7 @@ def test_points_of_rows_of_unit_length_are_the_directions_of_their_means(limit: 
     y, b = problem(0)
     y /= np.linalg.norm(y, axis=1, keepdims=True)
     draws = np.random.default_rng(0).uniform(size=len(y))
-    means, directions = (compress(y, b, limit, draws, workers, CPU, unit=unit) for unit in (False, True))
+    means, directions = (compress(y, b, limit, draws, workers, unit=unit) for unit in (False, True))
     lengths = np.linalg.norm(means.points, axis=1)
     assert lengths.min() < 0.999
     assert directions.points * lengths[:, None] == pytest.approx(means.points, abs=1e-6)

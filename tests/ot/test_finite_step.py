@@ -1,6 +1,7 @@
 """The finite step against linear programmes, POT's partial transport, GOT-D's own potentials and its own bounds."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import ot
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost, Target
 from gotd.ot.finite_step import StepPotentials, StepProblem, lower_bound, lowest, solve_step_sample, solve_step_stream
-from gotd.ot.potentials import Potentials, solve_sample
+from gotd.ot.potentials import Potentials, TransportProblem, solve_sample
 from gotd.ot.sample import hold, sample_potentials
 from gotd.ot.source import Part
 from gotd.ot.step_dual import Role, Step, StepSample, StreamedStep
@@ -43,12 +44,13 @@ def step(workers: Workers) -> Callable[..., Solved]:
         C = ot.dist(x.astype("f8"), y.astype("f8"))
         spread = float(np.sqrt(masses @ np.square(C - masses @ C @ b) @ b))
         sample = hold(x, masses, cost, target, workers)
-        first = solve_sample(sample, target, cost, relative * spread, spread, 1e-4, 2000, workers)
+        transport = TransportProblem(target, cost, relative * spread, spread, 1e-4, 2000)
+        first = solve_sample(transport, sample, workers)
         rows = len(x) if copies is None else int(copies.sum())
-        problem = StepProblem(target, cost, relative * spread, Step(share, k / rows), tolerance, 4000)
+        problem = StepProblem(target, cost, relative * spread, spread, tolerance, 4000, Step(share, k / rows))
         held = StepSample(sample, masses)
         found = solve_step_sample(problem, held, first.g, workers)
-        f = sample_potentials(sample, transform(cost, target, problem.epsilon, found.g), workers)
+        f = sample_potentials(sample, problem.kernel(found.g), workers)
         return Solved(problem, held, first, found, f, lower_bound(problem, held, found.g, workers))
 
     return solved
@@ -195,10 +197,10 @@ def test_a_stream_corrects_a_sample_to_the_whole(step: Callable[..., Solved], wo
         return float((solution.g - whole.found.g).abs().max()) / float(whole.f.std())
 
     pool = Part("pool", 1.0, lambda: (x[i : i + 999] for i in range(0, 8000, 999)))
-    stream = StreamedStep([Role(pool, 1.0, 1.0)], part.problem.step, workers, torch.device("cpu"))
+    stream = StreamedStep([Role(pool, 1.0, 1.0)], part.problem.step, workers)
     errors, distances = [], [away(part.found)]
     for passes in (1, 2, 8):
-        found = solve_step_stream(part.problem._replace(tolerance=5e-5), stream, part.held, part.found, passes, workers)
+        found = solve_step_stream(replace(part.problem, tolerance=5e-5), stream, part.held, part.found, passes, workers)
         errors.append(found.marginal_error)
         distances.append(away(found))
     assert found.converged

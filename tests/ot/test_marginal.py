@@ -10,13 +10,12 @@ from gotd.errors import GotdError
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost, Target
 from gotd.ot.marginal import StreamedSource
-from gotd.ot.potentials import SCORE_TOLERANCE, Potentials, solve_sample
+from gotd.ot.potentials import SCORE_TOLERANCE, Potentials, TransportProblem, solve_sample
 from gotd.ot.sample import Sample, hold
 from gotd.ot.source import Part
 from gotd.ot.source_passes import solve_stream
 from gotd.ot.transform import transform
 
-CPU = torch.device("cpu")
 EPS = 0.6
 COST = Cost("sqeuclidean")
 
@@ -38,12 +37,16 @@ def part(x: np.ndarray, a: np.ndarray | None, rows: int = 1000, other_rows: int 
     return Part("source", mass, cut(x, rows), None if a is None else cut(a, other_rows))
 
 
+def transport(target: Target, tolerance: float) -> TransportProblem:
+    return TransportProblem(target, COST, EPS, 8.0, tolerance, 1000)
+
+
 def held(x: np.ndarray, a: np.ndarray, target: Target, workers: Workers) -> Sample:
     return hold(x, a / a.sum(), COST, target, workers)
 
 
 def from_memory(x: np.ndarray, a: np.ndarray, target: Target, workers: Workers, tolerance: float = 1e-6) -> Potentials:
-    return solve_sample(held(x, a, target, workers), target, COST, EPS, 8.0, tolerance, 1000, workers)
+    return solve_sample(transport(target, tolerance), held(x, a, target, workers), workers)
 
 
 def error_in_float64(
@@ -63,7 +66,7 @@ def test_one_look_measures_marginal_and_mean_potential_of_every_row(
     b, C = target.weights.numpy(), costs(x, target.points.numpy())
     f = soft_minimum(b, C, EPS, g)
     expected = (a / a.sum()) @ (b * np.exp((f[:, None] + g - C) / EPS))
-    found = StreamedSource([part(x, a)], workers, CPU).check(transform(COST, target, EPS, torch.from_numpy(g)))
+    found = StreamedSource([part(x, a)], workers).check(transform(COST, target, EPS, torch.from_numpy(g)))
     assert found.marginal.numpy()[:24] == pytest.approx(expected, rel=1e-5, abs=1e-9)
     assert found.marginal.numpy()[24:] == pytest.approx(0.0, abs=1e-20)
     assert found.mean_potential == pytest.approx((a / a.sum()) @ f, rel=1e-6)
@@ -74,7 +77,7 @@ def test_a_share_of_exp_of_minus_forty_is_still_a_share(workers: Workers) -> Non
     places = torch.tensor([[1.0], [1.0 + (40 * EPS) ** 0.5]])
     points = Target(places, torch.full((2,), 0.5).double())
     kernel = transform(COST, points, EPS, torch.zeros(2).double())
-    found = StreamedSource([part(np.ones((9, 1), "f4"), None)], workers, CPU).check(kernel)
+    found = StreamedSource([part(np.ones((9, 1), "f4"), None)], workers).check(kernel)
     assert float(found.marginal[1]) == pytest.approx(np.exp(-40), rel=1e-3)
 
 
@@ -84,7 +87,7 @@ def test_passes_reach_the_potentials_that_memory_reaches(workers: Workers) -> No
     zero = torch.zeros(24).double()
     nothing = Potentials(zero, EPS, False, 0, 1.0, True, 0.0, 0.0, zero)
     sample = held(x[:500], a[:500], target, workers)
-    found = solve_stream(StreamedSource([part(x, a)], workers, CPU), sample, target, COST, nothing, 1e-6, 200, workers)
+    found = solve_stream(transport(target, 1e-6), StreamedSource([part(x, a)], workers), sample, nothing, 200)
     assert found.converged
     assert found.g.numpy() == pytest.approx(expected.g.numpy(), abs=1e-4)
     assert found.distance == pytest.approx(expected.distance, abs=1e-5)
@@ -99,10 +102,10 @@ def test_passes_from_a_small_sample_take_the_error_on_the_whole_source_away(
     """The last correction is not measured on the source; what is told of it is no better than the truth."""
     x, a, target = problem()
     start, sample = (make(x[:size], a[:size], target, workers) for make in (from_memory, held))
-    stream = StreamedSource([part(x, a)], workers, CPU)
+    stream = StreamedSource([part(x, a)], workers)
     errors = [error_in_float64(x, a, target, start.g.numpy(), costs, soft_minimum)]
     for passes in (1, 2, 4, 10):
-        found = solve_stream(stream, sample, target, COST, start, 1e-5, passes, workers)
+        found = solve_stream(transport(target, 1e-5), stream, sample, start, passes)
         errors.append(error_in_float64(x, a, target, found.g.numpy(), costs, soft_minimum))
         assert found.converged == (found.marginal_error <= 1e-5 and found.score_error <= SCORE_TOLERANCE)
         if not found.measured:
@@ -116,8 +119,8 @@ def test_passes_from_a_small_sample_take_the_error_on_the_whole_source_away(
 def test_what_is_told_of_the_last_correction_is_what_a_reading_would_find(workers: Workers) -> None:
     x, a, target = problem()
     start, sample = from_memory(x[:1500], a[:1500], target, workers), held(x[:1500], a[:1500], target, workers)
-    stream = StreamedSource([part(x, a)], workers, CPU)
-    found = solve_stream(stream, sample, target, COST, start, 1e-9, 2, workers)
+    stream = StreamedSource([part(x, a)], workers)
+    found = solve_stream(transport(target, 1e-9), stream, sample, start, 2)
     read = stream.check(transform(COST, target, EPS, found.g))
     assert found.mean_potential == pytest.approx(read.mean_potential, rel=1e-5)
     assert found.distance == pytest.approx(read.mean_potential + float(target.weights @ found.g), rel=1e-5)
@@ -126,7 +129,7 @@ def test_what_is_told_of_the_last_correction_is_what_a_reading_would_find(worker
 def test_marginals_that_hold_are_not_enough_where_scores_are_wrong(workers: Workers) -> None:
     x, a, target = problem()
     start, sample = from_memory(x[:100], a[:100], target, workers), held(x[:100], a[:100], target, workers)
-    found = solve_stream(StreamedSource([part(x, a)], workers, CPU), sample, target, COST, start, 1.0, 1, workers)
+    found = solve_stream(transport(target, 1.0), StreamedSource([part(x, a)], workers), sample, start, 1)
     assert not torch.equal(found.g, start.g)
     assert not found.converged
 
@@ -135,7 +138,7 @@ def test_a_sample_that_knows_nothing_of_the_source_corrects_nothing(workers: Wor
     """One row has no two halves to compare: the measured potentials stay, with the error that was measured."""
     x, a, target = problem()
     start, sample = from_memory(x[:100], a[:100], target, workers), held(x[:1], np.ones(1), target, workers)
-    found = solve_stream(StreamedSource([part(x, a)], workers, CPU), sample, target, COST, start, 1e-4, 1, workers)
+    found = solve_stream(transport(target, 1e-4), StreamedSource([part(x, a)], workers), sample, start, 1)
     assert torch.equal(found.g, start.g)
     assert found.measured
     assert start.converged
@@ -145,7 +148,7 @@ def test_a_sample_that_knows_nothing_of_the_source_corrects_nothing(workers: Wor
 def test_an_error_small_enough_is_measured_and_left_alone(workers: Workers) -> None:
     x, a, target = problem()
     start, sample = from_memory(x[:2900], a[:2900], target, workers), held(x[:2900], a[:2900], target, workers)
-    found = solve_stream(StreamedSource([part(x, a)], workers, CPU), sample, target, COST, start, 1.0, 9, workers)
+    found = solve_stream(transport(target, 1.0), StreamedSource([part(x, a)], workers), sample, start, 9)
     assert torch.equal(found.g, start.g)
     assert found.measured
     assert found.converged
@@ -160,10 +163,8 @@ def test_bits_do_not_depend_on_cuts_or_threads(weighted: bool) -> None:
     start, sample = (make(x[:100], a[:100], target, Workers(1)) for make in (from_memory, held))
     ways: Sequence[tuple[int, int, int]] = [(1, 3000, 3000), (2, 1, 7), (3, 333, 512), (5, 513, 2999), (2, 512, 100)]
     found = [
-        solve_stream(
-            StreamedSource([part(x, weights, rows, others)], Workers(threads), CPU), sample, target, COST, start, 1e-9,
-            3, Workers(threads),
-        )
+        solve_stream(transport(target, 1e-9), StreamedSource([part(x, weights, rows, others)], Workers(threads)),
+                     sample, start, 3)
         for threads, rows, others in ways
     ]
     for each in found[1:]:
@@ -194,9 +195,9 @@ def test_parts_of_a_source_count_by_their_share(workers: Workers) -> None:
     x, a, target = problem()
     first, second = a[:2000] / a[:2000].sum(), a[2000:] / a[2000:].sum()
     kernel = transform(COST, target, EPS, torch.zeros(24).double())
-    whole = StreamedSource([part(x, np.r_[0.7 * first, 0.3 * second])], workers, CPU).check(kernel)
+    whole = StreamedSource([part(x, np.r_[0.7 * first, 0.3 * second])], workers).check(kernel)
     parts = [part(x[:2000], a[:2000], mass=7.0), part(x[2000:], a[2000:], mass=3.0), part(x[:9], None, mass=0.0)]
-    mixed = StreamedSource(parts, workers, CPU).check(kernel)
+    mixed = StreamedSource(parts, workers).check(kernel)
     assert mixed.marginal.numpy() == pytest.approx(whole.marginal.numpy(), rel=1e-5)
     assert mixed.mean_potential == pytest.approx(whole.mean_potential, rel=1e-6)
 
@@ -205,7 +206,7 @@ def test_half_precision_rows_are_read_as_they_are(workers: Workers) -> None:
     x, a, target = problem()
     kernel = transform(COST, target, EPS, torch.zeros(24).double())
     half, single = (
-        StreamedSource([part(rows, a)], workers, CPU).check(kernel)
+        StreamedSource([part(rows, a)], workers).check(kernel)
         for rows in (x.astype("f2"), x.astype("f2").astype("f4"))
     )
     assert torch.equal(half.marginal, single.marginal)
@@ -215,4 +216,4 @@ def test_rows_that_weigh_nothing_together_are_refused(workers: Workers) -> None:
     x, a, target = problem()
     kernel = transform(COST, target, EPS, torch.zeros(24).double())
     with pytest.raises(GotdError, match="source: no row has weight"):
-        StreamedSource([part(x, a * 0)], workers, CPU).check(kernel)
+        StreamedSource([part(x, a * 0)], workers).check(kernel)

@@ -8,7 +8,7 @@ import ot
 from gotd.ot import sample as held
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost, Target
-from gotd.ot.potentials import solve_distance, solve_sample
+from gotd.ot.potentials import TransportProblem, solve_distance, solve_sample
 from gotd.ot.sample import hold, sample_check, sample_potentials
 from gotd.ot.transform import transform
 
@@ -52,11 +52,11 @@ def test_without_its_rows_it_is_the_same(workers: Workers, monkeypatch: pytest.M
 @pytest.mark.parametrize("apart", [0.0, 30.0])
 def test_a_distance_is_pots_and_costs_no_certificate(workers: Workers, apart: float) -> None:
     x, a, target = problem(apart=apart)
-    sample = hold(x, a, COST, target, workers)
-    found = solve_distance(sample, target, COST, EPS, 2.0, 1e-4, 2000, workers)
+    sample, transport = hold(x, a, COST, target, workers), TransportProblem(target, COST, EPS, 2.0, 1e-4, 2000)
+    found = solve_distance(transport, sample, workers)
     assert found.marginal_error <= 1e-4
     assert not np.isfinite(found.score_error)  # nobody asked
-    certified = solve_sample(sample, target, COST, EPS, 2.0, 1e-4, 2000, workers)
+    certified = solve_sample(transport, sample, workers)
     assert found.distance == pytest.approx(certified.distance, rel=1e-5)
     costs = np.square(x[:, None].astype(float) - target.points.numpy()[None].astype(float)).sum(-1)
     plan = ot.sinkhorn(a, target.weights.numpy(), costs, EPS, method="sinkhorn_log", numItermax=20_000, stopThr=1e-10)

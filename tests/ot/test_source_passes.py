@@ -1,6 +1,7 @@
 """After the last correction, which nothing has read: distance, mean and error against float64 on the whole source."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +10,12 @@ import torch
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Cost, Target
 from gotd.ot.marginal import StreamedSource
-from gotd.ot.potentials import Potentials, solve_sample
+from gotd.ot.potentials import Potentials, TransportProblem, solve_sample
 from gotd.ot.sample import hold
 from gotd.ot.source import Part
 from gotd.ot.source_passes import solve_stream
 
-COST, CPU = Cost("sqeuclidean"), torch.device("cpu")
+COST = Cost("sqeuclidean")
 #: Seed, rows, rows of the sample, relative eps and passes.
 CASES = [(seed, 3000, (250, 500, 1500)[seed % 3], (0.05, 0.3)[seed % 2], 1 + seed % 3) for seed in range(10)]
 
@@ -33,9 +34,11 @@ class Solved:
         eps = relative * float(C.std())
         target = Target(torch.from_numpy(y), torch.from_numpy(b))
         sample = hold(x[:size], np.full(size, 1 / size), COST, target, workers)
-        start = solve_sample(sample, target, COST, eps, float(C.std()), 1e-6, 2000, workers)
-        source = StreamedSource([Part("x", 1.0, lambda: iter([x]))], workers, CPU)
-        self.found: Potentials = solve_stream(source, sample, target, COST, start, 1e-9, passes, workers, size / n)
+        problem = TransportProblem(target, COST, eps, float(C.std()), 1e-6, 2000)
+        start = solve_sample(problem, sample, workers)
+        source = StreamedSource([Part("x", 1.0, lambda: iter([x]))], workers)
+        self.found: Potentials = solve_stream(replace(problem, tolerance=1e-9), source, sample, start, passes,
+                                              size / n)
         g = self.found.g.numpy()
         f = soft_minimum(b, C, eps, g)
         self.mean, self.distance = float(f.mean()), float(f.mean() + b @ g)

@@ -94,7 +94,7 @@ def test_a_stream_adds_up_to_what_the_sample_does(apart: bool, workers: Workers)
         return Part(name, 1.0, lambda: (rows[i : i + 111] for i in range(0, len(rows), 111)))
 
     roles = [Role(part("source", x[:600]), 1.0, 0.0), Role(part("pool", x[600:]), 0.0, 1.0)]
-    stream = StreamedStep(roles if apart else [Role(part("pool", x), 1.0, 1.0)], STEP, workers, torch.device("cpu"))
+    stream = StreamedStep(roles if apart else [Role(part("pool", x), 1.0, 1.0)], STEP, workers)
     at = Threshold(1.5, 0.2)
     kernel = transform(dual.cost, dual.target, EPSILON, torch.from_numpy(g))
     streamed, held = stream.look(kernel, at), dual.look(g, at)

@@ -7,7 +7,7 @@ import pytest
 import gotd
 from gotd.errors import GotdError
 from gotd.probing.curve import sizes_of
-from gotd.probing.curve_report import curve_as_json, curve_as_table
+from gotd.probing.report import curve_as_json, curve_as_table
 
 
 def words(kind: str, number: int, count: int, seed: int) -> list[str]:

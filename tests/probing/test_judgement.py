@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from gotd.probing.best import to_best
 from gotd.probing.figures import Model, Texts, bits_per_byte, by_text, by_word
-from gotd.probing.judgement import Estimate, Judgement
+from gotd.probing.judgement import Estimate, Judgement, to_best
 
 
 def judged(costs: np.ndarray, words: np.ndarray | None = None, units: np.ndarray | None = None,

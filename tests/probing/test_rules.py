@@ -7,8 +7,8 @@ import pytest
 
 import gotd
 from gotd.errors import GotdError, UsageError
+from gotd.probing.report import rules_as_json, rules_as_table
 from gotd.probing.rule_choices import Candidates, Embedded, RuleLine, choose_by
-from gotd.probing.rule_report import rules_as_json, rules_as_table
 from gotd.probing.rules import RuleComparison, part
 from gotd.runtime import Runtime
 from workdir import texts

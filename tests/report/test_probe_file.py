@@ -9,9 +9,7 @@ import pytest
 
 import gotd
 from gotd.errors import DataError
-from gotd.probing.curve_report import curve_as_json
-from gotd.probing.report import as_json
-from gotd.probing.rule_report import rules_as_json
+from gotd.probing.report import as_json, curve_as_json, rules_as_json
 from gotd.report.probe_file import read_probe
 from gotd.types import JSON
 from workdir import texts

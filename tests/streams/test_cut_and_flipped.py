@@ -31,6 +31,10 @@ class MemorySink:
     def __init__(self, name: str, is_pipe: bool) -> None:
         self.name, self.is_pipe, self.is_plain, self.data = name, is_pipe, False, bytearray()
 
+    @property
+    def written(self) -> int:
+        return len(self.data)
+
     def write(self, data: bytes) -> None:
         self.data += data
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gotd.errors import DataError
-from gotd.streams.end_seal import stated_seal
+from gotd.streams.file_seal import stated_seal
 from gotd.streams.record_files import record_readers
 from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import open_output

@@ -10,8 +10,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM,
 from gotd.errors import GotdError
 from gotd.training.evaluation import LabelMetrics, TokenLoss, TokenMetrics, spreads
 from gotd.training.examples import IGNORED, NOTHING, BlockBatches, Example, Pick
-from gotd.training.masked_head import PredictedPositions
 from gotd.training.tokenizers import Frame, frame_of, train_tokenizer
+from gotd.training.trainer import PredictedPositions
 from workdir import texts
 
 from .conftest import CONFIGS

@@ -10,8 +10,7 @@ import pytest
 
 from gotd.cli._frame import Terminated
 from gotd.errors import GotdError, UsageError
-from gotd.training.examples import NOTHING, Blocks, Mixed, Order, Pick
-from gotd.training.replay import Replay
+from gotd.training.examples import NOTHING, Blocks, Mixed, Order, Pick, Replay
 from gotd.training.stopping import last_checkpoint
 from gotd.training.tokenizers import Frame
 from gotd.training.tokens import TokenStore, TokenWriter

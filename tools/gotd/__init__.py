@@ -13,7 +13,7 @@ Nothing heavy is imported before it is used. tools/README.md has the whole of it
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gotd.api.choice import Choice, select, topk
@@ -37,7 +37,7 @@ _PLACES = {"Choice": "api.choice", "select": "api.choice", "topk": "api.choice",
            "Curve": "probing.curve", "RuleComparison": "probing.rules"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name when it is first used."""
     if name not in _PLACES:
         raise AttributeError(f"module 'gotd' has no attribute {name!r}")

@@ -9,7 +9,7 @@ import click
 
 from gotd import __version__
 from gotd.cli._environment import COMMANDS
-from gotd.cli._sections import SectionedCommand
+from gotd.cli._options import SectionedCommand
 
 FOLDER = Path(__file__).parent
 _WHOLE_LINES = "\b\n"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias, TypedDict, Unpack
+from typing import Any, TypeAlias, TypedDict, Unpack, cast
 
 import numpy as np
 
@@ -121,8 +121,8 @@ def select(pool: TextSource, target: TextSource, k: int | None = None, *, model:
         k, exclude: as of gotd.topk.
         options: of the rule, as of gotd.fit, and of the choice, as of gotd.topk. seed is of both.
     """
-    amounts: dict[str, Any] = {name: options.pop(name) for name in Amounts.__annotations__
-                               if name in options and name != "seed"}
+    names = [name for name in Amounts.__annotations__ if name in options and name != "seed"]
+    amounts = cast("Amounts", {name: options.pop(name) for name in names})
     if amounts.get("temperature") and "seed" in options:
         amounts["seed"] = options["seed"]
         if method in rule_names() and not hasattr(rule_type(method).options_type, "seed"):

@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from gotd.errors import DataError, UsageError
 from gotd.streams.finite import wrong_row
@@ -44,7 +45,7 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         """Return the vectors."""
         return np.array(self.vectors, dtype=dtype, copy=copy)
 

@@ -17,7 +17,7 @@ from gotd.methods import rule_names, rule_type
 from gotd.methods.base import Fitted, TextProblem, TextRule, VectorProblem
 from gotd.methods.input_warnings import counted, input_warnings
 from gotd.methods.ngrams import word_counts
-from gotd.methods.target_rows import check_masses, rows_with_content
+from gotd.methods.target_points import check_masses, rows_with_content
 from gotd.ot.source import Part, mass_left
 from gotd.runtime import Runtime
 from gotd.streams.record_text import RecordText
@@ -156,14 +156,17 @@ def fit(target: Source, pool: Source | None = None, *, method: str = "got", mode
     if model is not None:
         target = read_documents(target, text, "target").texts  # type: ignore[arg-type]
     with Runtime(threads, device) as runtime:
-        return _fit_vectors(method, target, pool, source, _Inputs(model, weights, mix, target_mass, text),
-                            options, runtime)
+        inputs = _Inputs(target, pool, source, model, weights, mix, target_mass, text)
+        return _fit_vectors(method, options, inputs, runtime)
 
 
 @dataclass(frozen=True)
 class _Inputs:
-    """How vectors are got and weighed; see `fit`."""
+    """What vectors are got from, how, and how they are weighed; see `fit`."""
 
+    target: Source
+    pool: Source | None
+    source: Source | None
     model: str | Sequence[str] | None
     weights: Sequence[float] | np.ndarray | None
     mix: Sequence[tuple[Source, float]]
@@ -177,7 +180,7 @@ class _Inputs:
             source = embed(texts, self.model, threads=runtime.threads)
         return open_vectors(source, name, width)  # type: ignore[arg-type]
 
-    def masses(self, target: Source, rows: int) -> np.ndarray:
+    def masses(self, rows: int) -> np.ndarray:
         """Return the mass of each text of the target. Shapes: -> float64 (rows,)."""
         mass = self.target_mass
         if not isinstance(mass, str):
@@ -188,7 +191,7 @@ class _Inputs:
             raise UsageError(f"target_mass {mass!r}: wanted text, words, sqrt-words, or one number for each text")
         if self.model is None:
             raise UsageError(f"target_mass {mass!r} counts words, and the target is vectors: give the numbers")
-        return np.asarray(_BY_WORDS[mass](word_counts(target)))  # type: ignore[arg-type] # with a model it is texts
+        return np.asarray(_BY_WORDS[mass](word_counts(self.target)))  # type: ignore[arg-type] # with a model it is texts
 
 
 def _fit_texts(method: str, target: Source, pool: Source | None, text: RecordText, threads: int | None,
@@ -199,11 +202,11 @@ def _fit_texts(method: str, target: Source, pool: Source | None, text: RecordTex
     return _target(method, selection.fit(method, problem, options), None)
 
 
-def _fit_vectors(method: str, target: Source, pool: Source | None, source: Source | None, inputs: _Inputs,
-                 options: dict[str, object], runtime: Runtime) -> Target:
-    aim = inputs.vectors(target, "target", runtime)
+def _fit_vectors(method: str, options: dict[str, object], inputs: _Inputs, runtime: Runtime) -> Target:
+    pool, source = inputs.pool, inputs.source
+    aim = inputs.vectors(inputs.target, "target", runtime)
     every = aim.all_rows().astype(np.float32)
-    rows = rows_with_content("target", every, inputs.masses(target, len(every)))
+    rows = rows_with_content("target", every, inputs.masses(len(every)))
     base = inputs.vectors(pool if source is None else source, "pool" if source is None else "source",  # type: ignore[arg-type]
                           runtime, every.shape[1])
     ranked = None if source is None or pool is None else inputs.vectors(pool, "pool", runtime, every.shape[1])
@@ -244,5 +247,3 @@ def _target(method: str, fitted: Fitted, blank: int | None) -> Target:
         warnings = [*fitted.figures.warnings, *input_warnings(fitted.target_rows, blank, fitted.read)]
         counts = counted(blank, fitted.read) | {"warnings": warnings}
     return Target(method, fitted.arrays, fitted.summary, counts)
-
-

@@ -4,9 +4,12 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gotd.content import fewest_chars
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 #: More characters than nearly every text has for a word or a token, of the scripts that have many: a window of a
 #: ranking holds so many times the budget.
@@ -65,7 +68,7 @@ def tokens(folder: str) -> Unit:
     """
     from gotd.pretrained import load_fast_tokenizer
 
-    backend: Any = load_fast_tokenizer(Path(folder)).backend_tokenizer
+    backend: Tokenizer = load_fast_tokenizer(Path(folder)).backend_tokenizer
     backend.no_truncation()
     backend.no_padding()
 

@@ -6,7 +6,7 @@ their runs, so that nothing is left out that is no near copy.
 Source: Broder, On the resemblance and containment of documents (SEQUENCES 1997).
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from gotd.errors import GotdError
 from gotd.lookup import Int64s
 from gotd.methods.ngrams import Classes, find_words
 from gotd.overlap import run_keys
+
+if TYPE_CHECKING:
+    from datasketch import MinHash
 
 #: Words of a run, as in the deduplication of training sets; a shorter text is one run.
 SHINGLE_WORDS = 5
@@ -51,13 +54,13 @@ class NearCopies:
         """Return True if it is a near copy of a text that was taken in."""
         return self._is_near(*self._signed(text))
 
-    def _signed(self, text: str) -> tuple[Int64s, Any]:
+    def _signed(self, text: str) -> "tuple[Int64s, MinHash]":
         runs = self._runs_of(text)
         signature = self._empty.copy()
         signature.update_batch((runs.astype(np.uint64) >> np.uint64(32)).tolist())
         return runs, signature
 
-    def _is_near(self, runs: Int64s, signature: Any) -> bool:
+    def _is_near(self, runs: Int64s, signature: "MinHash") -> bool:
         return any(jaccard(runs, self._runs[number]) >= self._similarity for number in self._bands.query(signature))
 
     def _runs_of(self, text: str) -> Int64s:

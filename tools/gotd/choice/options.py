@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from gotd.choice.near_copies import NearCopies
 from gotd.choice.quotas import Quotas, checked_shares, share_of
 from gotd.choice.ranking_window import Rules
 from gotd.errors import UsageError
+from gotd.types import JSON
 
 #: Amounts, of which one is given.
 _AMOUNTS = ("k", "fraction", "budget_chars", "budget_words", "budget_tokens")
@@ -123,13 +123,15 @@ class ChoiceOptions:
         shares = checked_shares({str(target): share for target, share in enumerate(self.split)}, "--split")
         return tuple(shares.values())
 
-    def sealed(self) -> dict[str, Any]:
+    def sealed(self) -> dict[str, JSON]:
         """Return what a seal says of it, as far as the choice depends on it."""
-        said = {"k": self.k, "fraction": self.fraction, "budget_chars": self.budget_chars, "distinct": self.distinct,
-                "keep_copies": self.keep_copies}
-        more = {"budget_words": self.budget_words, "budget_tokens": self.budget_tokens, "per": self.per,
-                "at_most": None if self.at_most is None else str(self.at_most), "allow_fewer": self.allow_fewer or None,
-                "shares": self.shares and {kind: str(share) for kind, share in self.shares.items()},
-                "temperature": self.temperature or None, "seed": self.seed if self.temperature else None,
-                "split": [str(share) for share in self.split] or None}
+        said: dict[str, JSON] = {"k": self.k, "fraction": self.fraction, "budget_chars": self.budget_chars,
+                                 "distinct": self.distinct, "keep_copies": self.keep_copies}
+        more: dict[str, JSON] = {
+            "budget_words": self.budget_words, "budget_tokens": self.budget_tokens, "per": self.per,
+            "at_most": None if self.at_most is None else str(self.at_most), "allow_fewer": self.allow_fewer or None,
+            "shares": None if self.shares is None else {kind: str(share) for kind, share in self.shares.items()},
+            "temperature": self.temperature or None, "seed": self.seed if self.temperature else None,
+            "split": [str(share) for share in self.split] or None,
+        }
         return said | {name: value for name, value in more.items() if value is not None}

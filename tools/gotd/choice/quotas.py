@@ -5,10 +5,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from gotd.errors import DataError, UsageError
 from gotd.streams.json_fields import value_at
+from gotd.types import JSON
 
 #: The kind of records that lack the field, or have null there.
 NO_KIND = "null"
@@ -58,7 +58,7 @@ def apportioned(limit: int, shares: Sequence[Fraction]) -> list[int]:
     return parts
 
 
-def kind_of(fields: Mapping[str, Any], field: str) -> str:
+def kind_of(fields: Mapping[str, JSON], field: str) -> str:
     """Return the kind of a record: a string as it is, a number, true or false as JSON, NO_KIND where there is none.
 
     Raises: ValueError for a list or an object.

@@ -13,7 +13,7 @@ from gotd.choice.ranking import TopK
 from gotd.errors import DataError
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.digests import RecordRun
-from gotd.streams.end_seal import end_seal
+from gotd.streams.file_seal import end_seal
 from gotd.streams.json_fields import parse_object
 from gotd.streams.pairing import Pair, Proof
 from gotd.streams.record_files import record_readers

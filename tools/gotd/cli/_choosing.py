@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from gotd.choice.candidates import Ranking, ScoredRecords
 from gotd.choice.choose import Choice
@@ -43,24 +43,48 @@ class Excluded:
         self.skipped = read.skipping.skipped
 
 
-class Scores(NamedTuple):
-    """Scores beside the records. names : of the targets; pairs : for each of them"""
+class RankedFiles(NamedTuple):
+    """What is ranked, for some targets.
+
+    names  : of the files of records.
+    scores : files of scores beside them, for each target; none where scores stand in fields of the records, the `keys`.
+    """
 
     names: list[str]
-    pairs: list[list[Pair]]
+    scores: Sequence[Sequence[Pair]]
+    keys: Sequence[str]
+    targets: list[str]
+
+    @classmethod
+    def of(cls, names: list[str], scores: Sequence[str], keys: Sequence[str]) -> Self:
+        """Return records with the scores that belong to them, if any, else with those in fields."""
+        found = [pairs(each, names) for each in scores]
+        if any([pair.records for pair in each] != [pair.records for pair in found[0]] for each in found):
+            raise UsageError("--scores: some are a folder and some a file; name folders, or files, for all targets")
+        return cls(names, found, () if found else keys, target_names(scores if found else keys))
+
+    @property
+    def counted(self) -> list[str]:
+        """Files that say how many rows there are."""
+        return [pair.scores for pair in self.scores[0]] if self.scores else self.names
 
     @property
     def files(self) -> list[str]:
-        """All files of scores."""
-        return [pair.scores for each in self.pairs for pair in each]
+        """All that is read."""
+        return [*self.names, *(pair.scores for each in self.scores for pair in each)]
 
-
-def scores_of(given: Sequence[str], names: Sequence[str]) -> Scores:
-    """Return the scores with the files of records that they belong to."""
-    found = [pairs(scores, names) for scores in given]
-    if any([pair.records for pair in each] != [pair.records for pair in found[0]] for each in found):
-        raise UsageError("--scores: some are a folder and some a file; name folders, or files, for all targets")
-    return Scores(target_names(given), found)
+    @contextlib.contextmanager
+    def opened(self, again: bool, ranking: Ranking) -> Iterator[ScoredRecords | ScoreFiles]:
+        """The pool and its scores; where it may be read `again`, records that come from pipes in temporary files."""
+        with contextlib.ExitStack() as stack:
+            names = stack.enter_context(rereadable(self.names)) if again else self.names
+            if not self.scores:
+                yield ScoredRecords(names, ranking)
+                return
+            kept = dict(zip([name for pair in self.scores[0] for name in pair.records], names, strict=True))
+            copies = iter(stack.enter_context(rereadable([pair.scores for each in self.scores for pair in each])))
+            yield ScoreFiles([[Pair(next(copies), [kept[record] for record in pair.records]) for pair in each]
+                              for each in self.scores], ranking)
 
 
 def target_names(given: Sequence[str]) -> list[str]:
@@ -88,23 +112,6 @@ def split_of(given: str, targets: Sequence[str]) -> list[object]:
     if set(shares) != set(targets):
         raise GotdError(f"{given}: shares of {', '.join(sorted(shares))}; the targets are {', '.join(targets)}")
     return [shares[target] for target in targets]
-
-
-@contextlib.contextmanager
-def opened(names: list[str], scores: Scores | None, again: bool,
-           ranking: Ranking) -> Iterator[ScoredRecords | ScoreFiles]:
-    """The pool, its scores and, if it may be read `again`, its records in temporary files if they come from pipes."""
-    with contextlib.ExitStack() as stack:
-        if again:
-            names = stack.enter_context(rereadable(names))
-        if scores is None:
-            yield ScoredRecords(names, ranking)
-            return
-        first = scores.pairs[0]
-        kept = dict(zip([name for pair in first for name in pair.records], names, strict=True))
-        copies = iter(stack.enter_context(rereadable(scores.files)))
-        yield ScoreFiles([[Pair(next(copies), [kept[record] for record in pair.records]) for pair in each]
-                      for each in scores.pairs], ranking)
 
 
 def the_target(targets: set[str]) -> str | None:

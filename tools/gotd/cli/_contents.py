@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.digests import RecordRun, TextDigest
-from gotd.streams.end_seal import end_seal
+from gotd.streams.file_seal import end_seal
 from gotd.streams.json_fields import parse_object
 from gotd.streams.npy_header import MAGIC
 from gotd.streams.record_files import ReadOptions, RecordFiles

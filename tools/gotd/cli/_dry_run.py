@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gotd.cli._frame import Run, peak_megabytes
-from gotd.cli._jobs import ContentOf, Job, Provenance, is_done
+from gotd.cli._jobs import Job, Making, Provenance, is_done
 from gotd.cli._pace import Pace, SampleWork, Work, measured_pace, pace_of
 from gotd.cli._row_counts import Size, size_of
 from gotd.errors import UsageError
 from gotd.streams.locations import STANDARD, is_url
 from gotd.streams.records import Skipping
-from gotd.streams.seal import MadeBy
 
 #: Bytes of inputs without seals that are looked at, of all and of one, to tell how many rows they have.
 _LOOK_BYTES, _LOOK_BYTES_EACH = 1 << 29, 1 << 24
@@ -38,21 +37,20 @@ class Step(NamedTuple):
     most: int | None = None
 
 
-def report(found: Sequence[Job], made_by: MadeBy, content_of: ContentOf, work: Work,
-           skipping: Skipping, inputs: int, run: Run, names_matter: bool = False) -> str:
+def report(found: Sequence[Job], making: Making, work: Work, skipping: Skipping, inputs: int, run: Run) -> str:
     """Return jobs with their state, then rows, seconds, bytes and memory of those to make.
 
-    skipping, made_by : of `work`, as of `measured_pace`; names_matter : as of `run_jobs`
+    skipping : of `work`, as of `measured_pace`
     inputs : how many there are, this shard's or not
     """
     begun = _seconds_since_start(run)
     sizes = sizes_of([name for job in found for name in job.inputs])
-    done = [is_done(Provenance(job, made_by, names_matter), content_of) for job in found]
+    done = [is_done(Provenance(job, making)) for job in found]
     lines = _table(found, ["complete" if complete else "to make" for complete in done], sizes)
     left = [job for job, complete in zip(found, done, strict=True) if not complete]
     lines.append(f"{sum(len(job.inputs) for job in found)} of {inputs} inputs are this shard's; "
                  f"outputs: {sum(done)} complete, {len(left)} to make")
-    return "\n".join(lines + (_estimate(left, sizes, made_by, work, skipping, begun) if left else []))
+    return "\n".join(lines + (_estimate(left, sizes, making, work, skipping, begun) if left else []))
 
 
 def report_steps(output: str, sizes: Mapping[str, Size], steps: Sequence[Step], run: Run,
@@ -113,11 +111,11 @@ def _rows(size: Size) -> str:
     return "?" if size.rows is None else f"{'' if size.exact else '~'}{size.rows}"
 
 
-def _estimate(left: Sequence[Job], sizes: Mapping[str, Size], made_by: MadeBy, work: Work, skipping: Skipping,
+def _estimate(left: Sequence[Job], sizes: Mapping[str, Size], making: Making, work: Work, skipping: Skipping,
               begun: float) -> list[str]:
     """What is left takes the seconds to begin, then so many for each output and each row."""
     looks = [sizes[name] for job in left for name in job.inputs]
-    pace = measured_pace(left, [sum(sizes[name].bytes for name in job.inputs) for job in left], made_by, work, skipping)
+    pace = measured_pace(left, [sum(sizes[name].bytes for name in job.inputs) for job in left], making, work, skipping)
     unknown = sum(look.rows is None for look in looks)
     rows = sum(look.rows or 0 for look in looks)
     begun += pace.start_seconds

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from gotd.cli._contents import run_content
 from gotd.cli._frame import Run
@@ -30,15 +30,12 @@ class Output(NamedTuple):
     digest: TextDigest
 
 
-class Part(NamedTuple):
-    """A window of an output's records; the last of every output has none."""
+class Window(NamedTuple, Generic[Item]):
+    """Records with their vectors. of : what they were read for"""
 
-    output: Output
+    of: Item
     records: list[Record[str]]
-
-
-def _records_of(part: Part) -> list[Record[str]]:
-    return part.records
+    embedded: Embedded
 
 
 def embed_all(found: Iterator[tuple[Job, Provenance | None]], embedder: Embedder, reading: ReadOptions,
@@ -49,10 +46,9 @@ def embed_all(found: Iterator[tuple[Job, Provenance | None]], embedder: Embedder
     """
     there: list[Job] = []
     counts = Counts()
-    parts = _parts(found, reading, embedder.window, there, dtype is not None, run)
-    stream = in_flight(parts, _records_of, embedder)
+    stream = in_flight(_windows(found, reading, embedder.window, there, dtype is not None, run), embedder)
     for first in stream:
-        with open_output(first[0].output.provenance.job.output, plain) as sink:
+        with open_output(first.of.provenance.job.output, plain) as sink:
             counts += _write(sink, first, stream, embedder, dtype, run)
     return len(there), counts
 
@@ -61,27 +57,25 @@ def embed_into(sink: Sink, provenance: Provenance, embedder: Embedder, reading: 
                run: Run) -> Counts:
     """Makes one output, or of it what the run wants, wherever it goes."""
     found = iter([(provenance.job, provenance)])
-    parts = _parts(found, reading, embedder.window, [], dtype is not None, run)
-    stream = in_flight(parts, _records_of, embedder)
+    stream = in_flight(_windows(found, reading, embedder.window, [], dtype is not None, run), embedder)
     return _write(sink, next(stream), stream, embedder, dtype, run)
 
 
-def _write(sink: Sink, first: "tuple[Part, Embedded]", stream: "Iterator[tuple[Part, Embedded]]", embedder: Embedder,
-           dtype: str | None, run: Run) -> Counts:
-    """All parts of one output: its first, then the stream's, up to the one without records."""
-    part, embedded = first
-    output, counts = part.output, Counts()
+def _write(sink: Sink, window: Window[Output], stream: Iterator[Window[Output]], embedder: Embedder, dtype: str | None,
+           run: Run) -> Counts:
+    """All windows of one output: its first, then the stream's, up to the one without records."""
+    output, counts = window.of, Counts()
     writer = _writer(output, sink, embedder, dtype)
-    while part.records:
+    while window.records:
         if isinstance(writer, RecordWriter):
-            writer.write(with_embeddings(part.records, embedded.vectors))
-            had = sum(EMBEDDING in record.fields for record in part.records)
+            writer.write(with_embeddings(window.records, window.embedded.vectors))
+            had = sum(EMBEDDING in record.fields for record in window.records)
             run.tally(had, f'records had a "{EMBEDDING}" already, replaced')
         else:
-            writer.write(embedded.vectors)
-        counts += embedded.counts
-        run.advance(len(part.records))
-        part, embedded = next(stream)
+            writer.write(window.embedded.vectors)
+        counts += window.embedded.counts
+        run.advance(len(window.records))
+        window = next(stream)
     if isinstance(writer, ArrayWriter):
         writer.records.append(output.digest.run)
     writer.made_by = output.provenance.complete
@@ -96,9 +90,9 @@ def _writer(output: Output, sink: Sink, embedder: Embedder, dtype: str | None) -
     return ArrayWriter(sink, "vectors", dtype, embedder.dimension, output.provenance.made_by)
 
 
-def _parts(found: Iterator[tuple[Job, Provenance | None]], reading: ReadOptions, rows: int, there: list[Job],
-           texts_alone: bool, run: Run) -> Iterator[Part]:
-    """All windows of all outputs that are to be made; into `there` go those that need not be.
+def _windows(found: Iterator[tuple[Job, Provenance | None]], reading: ReadOptions, rows: int, there: list[Job],
+             texts_alone: bool, run: Run) -> Iterator[tuple[Output, list[Record[str]]]]:
+    """All windows of all outputs that are to be made, the last of each empty; into `there` go those that need not be.
 
     texts_alone : whether the outputs hold nothing of their records but what is computed from the texts
     """
@@ -109,8 +103,8 @@ def _parts(found: Iterator[tuple[Job, Provenance | None]], reading: ReadOptions,
         output = Output(provenance, TextDigest(reading.text))
         records = windows(_records(output, reading, texts_alone), rows, WINDOW_BYTES)
         for window in run.until_enough(records):
-            yield Part(output, window)
-        yield Part(output, [])
+            yield output, window
+        yield output, []
 
 
 def _records(output: Output, reading: ReadOptions, texts_alone: bool) -> Iterator[list[Record[str]]]:
@@ -125,37 +119,36 @@ def _records(output: Output, reading: ReadOptions, texts_alone: bool) -> Iterato
         output.provenance.contents.append(run_content(own.run) if texts_alone else reader.verifier.content)
 
 
-def in_flight(items: Iterator[Item], records_of: Callable[[Item], list[Record[str]]], embedder: Embedder
-              ) -> Iterator[tuple[Item, Embedded]]:
+def in_flight(items: Iterator[tuple[Item, list[Record[str]]]], embedder: Embedder) -> Iterator[Window[Item]]:
     """The items in order with the vectors of their records, while later ones are read and embedded.
 
     Where reading fails, what was read before comes first: outputs that are complete by then are finished.
     """
-    waiting: deque[tuple[Item, Callable[[], Embedded]]] = deque()
+    waiting: deque[tuple[Item, list[Record[str]], Callable[[], Embedded]]] = deque()
     failure: GotdError | None = None
+
+    def oldest() -> Window[Item]:
+        item, records, wait = waiting.popleft()
+        try:
+            return Window(item, records, wait())
+        except RowError as error:
+            raise DataError(records[error.row].place, error.what) from error
+
     while failure is None:
         try:
-            item = next(items)
+            item, records = next(items)
         except StopIteration:
             break
         except GotdError as error:
             failure = error
             break
-        waiting.append((item, embedder.begin([record.value for record in records_of(item)])))
+        waiting.append((item, records, embedder.begin([record.value for record in records])))
         while len(waiting) > WINDOWS_AHEAD:
-            yield _finished(*waiting.popleft(), records_of)
+            yield oldest()
     while waiting:
-        yield _finished(*waiting.popleft(), records_of)
+        yield oldest()
     if failure is not None:
         raise failure
-
-
-def _finished(item: Item, wait: Callable[[], Embedded], records_of: Callable[[Item], list[Record[str]]]
-              ) -> tuple[Item, Embedded]:
-    try:
-        return item, wait()
-    except RowError as error:
-        raise DataError(records_of(item)[error.row].place, error.what) from error
 
 
 def tell(counts: Counts, precision: str | None, run: Run) -> None:

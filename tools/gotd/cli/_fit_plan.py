@@ -98,7 +98,7 @@ class FitPlan:
         """Remember how large the target file is: some grow with the rows, up to a bound."""
         sink = CountingSink("-")
         save(sink, fitted.arrays, fitted.summary)
-        self._bytes = max(self._bytes, sink.bytes)
+        self._bytes = max(self._bytes, sink.written)
 
 
 def _cut(problem: VectorProblem, some: "Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]") -> VectorProblem:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gotd.cli._frame import Run
 from gotd.cli._outputs import ARRAY, RECORDS, is_directory, require_apart, require_ending
 from gotd.errors import UsageError
-from gotd.streams.end_seal import end_seal
+from gotd.streams.file_seal import end_seal
 from gotd.streams.hub import hub_content
 from gotd.streams.locations import STANDARD, is_hub, is_url
 from gotd.streams.pairing import stems
@@ -76,23 +76,35 @@ def _one_each(names: list[str], output: str, suffix: str, shard: str | None) -> 
     return found[first::step]
 
 
-#: Names what an output depends on in one of its inputs, read for it where no seal says; of a job, by the input's name.
-ContentOf = Callable[[Job, str], str]
+@dataclass(frozen=True)
+class Making:
+    """How outputs are made, as far as it says whether one that is there is the same.
+
+    made_by : what is known beforehand
+    content_of : what an output depends on in one of its inputs, read for it where no seal says; of a job, by the name
+    names_matter : whether the output's bytes depend on what its inputs are called, their folders apart
+    """
+
+    made_by: MadeBy
+    content_of: Callable[[Job, str], str]
+    names_matter: bool = False
 
 
 @dataclass
 class Provenance:
     """What the seal of a job's output says of its making.
 
-    made_by : what is known beforehand
     contents : of the inputs, in order, as whoever reads them finds them; of files on the hub their blobs stand for it
-    names_matter : whether the output's bytes depend on what its inputs are called, their folders apart
     """
 
     job: Job
-    made_by: MadeBy
-    names_matter: bool = False
+    making: Making
     contents: list[str] = field(default_factory=list)
+
+    @property
+    def made_by(self) -> MadeBy:
+        """What is known before the inputs are read."""
+        return self.making.made_by
 
     @property
     def can_be_compared(self) -> bool:
@@ -108,23 +120,22 @@ class Provenance:
         digest = hashlib.sha256()
         for name, content in zip(self.job.inputs, self.contents, strict=True):
             content = hub_content(name) if is_hub(name) else content
-            called = Path(name).name if self.names_matter else ""
+            called = Path(name).name if self.making.names_matter else ""
             digest.update(os.fsencode(f"{content} {called}\n"))
         return replace(self.made_by, inputs=digest.hexdigest())
 
 
-def is_done(wanted: Provenance, content_of: ContentOf) -> bool:
+def is_done(wanted: Provenance) -> bool:
     """Whether the output is there and its seal says: made in this way, from inputs of this content."""
     found = end_seal(wanted.job.output) if wanted.can_be_compared else None
     if found is None or replace(found.seal.made_by, inputs=None) != wanted.made_by:
         return False
-    contents = ["" if is_hub(name) else content_of(wanted.job, name) for name in wanted.job.inputs]
+    contents = ["" if is_hub(name) else wanted.making.content_of(wanted.job, name) for name in wanted.job.inputs]
     return found.seal.made_by == replace(wanted, contents=contents).complete
 
 
-def run_jobs(found: Sequence[Job], made_by: MadeBy, content_of: ContentOf,
-             names_matter: bool = False) -> Iterator[tuple[Job, Provenance | None]]:
+def run_jobs(found: Sequence[Job], making: Making) -> Iterator[tuple[Job, Provenance | None]]:
     """Each job with the provenance of its output, or with None where that is complete already."""
     for job in found:
-        wanted = Provenance(job, made_by, names_matter)
-        yield job, None if is_done(wanted, content_of) else wanted
+        wanted = Provenance(job, making)
+        yield job, None if is_done(wanted) else wanted

@@ -1,10 +1,10 @@
-"""Options that several commands share, each written once, and what they stand for."""
+"""Options that several commands share, each written once, what they stand for, and how they stand in the help."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
-from typing import Any, TypeAlias, get_type_hints
+from typing import Any, TypeAlias, cast, get_type_hints
 
 import click
 from click.core import ParameterSource
@@ -163,12 +163,13 @@ def text(command: Callback) -> Callback:
 
     @wraps(command)
     def with_text(*arguments: object, text_key: str | None, text_template: str | None, message_template: str | None,
-                  **others: Any) -> None:
-        made = RecordText(message_template=message_template or MESSAGE_TEMPLATE)
-        others["text"] = _made(made, text_key=text_key, text_template=text_template)
+                  **others: object) -> None:
+        default = RecordText(message_template=message_template or MESSAGE_TEMPLATE)
+        others["text"] = made = _made(default, text_key=text_key, text_template=text_template)
         if "target_text_key" in others:
             names = ("target_text_key", "target_text_template")
-            others["target_text"] = _made(others["text"], **{name: others.pop(name) for name in names})
+            of_target = {name: cast("str | None", others.pop(name)) for name in names}
+            others["target_text"] = _made(made, **of_target)
         command(*arguments, **others)
 
     return _with(_text_options, with_text)
@@ -203,3 +204,30 @@ def help_and_version(command: Callback) -> Callback:
 def common(command: Callback) -> Callback:
     """What every command has: -q, --help and --version."""
     return quiet(help_and_version(command))
+
+
+class SectionedCommand(click.Command):
+    """A command whose options stand under headings.
+
+    sections : names of options by heading, in the order of the help; the one without names has all that are in no other
+    """
+
+    def __init__(self, *arguments: Any, sections: Mapping[str, Sequence[str]], **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.sections = sections
+
+    def options_by_section(self, context: click.Context) -> dict[str, list[click.Option]]:
+        """Return the options under each heading that has any."""
+        options = {each.name: each for each in self.get_params(context) if isinstance(each, click.Option)}
+        named = {name for names in self.sections.values() for name in names}
+        rest = [name for name in options if name not in named]
+        found = {heading: [options[name] for name in names or rest if name in options]
+                 for heading, names in self.sections.items()}
+        return {heading: each for heading, each in found.items() if each}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sections."""
+        for heading, options in self.options_by_section(ctx).items():
+            records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
+            with formatter.section(heading):
+                formatter.write_dl(records)

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 from gotd.cli._frame import Run
-from gotd.cli._jobs import Job, Provenance
+from gotd.cli._jobs import Job, Making, Provenance
 from gotd.streams.locations import STANDARD
 from gotd.streams.records import Skipping
-from gotd.streams.seal import MadeBy
 from gotd.streams.sinks import Sink
 
 #: Seconds that a sample is worked on, once its first rows are through.
@@ -41,7 +40,7 @@ class Pace(NamedTuple):
     name: str
 
 
-def measured_pace(jobs: Sequence[Job], input_bytes: Sequence[int], made_by: MadeBy, work: Work,
+def measured_pace(jobs: Sequence[Job], input_bytes: Sequence[int], making: Making, work: Work,
                   skipping: Skipping) -> Pace:
     """Return the pace, from the largest and the smallest of the jobs; nothing is written.
 
@@ -54,8 +53,8 @@ def measured_pace(jobs: Sequence[Job], input_bytes: Sequence[int], made_by: Made
     def sampled(job: Job, sample: Sample) -> None:
         skipping.skipped = 0
         sink = CountingSink(job.output)
-        work(Provenance(job, made_by), sink, sample)
-        sample.bytes = sink.bytes
+        work(Provenance(job, making), sink, sample)
+        sample.bytes = sink.written
 
     differ = input_bytes[by_size[-1]] >= _DIFFERENCE * input_bytes[by_size[0]]
     return pace_of(partial(sampled, largest), partial(sampled, smallest) if differ else None, largest.inputs[0])
@@ -127,14 +126,14 @@ class Sample(Run):
                 if self.is_enough:
                     return
 
-    def _parts(self, item: Any) -> Iterator[Any]:
+    def _parts(self, item: Item) -> Iterator[Item]:
         if not isinstance(item, list):
             yield item
             return
         start = 0
         while start < len(item):
             before, end = self._last, len(item) if self._quick else start + _FEW_ROWS
-            yield item[start:end]
+            yield cast("Item", item[start:end])
             start = end
             # Where windows are read ahead, nothing is known before the first is through.
             self._quick = self.first_rows > 0 and self._last - before < _QUICK_SECONDS
@@ -150,11 +149,11 @@ class CountingSink:
     def __init__(self, name: str) -> None:
         self.name = "<stdout>" if name == STANDARD else name
         self.is_pipe, self.is_plain = name == STANDARD, False
-        self.bytes = 0
+        self.written = 0
 
     def write(self, data: bytes | memoryview) -> None:
         """Count."""
-        self.bytes += len(data)
+        self.written += len(data)
 
     def patch(self, offset: int, data: bytes) -> None:
         """A header that is written twice is as long as before."""

@@ -12,8 +12,7 @@ from gotd.methods.row_sample import RowSample
 from gotd.probing.comparing import HeldOut, Input, Probe, compare
 from gotd.probing.comparison import Comparison, Settings
 from gotd.probing.curve import judge_prefixes
-from gotd.probing.curve_report import curve_as_json, curve_as_table
-from gotd.probing.report import as_json, as_table
+from gotd.probing.report import as_json, as_table, curve_as_json, curve_as_table
 from gotd.probing.units import numbered
 from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.locations import some_names

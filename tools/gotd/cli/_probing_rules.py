@@ -1,19 +1,23 @@
-"""What ds-probe --rules reads: a sample of the pool, the target, and vectors of both, from files or made."""
+"""What ds-probe --rules reads: rules as a person writes them, a sample of the pool, the target, and vectors of both."""
 
+import shlex
 import time
 from collections.abc import Sequence
 
+import click
 import numpy as np
+from click.core import ParameterSource
 
 from gotd.cli._frame import Run
 from gotd.cli._probing import Few, Found, SomeRows, TextFiles, Texts, require_same_records, sampled
-from gotd.cli._rule_lines import rule_line
+from gotd.cli._rule_options import chosen_rule, values_given
 from gotd.cli.probe import ProbeOptions
+from gotd.cli.target_stats import command as target_stats
 from gotd.embedders.loading import load
 from gotd.embedders.protocol import Embedder
-from gotd.errors import GotdError
-from gotd.probing.rule_choices import USUAL, Candidates, Embedded
-from gotd.probing.rule_report import rules_as_json, rules_as_table
+from gotd.errors import GotdError, UsageError
+from gotd.probing.report import rules_as_json, rules_as_table
+from gotd.probing.rule_choices import USUAL, Candidates, Embedded, RuleLine
 from gotd.probing.rules import Aim, Trial, compare_rules
 from gotd.runtime import Runtime
 from gotd.streams.locations import some_names
@@ -22,6 +26,10 @@ from gotd.types import EmbedderIdentity
 
 #: While texts are embedded, so many seconds lie between two lines.
 _SECONDS = 10.0
+#: What is given to the parser besides a rule's line, as it must have it.
+_TARGET = "target"
+#: What a line may say besides the rule's own options.
+_MASS = "target_mass"
 
 
 def probe_rules(asked: ProbeOptions, threads: int, run: Run, few: Few | None = None) -> Found:
@@ -88,3 +96,25 @@ class _Vectors:
             raise GotdError("vectors that float16 cannot hold; give --vectors and --target-vectors of ds-embed --dtype "
                             "float32")
         return rows
+
+
+def rule_line(line: str) -> RuleLine:
+    """Return the rule of a line as `got --no-whiten`. Raises: UsageError for what ds-target-stats would not take."""
+    try:
+        method, *rest = shlex.split(line)
+        context = target_stats.make_context("ds-target-stats", ["--method", method, f"--{_TARGET}", "-", *rest])
+        rule = chosen_rule(context, method)
+    except click.exceptions.Exit as error:
+        raise UsageError(f"--rule {line!r}: a rule and its options, as 'got --no-whiten'") from error
+    except (ValueError, click.ClickException) as error:
+        what = error.format_message() if isinstance(error, click.ClickException) else "a rule, as 'got --no-whiten'"
+        raise UsageError(f"--rule {line!r}: {what}") from error
+    options = {name: value for name, value in values_given(context, rule.options_type).items()
+               if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    for parameter in target_stats.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and name not in {"method", _TARGET, _MASS, *options}:
+            raise UsageError(f"--rule {line!r}: {parameter.opts[0]} does nothing here; a line has a rule and its "
+                             "options")
+    return RuleLine(method, options, context.params[_MASS])

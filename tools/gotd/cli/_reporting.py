@@ -15,7 +15,7 @@ from gotd.errors import DataError, GotdError
 from gotd.methods.base import TextRule
 from gotd.ot.source import Part
 from gotd.report.figures import Report
-from gotd.report.making import Aim, Shown, make, require_target
+from gotd.report.making import Aim, Material, Shown, make, require_target
 from gotd.report.probe_file import read_probe
 from gotd.report.provenance import provenance
 from gotd.report.reading import Choice, Pool, read_choice
@@ -51,8 +51,8 @@ def report(pool_names: Sequence[str], asked: ReportOptions, threads: int, run: R
              "vectors of the target": [asked.target_vectors] if asked.target_vectors else [],
              "vectors of the choice": [asked.vectors] if asked.vectors else [],
              "vectors of the pool": asked.pool_vectors}
-    found = make(choice, pool, aim, provenance(files, asked.target, target),
-                 Shown(asked.fields, asked.show, asked.seed, reading.text, threads), target_texts, probes)
+    material = Material(choice, pool, aim, provenance(files, asked.target, target), target_texts, probes)
+    found = make(material, Shown(asked.fields, asked.show, asked.seed, reading.text, threads))
     run.note(skipping.skipped, "bad records skipped")
     return found
 

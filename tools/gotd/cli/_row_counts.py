@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from gotd.errors import DataError, GotdError
 from gotd.streams.compression import Marker
-from gotd.streams.end_seal import end_seal
 from gotd.streams.file_kinds import KIND_BYTES
+from gotd.streams.file_seal import end_seal
 from gotd.streams.formats import record_lines
 from gotd.streams.locations import is_plain_records, is_url
 from gotd.streams.npy_header import MAGIC

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from functools import cache
 from types import NoneType
-from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import click
 from click.core import ParameterSource
@@ -70,7 +70,7 @@ def _click_option(name: str, each: _Field) -> Callable[[Callback], Callback]:
                         show_default=each.default is not None, metavar=option.metavar, help=option.text)
 
 
-def _type(each: _Field) -> click.ParamType[Any] | type[str]:
+def _type(each: _Field) -> click.Choice[str] | click.IntRange | FiniteRange | type[str]:
     least, most = each.option.least, each.option.most
     if get_origin(each.kind) is Literal:
         return click.Choice(get_args(each.kind))

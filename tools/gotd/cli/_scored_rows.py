@@ -15,7 +15,7 @@ from gotd.cli._scored import Met, Output, Window, write_scored
 from gotd.errors import DataError, UsageError
 from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.embedded_records import EMBEDDING, Carried, vector_of, vectors_of
-from gotd.streams.end_seal import end_seal
+from gotd.streams.file_seal import end_seal
 from gotd.streams.finite import rounded
 from gotd.streams.json_fields import RecordError
 from gotd.streams.locations import VECTOR_FIELD
@@ -33,6 +33,17 @@ if TYPE_CHECKING:
 
 #: Of vectors made of texts: as ds-embed writes them.
 _HALF = "<f2"
+
+
+class InputOptions(NamedTuple):
+    """How inputs are read. vector_key : the field of lists that was named, if any
+
+    of_texts : options of the command line that only texts have a use for
+    """
+
+    reading: ReadOptions
+    vector_key: str | None
+    of_texts: Sequence[str]
 
 
 class VectorFields(NamedTuple):
@@ -59,13 +70,12 @@ class RowScoring:
     """Scores of the rows of some sources, by targets, in one reading.
 
     vectors : where records and tables hold vectors
-    of_texts : options of the command line that only texts have a use for
     """
 
-    def __init__(self, targets: VectorTargets, outputs: Sequence[Output], reading: ReadOptions, vectors: VectorFields,
-                 of_texts: Sequence[str], run: Run) -> None:
-        self._targets, self._outputs, self._reading = targets, outputs, reading
-        self._vectors, self._of_texts, self._run = vectors, of_texts, run
+    def __init__(self, targets: VectorTargets, outputs: Sequence[Output], inputs: InputOptions, vectors: VectorFields,
+                 run: Run) -> None:
+        self._targets, self._outputs, self._vectors, self._run = targets, outputs, vectors, run
+        self._reading, self._of_texts = inputs.reading, inputs.of_texts
         self._which = [output.target for output in outputs]
         self._met = Met()
 
@@ -147,9 +157,9 @@ class RowScoring:
 
         embedder, half = self._targets.embedder, np.dtype(_HALF)
         found = self._run.until_enough(windows(batches, embedder.window, WINDOW_BYTES))
-        for window, embedded in in_flight(iter(found), _itself, embedder):
-            self._targets.counts += embedded.counts
-            yield window, rounded(embedded.vectors, half, partial(_place, window))
+        for window in in_flight(((None, records) for records in found), embedder):
+            self._targets.counts += window.embedded.counts
+            yield window.records, rounded(window.embedded.vectors, half, partial(_place, window.records))
 
     def _scored(self, pairs: "Iterator[tuple[Sequence[Record[Carried]], np.ndarray]]", name: str) -> Iterator[Window]:
         """The windows with their scores; rows of neighbouring windows share blocks."""
@@ -185,10 +195,6 @@ def _recut(found: "Iterable[list[np.ndarray]]", rows: Callable[[], int]) -> "Ite
 
 def _place(window: list[Record[str]], row: int) -> str:
     return window[row].place
-
-
-def _itself(window: list[Record[str]]) -> list[Record[str]]:
-    return window
 
 
 class _Kind:

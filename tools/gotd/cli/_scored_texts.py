@@ -14,7 +14,7 @@ from gotd.selection import TargetFile
 from gotd.streams.digests import TextDigest
 from gotd.streams.record_files import BATCH_RECORDS, ReadOptions
 from gotd.streams.record_text import RecordText
-from gotd.streams.records import Record, RecordReader, Skipping, read_records, windows
+from gotd.streams.records import Record, RecordReader, read_records, windows
 from gotd.streams.sources import ByteSource
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 class TextTargets:
     """What target files made from texts say: how the text of a record is made, and how it is scored."""
 
-    def __init__(self, files: Sequence[str], held: Sequence[TargetFile], threads: int, skipping: Skipping,
-                 long_window: bool) -> None:
+    def __init__(self, files: Sequence[str], held: Sequence[TargetFile], threads: int, reading: ReadOptions) -> None:
         self._scorers: list[TextScorer] = []
         specs = []
         for target in held:
@@ -39,7 +38,7 @@ class TextTargets:
                 what = f"fitted with {other.option}, {files[0]} with {text.option}"
                 raise UsageError(f"{file}: {what}: score by them one after the other")
         remedy = f"the target was fitted with {text.option}: fit it to records of the same names"
-        self.reading = ReadOptions(text, skipping, long_window, remedy)
+        self.reading = ReadOptions(text, reading.skipping, reading.long_window, remedy)
 
     def score(self, sources: Iterable[ByteSource], outputs: Sequence[Output], run: Run) -> int:
         """Write scores as arrays, sealed with the texts they belong to, or records with "gotd_score".

@@ -10,7 +10,7 @@ from gotd.streams.vector_files import Embedders, VectorFiles, WeightFiles
 if TYPE_CHECKING:
     import numpy as np
 
-    from gotd.methods.target_rows import TargetRows
+    from gotd.methods.target_points import TargetRows
 
 #: Ways to weigh the target's texts; anything else that --target-mass names is a file.
 TEXT, WORDS, ROOT_WORDS = "text", "words", "sqrt-words"
@@ -36,7 +36,7 @@ def read_target(name: str, embedders: Embedders, wanted: TargetMasses,
 
     Raises: DataError where no row has content, or masses do not fit the rows.
     """
-    from gotd.methods.target_rows import rows_with_content
+    from gotd.methods.target_points import rows_with_content
 
     files = VectorFiles([name], embedders, key=vector_key)
     rows = files.all_rows()
@@ -47,7 +47,7 @@ def _masses(files: VectorFiles, rows: int, wanted: TargetMasses) -> "np.ndarray"
     """Return the mass of each row, zero rows among them. Shapes: -> float64 (rows,)."""
     import numpy as np
 
-    from gotd.methods.target_rows import check_masses
+    from gotd.methods.target_points import check_masses
 
     how, texts, reading = wanted
     if how in (WORDS, ROOT_WORDS):

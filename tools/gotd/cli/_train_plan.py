@@ -10,11 +10,12 @@ from gotd.cli._pace import Sample
 from gotd.cli._train_options import TrainOptions
 from gotd.embedders.model_folder import find_folder
 from gotd.streams.records import Skipping, windows
+from gotd.training.config import Source
+from gotd.training.examples import Replay
 from gotd.training.models import check_objective, load_config
-from gotd.training.prepare import Source, length_of, tokenizer_of
+from gotd.training.prepare import length_of, tokenizer_of
 from gotd.training.reading import WINDOW, Content, Reading, documents_of, records_of, uncounted
 from gotd.training.recipes import REPLAY_SHARE, Recipe
-from gotd.training.replay import Replay
 from gotd.training.tokenizers import ensure_padding, frame_of
 
 #: Texts that a new tokenizer is made of.

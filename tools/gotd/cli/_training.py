@@ -8,13 +8,11 @@ from gotd.cli._train_options import TrainOptions
 from gotd.embedders.model_folder import digest, find_folder
 from gotd.errors import GotdError
 from gotd.streams.records import Skipping
-from gotd.training.config import Request
-from gotd.training.prepare import Source
+from gotd.training.config import Machine, Request, Source
 from gotd.training.reading import Reading
 from gotd.training.recipes import REPLAY_SHARE, Recipe
 from gotd.training.run_record import Identity
 from gotd.training.tokenizers import tokenizer_files
-from gotd.training.trainer import Machine
 
 
 def request_of(asked: TrainOptions, recipe: tuple[str, Recipe], inputs: dict[str, list[str]], run: Run,

@@ -12,7 +12,7 @@ from gotd.cli import _options as options
 from gotd.cli._contents import whole_content
 from gotd.cli._dry_run import report
 from gotd.cli._frame import Run, entry_point
-from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, inputs_to_read, jobs, run_jobs
+from gotd.cli._jobs import Making, Provenance, has_nothing_to_do, inputs_to_read, jobs, run_jobs
 from gotd.cli._outputs import is_plain
 from gotd.cli._printing import print_text
 from gotd.cli._row_counts import expected_rows
@@ -97,22 +97,19 @@ def command(context: click.Context, asked: ChunkOptions, files: tuple[str, ...],
     if has_nothing_to_do(found, files, shard, run):
         return
     maker = MadeBy("ds-chunk", REVISION, asked.sealed)
-
-    def content_of(_job: Job, name: str) -> str:
-        return whole_content(name, asked.long_window)
-
+    making = Making(maker, lambda _job, name: whole_content(name, asked.long_window), names_matter=True)
     if asked.dry_run:
         skipping = Skipping(asked.skip_invalid)
 
         def work(provenance: Provenance, sink: Sink, sample: Run) -> None:
             _Files(asked, skipping, sample).chunk_all(sink, provenance)
 
-        print_text(report(found, maker, content_of, work, skipping, len(files), run, names_matter=True))
+        print_text(report(found, making, work, skipping, len(files), run))
         return
     run.expect(lambda: expected_rows(inputs_to_read(found)))
     files_of = _Files(asked, Skipping(asked.skip_invalid), run)
     written = done_before = 0
-    for job, provenance in run_jobs(found, maker, content_of, names_matter=True):
+    for job, provenance in run_jobs(found, making):
         if provenance is None:
             done_before += 1
             continue

@@ -11,7 +11,7 @@ from gotd.cli._dry_run import report
 from gotd.cli._embedding import embed_all, embed_into, tell
 from gotd.cli._environment import is_from_environment
 from gotd.cli._frame import Run, entry_point, prepare_process
-from gotd.cli._jobs import Job, Provenance, has_nothing_to_do, inputs_to_read, jobs, run_jobs
+from gotd.cli._jobs import Job, Making, Provenance, has_nothing_to_do, inputs_to_read, jobs, run_jobs
 from gotd.cli._outputs import is_array, is_directory, is_plain
 from gotd.cli._printing import print_text
 from gotd.cli._row_counts import expected_rows
@@ -107,8 +107,6 @@ def command(context: click.Context, asked: EmbedOptions, files: tuple[str, ...],
               batch_tokens=asked.batch_tokens, precision=asked.precision, pooling=asked.pooling, half=written != "<f4",
               passed_over=shared) as embedder:
         sealed = {"text_key": asked.text.spec} | ({"dtype": asked.dtype} if is_vectors else {})
-        maker = MadeBy("ds-embed", REVISION, sealed, embedder=embedder.identity)
-
         def work(provenance: Provenance, sink: Sink, run: Run) -> None:
             embed_into(sink, provenance, embedder, reading, written, run)
 
@@ -116,11 +114,12 @@ def command(context: click.Context, asked: EmbedOptions, files: tuple[str, ...],
             return (texts_content(name, asked.text, asked.skip_invalid, asked.long_window) if is_vectors
                     else whole_content(name, asked.long_window))
 
+        making = Making(MadeBy("ds-embed", REVISION, sealed, embedder=embedder.identity), content_of)
         if asked.dry_run:
-            print_text(report(found, maker, content_of, work, reading.skipping, len(files), run))
+            print_text(report(found, making, work, reading.skipping, len(files), run))
             return
         run.expect(lambda: expected_rows(inputs_to_read(found)))
-        complete, counts = embed_all(run_jobs(found, maker, content_of), embedder, reading, written, run, plain)
+        complete, counts = embed_all(run_jobs(found, making), embedder, reading, written, run, plain)
     run.note(complete, "outputs were already complete")
     run.note(reading.skipping.skipped, "bad records skipped")
     run.note(counts.empty, "texts without content, whose vectors are zero")

@@ -15,6 +15,7 @@ from gotd.cli._outputs import is_plain
 from gotd.cli._printing import print_text
 from gotd.cli._row_counts import expected_rows
 from gotd.cli._scored import Output
+from gotd.cli._scored_rows import InputOptions
 from gotd.cli._scoring import Scoring, folders
 from gotd.cli._shard import part_of
 from gotd.errors import UsageError
@@ -82,11 +83,10 @@ def command(context: click.Context, asked: ScoreOptions, files: tuple[str, ...],
     share_one_heap()
     of_texts = [option for name, option in _OF_TEXTS.items() if options.on_command_line(context, name)]
     reading = ReadOptions(asked.text, Skipping(asked.skip_invalid), asked.long_window)
-    with closing(Scoring(asked.targets, asked.models, reading, of_texts, asked.vector_key, cpus,
-                         asked.device)) as scoring:
+    inputs = InputOptions(reading, asked.vector_key, of_texts)
+    with closing(Scoring(asked.targets, asked.models, inputs, cpus, asked.device)) as scoring:
         if asked.dry_run:
-            print_text(report(found[0], scoring.made_by[0], scoring.content_of, scoring.work, reading.skipping,
-                              len(files), run))
+            print_text(report(found[0], scoring.making[0], scoring.work, reading.skipping, len(files), run))
             return
         run.expect(lambda: expected_rows(inputs_to_read(found[0])))
         _score_all(scoring, found, plain, run)
@@ -97,7 +97,7 @@ def _score_all(scoring: Scoring, found: list[list[Job]], plain: bool, run: Run) 
     """Make the outputs that are not there yet: those of the same inputs in one reading."""
     complete = lowest = 0
     for together in scoring.provenances(found):
-        left = {i: each for i, each in enumerate(together) if not is_done(each, scoring.content_of)}
+        left = {i: each for i, each in enumerate(together) if not is_done(each)}
         complete += len(together) - len(left)
         if left:
             with ExitStack() as stack:

@@ -10,10 +10,10 @@ from gotd.allocator import share_one_heap
 from gotd.cli import _options as options
 from gotd.cli._environment import one_of
 from gotd.cli._frame import Run, entry_point, prepare_process
+from gotd.cli._options import SectionedCommand
 from gotd.cli._outputs import TARGET, require_apart, require_ending
 from gotd.cli._printing import print_json, print_text
 from gotd.cli._rule_options import chosen_rule, of_rules, require_heard, values_given
-from gotd.cli._sections import SectionedCommand
 from gotd.errors import UsageError
 from gotd.methods import rule_names
 from gotd.methods.base import DEVICE, TARGET_MASSES, TextRule

@@ -16,12 +16,10 @@ from gotd.cli._choice_plan import ChoicePlan
 from gotd.cli._choosing import (
     EQUAL,
     Excluded,
-    opened,
+    RankedFiles,
     require_one_reader,
-    scores_of,
     shares_in,
     split_of,
-    target_names,
     tell,
     the_target,
 )
@@ -165,26 +163,25 @@ def command(context: click.Context, asked: TopkOptions, files: tuple[str, ...], 
     names = list(files) or [STANDARD]
     _refuse_idle(context, asked)
     require_one_reader([*names, *asked.exclude, *asked.scores, *asked.shares_files])
-    scores = scores_of(asked.scores, names) if asked.scores else None
-    keys = () if scores else asked.score_key
-    targets = scores.names if scores else target_names(keys)
-    require_apart([asked.output], [*names, *asked.exclude, *(scores.files if scores else []), *asked.shares_files])
+    ranked, others = RankedFiles.of(names, asked.scores, asked.score_key), [*asked.exclude, *asked.shares_files]
+    targets = ranked.targets
+    require_apart([asked.output], [*ranked.files, *others])
     how = asked.choice(targets)
     read = ReadOptions(asked.text, Skipping(asked.skip_invalid), asked.long_window)
     excluded = Excluded(asked.exclude, asked.exclude_words, read.again()) if asked.exclude else None
     if asked.dry_run:
-        plan = ChoicePlan(names, scores, keys, targets, how, read, excluded, [*asked.exclude, *asked.shares_files])
+        plan = ChoicePlan(ranked, how, read, excluded, others)
         print_text(plan.report(asked.output, partial(_writer, output=asked.output, maker=_NO_MAKER), run))
         return
-    run.expect(lambda: expected_rows([pair.scores for pair in scores.pairs[0]] if scores else names))
-    ranking = Ranking(read, keys, run.advance, how.per or "")
-    with opened(names, scores, how.reads_again(len(targets)), ranking) as pool:
+    run.expect(lambda: expected_rows(ranked.counted))
+    ranking = Ranking(read, ranked.keys, run.advance, how.per or "")
+    with ranked.opened(how.reads_again(len(targets)), ranking) as pool:
         rules = how.rules(pool.count, max(1, len(targets)), excluded.shares if excluded else None)
         choice = choose(pool, rules)
-    records, replaced = lines_of(choice.records, scores is not None, targets)
+    records, replaced = lines_of(choice.records, bool(ranked.scores), targets)
     if asked.order == "input":
         records.sort(key=lambda record: record.row)
-    by = {"score_key": keys[0] if keys else None} if len(targets) < 2 else {"targets": targets}
+    by = {"score_key": next(iter(ranked.keys), None)} if len(targets) < 2 else {"targets": targets}
     maker = MadeBy("ds-topk", REVISION, how.sealed() | {"order": asked.order} | by, pool_rows=pool.rows,
                    target=the_target(pool.targets) if len(targets) < 2 else None,
                    excluded=excluded.identity if excluded else None, tokenizer=rules.unit.identity)

@@ -8,9 +8,9 @@ import click
 
 from gotd.cli import _options as options
 from gotd.cli._frame import Run, Terminated, entry_point, prepare_process
+from gotd.cli._options import SectionedCommand
 from gotd.cli._printing import print_text
 from gotd.cli._row_counts import expected_rows
-from gotd.cli._sections import SectionedCommand
 from gotd.cli._train_options import SECTIONS, TrainOptions, refuse_what_cannot_be, without_idle_variables
 from gotd.errors import GotdError, UsageError
 from gotd.streams.locations import STANDARD

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gotd import pretrained
-from gotd.embedders.causality_check import is_causal
 from gotd.embedders.model_folder import EXTRA_REMEDY, read_json
 from gotd.errors import DataError, GotdError
 
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
+#: Hidden states are the same where they differ by this share of their length at most: experts that share tokens out
+#: otherwise round otherwise. Those of encoders, even untrained ones, differ by 5e-3 and more.
+_TOLERANCE = 2e-3
 #: Where neither tokenizer nor network has a limit (relative positions).
 _DEFAULT_MAX_TOKENS = 512
 #: Tokenizers without a limit say so by a number near 10^30.
@@ -71,7 +73,7 @@ def load_network(folder: Path) -> Network:
         module = module.get_encoder()
     module.eval()
     pad = _padding_id(tokenizer, config)
-    causal = is_causal(folder, module, _vocabulary(folder, module, tokenizer), pad)
+    causal = _knows_no_later_tokens(folder, module, _vocabulary(folder, module, tokenizer), pad)
     most = _most_tokens(module, config)
     inputs = set(tokenizer.model_input_names) & set(inspect.signature(module.forward).parameters)
     return Network(
@@ -190,3 +192,34 @@ def _max_tokens(tokenizer: "PreTrainedTokenizerFast", most: int | None) -> int:
     """The smaller of the tokenizer's and the network's limits."""
     limits = (int(tokenizer.model_max_length), most)
     return min((limit for limit in limits if limit and 0 < limit < _NO_LIMIT), default=_DEFAULT_MAX_TOKENS)
+
+
+def _knows_no_later_tokens(folder: Path, module: nn.Module, rows: int, pad: int) -> bool:
+    """Whether a token's hidden state knows nothing of the tokens after it, as in decoders.
+
+    By trying: some decoders were made into encoders, and BERT can be configured as a decoder.
+
+    rows : how many tokens it knows
+    pad : the one for padding
+
+    Raises: GotdError where the network does not take tokens, or where padding changes what it makes of them.
+    """
+    try:
+        first, second, third = [token for token in range(rows) if token != pad][:3]
+        with torch.inference_mode():
+            alone, other = (module(input_ids=torch.tensor([[first, last]])) for last in (second, third))
+            mask = torch.tensor([[1, 1, 0]])
+            padded = module(input_ids=torch.tensor([[first, second, pad]]), attention_mask=mask)
+        states = [each.last_hidden_state[0, 0].float() for each in (alone, other, padded)]
+    except Exception as error:  # networks raise of every kind
+        reason = " ".join(str(error).split())
+        raise GotdError(f"{folder}: not a network from a text's tokens to hidden states of each ({reason})") from error
+    if not _is_same(states[2], states[0]):
+        what = "padding changes its vectors, and with it the texts that share a batch"
+        raise GotdError(f"{folder}: {what}; embed with another tool and bring the vectors")
+    return _is_same(states[1], states[0])
+
+
+def _is_same(state: Tensor, other: Tensor) -> bool:
+    """Shapes: float32 (d,). NaN is taken for the same: rows that have it are named later."""
+    return not bool((state - other).norm() > _TOLERANCE * other.norm())

@@ -1,4 +1,6 @@
-"""From a vector per token to a vector per text: sentence-transformers' ways of pooling, in float32.
+"""From a vector per token to a vector per text: sentence-transformers' ways of pooling, and what may stand after.
+
+All in float32.
 
 Source: sentence-transformers 6, sentence_transformer/modules/pooling.py.
 """
@@ -6,7 +8,12 @@ Source: sentence-transformers 6, sentence_transformer/modules/pooling.py.
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from gotd.embedders.model_folder import read_json
+from gotd.embedders.network import check_pickles
+from gotd.embedders.sentence_transformers_config import Step
+from gotd.errors import DataError, GotdError
 
 
 def pool(hidden: Tensor, mask: Tensor, modes: Sequence[str]) -> Tensor:
@@ -62,3 +69,33 @@ POOLINGS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 #: The mean over all places of a text, padding's too, every text padded to as many: what the paper's code does. Short
 #: texts are drawn towards what the network makes of padding.
 PADDED_MEAN = "padded-mean"
+
+
+#: Of dense layers.
+_ACTIVATIONS = ("Identity", "Tanh", "ReLU", "GELU", "SiLU", "Sigmoid")
+
+
+def load_step(step: Step, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """A step after pooling, in float32: float32 (n, d) to float32 (n, d')."""
+    if step.kind == "normalise":
+        return nn.functional.normalize
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    settings = read_json(step.folder / "config.json")
+    check_pickles(step.folder)
+    name = str(settings.get("activation_function", "torch.nn.modules.activation.Tanh"))
+    kind = name.rsplit(".", 1)[-1]
+    if not name.startswith("torch.nn.") or kind not in _ACTIVATIONS:
+        known = f"known are {', '.join(_ACTIVATIONS)} of torch.nn"
+        raise DataError(str(step.folder / "config.json"), f"activation {name}", known)
+    try:
+        weights = load_file(step.folder / "model.safetensors")
+        linear = weights["linear.weight"].float().to(device)
+    except (OSError, KeyError, SafetensorError) as error:
+        raise GotdError(
+            f"{step.folder}: no dense layer in model.safetensors ({error}); fetch the model again"
+        ) from error
+    bias = weights["linear.bias"].float().to(device) if "linear.bias" in weights else None
+    activation: nn.Module = getattr(nn, kind)()
+    return lambda vectors: activation(nn.functional.linear(vectors, linear, bias))

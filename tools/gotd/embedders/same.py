@@ -1,18 +1,15 @@
 """An embedder once more, from what is known of it: the identity that seals and target files hold."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
 
 from gotd.embedders.loading import HASH, load
 from gotd.embedders.protocol import Embedder
 from gotd.embedders.side_by_side import SideBySide
 from gotd.errors import GotdError, UsageError
-
-#: As `Embedder.identity` has it.
-Identity: TypeAlias = Mapping[str, Any]
+from gotd.types import EmbedderIdentity
 
 
-def load_same(identity: Identity, models: Sequence[str], where: str, *, threads: int = 1, device: str = "auto"
+def load_same(identity: EmbedderIdentity, models: Sequence[str], where: str, *, threads: int = 1, device: str = "auto"
               ) -> Embedder:
     """Return the embedder of that identity, for vectors that float16 will hold.
 
@@ -34,12 +31,12 @@ def load_same(identity: Identity, models: Sequence[str], where: str, *, threads:
     return embedder
 
 
-def _parts(identity: Identity) -> list[Identity]:
+def _parts(identity: EmbedderIdentity) -> list[EmbedderIdentity]:
     models = identity.get("models")
     return [each for each in models if isinstance(each, dict)] if isinstance(models, list) else [identity]
 
 
-def _named(parts: Sequence[Identity], models: Sequence[str], where: str) -> list[str]:
+def _named(parts: Sequence[EmbedderIdentity], models: Sequence[str], where: str) -> list[str]:
     """Return a model for each part: those that were named, and hash where it need not be."""
     if len(models) == len(parts) and all((part["name"] == HASH) == (model == HASH)
                                          for part, model in zip(parts, models, strict=True)):
@@ -55,7 +52,7 @@ def _named(parts: Sequence[Identity], models: Sequence[str], where: str) -> list
     return [model for model in named if model is not None]
 
 
-def _load(part: Identity, model: str, alone: bool, threads: int, device: str) -> Embedder:
+def _load(part: EmbedderIdentity, model: str, alone: bool, threads: int, device: str) -> Embedder:
     """Load one model with the options that its identity holds."""
     if model == HASH:
         return load([HASH], threads=threads, dimension=_whole(part.get("dimension")), half=alone)
@@ -73,12 +70,12 @@ def _whole(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _differences(wanted: Identity, found: Identity) -> str:
+def _differences(wanted: EmbedderIdentity, found: EmbedderIdentity) -> str:
     names = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
     return ", ".join(f"{name} {found.get(name)!r}, wanted {wanted.get(name)!r}" for name in names)
 
 
-def _remedy(parts: Sequence[Identity]) -> str:
+def _remedy(parts: Sequence[EmbedderIdentity]) -> str:
     if all(part["name"] == HASH for part in parts):
         return "fit the target again with this gotd, or score vectors of the one that made it"
     return "give the --model that the target was embedded with, or embed and fit the target again"

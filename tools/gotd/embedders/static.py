@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -151,7 +151,7 @@ def _tensor_names(weights: Path) -> set[str]:
     return set(header)
 
 
-def _read_tensors(weights: Path) -> dict[str, npt.NDArray[Any]]:
+def _read_tensors(weights: Path) -> dict[str, np.ndarray]:
     """All arrays of a safetensors file."""
     try:
         from safetensors import SafetensorError
@@ -159,7 +159,7 @@ def _read_tensors(weights: Path) -> dict[str, npt.NDArray[Any]]:
     except ImportError as error:
         raise GotdError(f"{weights}: cannot be read without safetensors; {EXTRA_REMEDY}") from error
     try:
-        tensors: dict[str, npt.NDArray[Any]] = load_file(weights)
+        tensors: dict[str, np.ndarray] = load_file(weights)
     except (SafetensorError, OSError) as error:
         raise DataError(str(weights), f"not readable ({error})", "fetch the model again") from error
     except (TypeError, AttributeError, KeyError) as error:  # of bfloat16 and float8

@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gotd.embedders.dense import load_step
 from gotd.embedders.device_network import DeviceNetwork, Head
 from gotd.embedders.model_folder import digest
 from gotd.embedders.network import Network, in_precision, load_network
-from gotd.embedders.pooling import PADDED_MEAN, POOLINGS
+from gotd.embedders.pooling import PADDED_MEAN, POOLINGS, load_step
 from gotd.embedders.precision import PRECISIONS, find_precision
 from gotd.embedders.protocol import Counts, Embedded, Embedder, Vectors
 from gotd.embedders.sentence_transformers_config import SentenceConfig, read_sentence_config

@@ -9,7 +9,7 @@ bits and a quarter of a million pieces, one chance in five hundred million.
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,15 @@ _KINDS = np.array(
     [_SPACE if chr(byte) in " \t\n\r" else _LETTER if byte >= 0x7F or byte < 0x20 or chr(byte).isalnum() else _ALONE
      for byte in range(256)], dtype=np.uint8)
 _LOWER = bytes(ord(chr(byte).lower()) if byte < 0x80 else byte for byte in range(256))
+
+
+class _Pipeline(TypedDict):
+    """What a tokenizer's JSON says of the way from text to tokens."""
+
+    normalizer: dict[str, object] | None
+    pre_tokenizer: dict[str, object] | None
+    model: dict[str, object]
+    added_tokens: list[dict[str, str]]
 
 
 class TokenIds(NamedTuple):
@@ -54,7 +63,7 @@ class WordTokens:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self._tokenizer = tokenizer
-        pipeline = json.loads(tokenizer.to_str())
+        pipeline: _Pipeline = json.loads(tokenizer.to_str())
         self._by_piece = _splits_at_pieces(pipeline)
         self._fold = _LOWER if (pipeline["normalizer"] or {}).get("lowercase") else None
         # Found wherever they stand, also across pieces.
@@ -216,7 +225,7 @@ def _in_a_row(ids: Sequence[Sequence[int]]) -> TokenIds:
     return TokenIds(np.fromiter((token for each in ids for token in each), np.int64, int(counts.sum())), counts)
 
 
-def _splits_at_pieces(pipeline: Any) -> bool:
+def _splits_at_pieces(pipeline: _Pipeline) -> bool:
     """Whether a text's tokens are those of its pieces in a row: known of BERT's pipeline alone.
 
     Added tokens that are looked for after normalising could hide in any text.

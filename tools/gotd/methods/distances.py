@@ -5,12 +5,12 @@ import torch
 
 from gotd.errors import GotdError
 from gotd.methods.options import TransportOptions, default_epsilon
-from gotd.methods.packed_target import packed_target
 from gotd.methods.source_sample import Drawn
 from gotd.methods.space import cost_of
+from gotd.methods.target_points import packed_target
 from gotd.ot.blocks import Workers
 from gotd.ot.cost import Target, cost_mean_and_std, moments
-from gotd.ot.potentials import solve_distance
+from gotd.ot.potentials import TransportProblem, solve_distance
 from gotd.ot.sample import hold
 
 
@@ -58,9 +58,8 @@ class TargetDistance:
             raise GotdError(f"{name}: all rows are at one distance from the target; check that the vectors are what "
                             "they should be")
         sample = hold(rows, masses, self._cost, target, self._workers)
-        solved = solve_distance(
-            sample, target, self._cost, epsilon, self._std, options.tol, options.max_iterations, self._workers
-        )
+        problem = TransportProblem(target, self._cost, epsilon, self._std, options.tol, options.max_iterations)
+        solved = solve_distance(problem, sample, self._workers)
         if solved.marginal_error > options.tol:  # a distance needs no more: it is stationary
             raise GotdError(f"{name}: not converged (marginal error {solved.marginal_error:.2g}); raise --epsilon")
         return solved.distance

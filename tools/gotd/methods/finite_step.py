@@ -12,6 +12,7 @@ held are then the source's and half candidates, so that the memory stays what it
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,14 +24,13 @@ from gotd.methods.content_keys import content_keys
 from gotd.methods.distinct_sample import DistinctSample
 from gotd.methods.got import GotOptions, StepFigures, StepSummary
 from gotd.ot.blocks import Workers, block_rows, padded
-from gotd.ot.cost import Cost, Target
 from gotd.ot.finite_step import StepPotentials, lower_bound, lowest, solve_step_sample, solve_step_stream
-from gotd.ot.potentials import Potentials, solve_distance
+from gotd.ot.potentials import Potentials, TransportProblem, solve_distance
 from gotd.ot.sample import Sample, hold, sample_potentials
 from gotd.ot.source import Part, shares, weighted_blocks
 from gotd.ot.step_ascent import StepProblem
 from gotd.ot.step_dual import Role, Step, StepSample, StreamedStep
-from gotd.ot.transform import Transform, transform
+from gotd.ot.transform import Transform
 
 #: Distances that are printed are solved this well: an error of the marginal is squared in them.
 _DISTANCE_TOLERANCE, _DISTANCE_ITERATIONS = 1e-3, 300
@@ -39,16 +39,9 @@ _MATTERS = 0.05
 
 
 class Fit(NamedTuple):
-    """GOT-D's own fit, which the step starts from.
+    """GOT-D's own fit, which the step starts from. potentials : of the source"""
 
-    spread     : standard deviation of the cost.
-    potentials : of the source.
-    """
-
-    target: Target
-    cost: Cost
-    epsilon: float
-    spread: float
+    problem: TransportProblem
     potentials: Potentials
 
 
@@ -84,7 +77,7 @@ def hold_step(sample: Sample, fit: Fit, pool: Pool, options: GotOptions, workers
         held = HeldStep(StepSample(sample, sample.masses), sample.size)
     else:
         rows, masses, candidates, read = _with_candidates(sample, fit, pool.part, options, workers)
-        both = hold(rows, masses, fit.cost, fit.target, workers).without_rows()
+        both = hold(rows, masses, fit.problem.cost, fit.problem.target, workers).without_rows()
         held = HeldStep(StepSample(both, candidates), pool.rows or read)
     if options.choose > held.rows:
         raise GotdError(f"--choose {options.choose:g}: the pool has {held.rows:,} rows; choose fewer")
@@ -99,10 +92,10 @@ def finite_step(fit: Fit, parts: Sequence[Part], pool: Pool, on: HeldStep, optio
     held, rows = on
     return_freed_memory()  # of the reading before
     step = Step(options.share, options.choose / rows if options.choose >= 1.0 else options.choose)
-    problem = StepProblem(fit.target, fit.cost, fit.epsilon, step, options.tol, options.max_iterations)
+    problem = StepProblem(**vars(fit.problem), step=step)
     solution = on_sample = solve_step_sample(problem, held, fit.potentials.g, workers)
     if options.passes:
-        stream = StreamedStep(_roles(parts, pool), step, workers, fit.target.points.device)
+        stream = StreamedStep(_roles(parts, pool), step, workers)
         solution = solve_step_stream(problem, stream, held, on_sample, options.passes, workers)
     first, choice, bound, common = _distances(fit, problem, held, on_sample, solution, workers)
     return solution, StepFigures(
@@ -128,15 +121,15 @@ def _distances(fit: Fit, problem: StepProblem, held: StepSample, on_sample: Step
     the bound, and what is in both choices.
     """
     share, fraction = problem.step
+    coarse = replace(problem, tolerance=_DISTANCE_TOLERANCE, max_iterations=_DISTANCE_ITERATIONS)
 
     def chosen(g: torch.Tensor) -> np.ndarray:
-        f = sample_potentials(held.sample, transform(fit.cost, fit.target, fit.epsilon, g), workers)
+        f = sample_potentials(held.sample, problem.kernel(g), workers)
         return lowest(f, held.candidates, fraction).masses
 
     def distance(u: np.ndarray) -> float:
         effective = held.sample._replace(masses=(1.0 - share) * held.sample.masses + share * u)
-        return solve_distance(effective, fit.target, fit.cost, fit.epsilon, fit.spread, _DISTANCE_TOLERANCE,
-                            _DISTANCE_ITERATIONS, workers).distance
+        return solve_distance(coarse, effective, workers).distance
 
     first, choice = chosen(fit.potentials.g), chosen(solution.g)
     # The bound is the sample's: by the potentials that are right on the sample it is highest.
@@ -158,8 +151,7 @@ def _with_candidates(sample: Sample, fit: Fit, part: Part, options: GotOptions, 
 
     Shapes: -> rows (n, d), their masses as source and as candidates (n,) and (n,), and how many rows the pool has.
     """
-    device = fit.target.points.device
-    kernel = transform(fit.cost, fit.target, fit.epsilon, fit.potentials.g)
+    device, kernel = fit.problem.target.points.device, fit.problem.kernel(fit.potentials.g)
     f = np.sort(sample_potentials(sample, kernel, workers))
     size = math.ceil(options.pool_sample / 2)
     drawn, rows, seed = DistinctSample(size), 0, options.seed + 1  # not the rows that the sample has

@@ -1,6 +1,7 @@
 """The potentials of GOT-D: the transport problem on a sample, its solution, and what is to be said of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,22 +12,27 @@ from gotd.errors import GotdError
 from gotd.methods.base import Fitted, Read, SourceCounts, VectorProblem
 from gotd.methods.finite_step import Fit, HeldStep, Pool, finite_step, hold_step
 from gotd.methods.got import GotOptions, GotSummary, StepFigures, StepSummary
-from gotd.methods.packed_target import packed_target
 from gotd.methods.space import Space, space_arrays, space_of
+from gotd.methods.target_points import packed_target
 from gotd.ot.blocks import Workers
 from gotd.ot.compress import Compressed
-from gotd.ot.cost import Cost, Target, cost_mean_and_std, moments
-from gotd.ot.diagnosis import expected_overlap, mean_cost_warning, rounding_warning, weighted_correlation
+from gotd.ot.cost import cost_mean_and_std, moments
+from gotd.ot.diagnosis import (
+    change_on_another_sample,
+    expected_overlap,
+    mean_cost_warning,
+    rounding_warning,
+    weighted_correlation,
+)
 from gotd.ot.exact import exact_potentials
 from gotd.ot.gradient import calibration
 from gotd.ot.marginal import StreamedSource
 from gotd.ot.newton import Newton
-from gotd.ot.potentials import Potentials, residual_of, solve_sample
+from gotd.ot.potentials import Potentials, TransportProblem, residual_of, solve_sample
 from gotd.ot.sample import Sample, hold, sample_mean_costs, sample_potentials
-from gotd.ot.seed_variation import change_on_another_sample
 from gotd.ot.source import Part
 from gotd.ot.source_passes import solve_stream
-from gotd.ot.transform import transform, with_potentials
+from gotd.ot.transform import with_potentials
 
 #: Absolute; its inverse, times what vectors are made of, has to stay a float32.
 _SMALLEST_EPSILON = 1e-30
@@ -39,20 +45,18 @@ class SampledProblem(NamedTuple):
 
     sample   : of the source, held for many looks.
     rows     : how many it was drawn with; counts : rows of the source by kind.
-    packed   : the target as weighted points, on the host; q the same on the device.
-    mean, std : of the cost over (source, target) pairs, the target as it was before it was compressed.
-    epsilon  : absolute; relative the same in standard deviations of the cost.
+    packed   : the target as weighted points, on the host.
+    transport : to them; its eps may be 0, which exact.py solves.
+    mean     : of the cost over (source, target) pairs, the target as it was before it was compressed, as the spread.
+    relative : eps in standard deviations of the cost.
     """
 
     sample: Sample
     rows: int
     counts: SourceCounts
     packed: Compressed
-    q: Target
-    cost: Cost
+    transport: TransportProblem
     mean: float
-    std: float
-    epsilon: float
     relative: float
 
     @property
@@ -63,20 +67,21 @@ class SampledProblem(NamedTuple):
     @property
     def within(self) -> float:
         """What the mean cost to the target is above that to its points: distances are printed of the target."""
-        return self.packed.within(self.cost)
+        return self.packed.within(self.transport.cost)
 
 
 def fit_potentials(problem: VectorProblem, options: GotOptions) -> Fitted:
     """Solve the potentials of the target against the source."""
     workers, parts = problem.workers, problem.parts
     sampled, read = _sampled(problem, space_of(problem, options, options.share), options)
-    solved, remarks = _solve(sampled, options, workers)
-    streamed = options.passes > 0 and sampled.epsilon > 0.0
+    solved, remarks = _solve(sampled, workers)
+    transport = sampled.transport
+    streamed = options.passes > 0 and transport.epsilon > 0.0
     step: StepFigures | None = None
     uniform = problem.source_is_pool and len(parts) == 1 and parts[0].weights is None
-    if options.share and sampled.epsilon > 0.0:
+    if options.share and transport.epsilon > 0.0:
         step_pool = _step_pool(sampled, problem, uniform and sampled.rows == sampled.counts.distinct)
-        fit = Fit(sampled.q, sampled.cost, sampled.epsilon, sampled.std, solved)
+        fit = Fit(transport, solved)
         if not step_pool.whole:  # products are kept for one sample at a time
             sampled = sampled._replace(sample=sampled.sample._replace(products=None))
         held = hold_step(sampled.sample, fit, step_pool, options, workers)
@@ -84,20 +89,19 @@ def fit_potentials(problem: VectorProblem, options: GotOptions) -> Fitted:
             sampled = sampled._replace(sample=_part(sampled.sample))
         solved, step = _finite_step(fit, parts, step_pool, held, options, workers)
     elif streamed:
-        stream = StreamedSource(parts, workers, problem.device)
-        solved = solve_stream(stream, sampled.sample, sampled.q, sampled.cost, solved, options.tol, options.passes,
-                              workers, sampled.share)
+        stream = StreamedSource(parts, workers)
+        solved = solve_stream(transport, stream, sampled.sample, solved, options.passes, sampled.share)
     calibrated = calibration(solved.mean_potential, sampled.counts.distinct if uniform else None)
     summary = GotSummary(
-        method="got", converged=solved.converged, warnings=remarks + _warnings(sampled, solved, options, workers),
+        method="got", converged=solved.converged, warnings=remarks + _warnings(sampled, solved, workers),
         distance=solved.distance + sampled.within, marginal_error=solved.marginal_error,
         measured_on=_measured_on(solved, streamed),
         score_error=None if step else solved.score_error, iterations=solved.iterations,
         expected_overlap=None if step else _overlap(sampled, solved, options, streamed, workers),
         choose=int(options.choose) if step and options.choose >= 1.0 else options.choose,
-        epsilon=sampled.epsilon, epsilon_relative=sampled.relative,
+        epsilon=transport.epsilon, epsilon_relative=sampled.relative,
         metric=options.metric, center=options.centers, whiten=bool(options.whiten),
-        cost_mean=sampled.mean, cost_std=sampled.std,
+        cost_mean=sampled.mean, cost_std=transport.spread,
         calibration_mean=calibrated.mean, calibration_scale=calibrated.scale,
         source_rows=sampled.counts.distinct, sample_rows=sampled.rows, passes=options.passes,
         target_rows=len(problem.target), target_points=len(sampled.packed.points),
@@ -105,7 +109,7 @@ def fit_potentials(problem: VectorProblem, options: GotOptions) -> Fitted:
     )
     arrays = {"points": sampled.packed.points, "weights": sampled.packed.weights, "potentials": solved.g.cpu().numpy()}
     figures = StepSummary(**vars(summary), **vars(step.raised(sampled.within))) if step else summary
-    return Fitted(arrays | space_arrays(sampled.cost), figures, read)
+    return Fitted(arrays | space_arrays(transport.cost), figures, read)
 
 
 def _sampled(problem: VectorProblem, space: Space, options: GotOptions) -> tuple[SampledProblem, Read]:
@@ -123,33 +127,34 @@ def _sampled(problem: VectorProblem, space: Space, options: GotOptions) -> tuple
     if relative > 0.0 and not options.share:  # the exact solver and the finite step look at the rows themselves
         sample = sample.without_rows()
     size, counts = sample.size, drawn.counts
-    return SampledProblem(sample, size, counts, packed, q, cost, mean, std, relative * std, relative), space.read
+    transport = TransportProblem(q, cost, relative * std, std, options.tol, options.max_iterations)
+    return SampledProblem(sample, size, counts, packed, transport, mean, relative), space.read
 
 
-def _solve(problem: SampledProblem, options: GotOptions, workers: Workers) -> tuple[Potentials, list[str]]:
+def _solve(problem: SampledProblem, workers: Workers) -> tuple[Potentials, list[str]]:
     """The potentials on the sample, and what is to be said of them."""
-    sample, q, cost = problem.sample, problem.q, problem.cost
-    if problem.epsilon > 0.0:
-        return solve_sample(
-            sample, q, cost, problem.epsilon, problem.std, options.tol, options.max_iterations, workers
-        ), []
+    sample, transport = problem.sample, problem.transport
+    if transport.epsilon > 0.0:
+        return solve_sample(transport, sample, workers), []
+    q = transport.target
     g, distance, remarks = torch.zeros_like(q.weights), problem.mean - problem.within, []
     if problem.relative == 0.0:  # else the cost does not vary: any plan is the best one
-        exact = exact_potentials(*_points(problem), q, cost)
+        exact = exact_potentials(*_points(problem), q, transport.cost)
         g, distance = exact.g, exact.distance
         if not exact.is_centred:
             remarks = ["the exact potentials are not unique: the masses of source and target are multiples of each "
                        "other, and the order of rows decides which are found; give an epsilon above 0"]
-    f = sample_potentials(sample, transform(cost, q, 0.0, g), workers)
+    f = sample_potentials(sample, transport.kernel(g), workers)
     return Potentials(g, 0.0, True, 1, 0.0, True, distance, float(sample.masses @ f), q.weights, 0.0), remarks
 
 
 def _points(problem: SampledProblem) -> tuple[torch.Tensor, torch.Tensor]:
     """Points and masses of the sample on the device. Shapes: float32 (n, d), float64 (n,)."""
-    device, rows = problem.q.points.device, problem.sample.rows
-    if rows is None:
+    sample, transport = problem.sample, problem.transport
+    if sample.rows is None:
         raise ValueError("the exact solver needs the rows")
-    return problem.cost.points(torch.from_numpy(rows).to(device)), torch.from_numpy(problem.sample.masses).to(device)
+    rows, masses = (torch.from_numpy(each).to(transport.target.points.device) for each in (sample.rows, sample.masses))
+    return transport.cost.points(rows), masses
 
 
 def _step_pool(sampled: SampledProblem, problem: VectorProblem, whole: bool) -> Pool:
@@ -182,14 +187,14 @@ def _overlap(problem: SampledProblem, found: Potentials, options: GotOptions, st
 
     After readings of the whole source the sample's part of the error is gone; what is left is the next step.
     """
-    if not problem.epsilon > 0.0:
+    transport = problem.transport
+    if not transport.epsilon > 0.0:
         return None
-    q = problem.q
-    kernel = transform(problem.cost, q, problem.epsilon, found.g)
+    q, kernel = transport.target, transport.kernel(found.g)
     change: Tensor | None
     if streamed:
         steps = Newton(problem.sample, kernel, q, judges=True)
-        change = steps.step(found.g, residual_of(problem.epsilon, q, found.marginal))
+        change = steps.step(found.g, residual_of(transport.epsilon, q, found.marginal))
     else:
         change = change_on_another_sample(problem.sample, kernel, q, found.g, problem.share, workers)
     if change is None or not bool(change.isfinite().all()):
@@ -204,25 +209,24 @@ def _overlap(problem: SampledProblem, found: Potentials, options: GotOptions, st
     return expected_overlap(before, changes, problem.sample.masses, fraction)
 
 
-def _warnings(problem: SampledProblem, found: Potentials, options: GotOptions, workers: Workers) -> list[str]:
+def _warnings(problem: SampledProblem, found: Potentials, workers: Workers) -> list[str]:
     """Whether eps lets the scores say anything."""
+    transport = problem.transport
     if problem.relative == 0.0:
         return []
-    if problem.epsilon == 0.0:
+    if transport.epsilon == 0.0:
         return ["the cost does not vary: all rows are at one distance from the target and score alike; check that the "
                 "vectors are what they should be"]
-    cost = problem.cost
     # A cosine's terms are 1 and x.y, however small their difference.
-    size = max(abs(problem.mean) + problem.std, 1.0 if cost.metric == "cosine" else 0.0)
+    size = max(abs(problem.mean) + transport.spread, 1.0 if transport.cost.metric == "cosine" else 0.0)
     part = _part(problem.sample)
 
     def at(relative: float) -> float:
-        solved = solve_sample(part, problem.q, cost, relative * problem.std, problem.std, _PART_TOLERANCE,
-                              options.max_iterations, workers)
-        return _correlation(problem, part, solved, workers)
+        other = replace(transport, epsilon=relative * transport.spread, tolerance=_PART_TOLERANCE)
+        return _correlation(other, part, solve_sample(other, part, workers), workers)
 
-    said = (rounding_warning(problem.relative, problem.epsilon, size, cost.centre is not None),
-            mean_cost_warning(problem.relative, _correlation(problem, part, found, workers), at))
+    said = (rounding_warning(problem.relative, transport.epsilon, size, transport.cost.centre is not None),
+            mean_cost_warning(problem.relative, _correlation(transport, part, found, workers), at))
     return [warning for warning in said if warning is not None]
 
 
@@ -231,7 +235,7 @@ def _part(sample: Sample) -> Sample:
     return sample.rows_at(np.arange(0, sample.size, -(-sample.size // _PART_ROWS)))
 
 
-def _correlation(problem: SampledProblem, sample: Sample, found: Potentials, workers: Workers) -> float:
+def _correlation(problem: TransportProblem, sample: Sample, found: Potentials, workers: Workers) -> float:
     """Of the potentials with the mean cost to the target."""
-    f = sample_potentials(sample, transform(problem.cost, problem.q, found.epsilon, found.g), workers)
-    return weighted_correlation(f, sample_mean_costs(sample, problem.cost, problem.q, workers), sample.masses)
+    f = sample_potentials(sample, problem.kernel(found.g), workers)
+    return weighted_correlation(f, sample_mean_costs(sample, problem.cost, problem.target, workers), sample.masses)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, fields, replace
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias, get_type_hints
 
 from gotd.errors import UsageError
-from gotd.ot.estimation import sampling_spread
 
 Metric: TypeAlias = Literal["sqeuclidean", "cosine"]
 
@@ -36,7 +35,11 @@ def default_epsilon(whiten: bool, rows: int, dimension: int) -> float:
         exceeds 1 (ot/whitening.py), and noise in the points adds to the cost's deviation, not to what it says. On five
         targets that is no better, by the probe, than 1.4 to 2 for any number of rows; a pool of 2,400 rows asks for it.
     """
-    return WHITENED_EPSILON / (1.0 + sampling_spread(rows, dimension)) if whiten else PLAIN_EPSILON
+    if not whiten:
+        return PLAIN_EPSILON
+    from gotd.ot.whitening import sampling_spread
+
+    return WHITENED_EPSILON / (1.0 + sampling_spread(rows, dimension))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from gotd.errors import GotdError
 
@@ -58,7 +58,7 @@ class Processes(Generic[Piece, Made]):
         return made  # type: ignore[no-any-return]
 
 
-def _forks(count: int, work: Callable[[Any], Any]) -> list[Connection]:
+def _forks(count: int, work: Callable[[Piece], Made]) -> list[Connection]:
     """Our ends of the connections to `count` processes."""
     fork, ours = get_context("fork"), []
     # Ctrl-C reaches the copies too, and before they are ready they would answer it as we do.
@@ -78,7 +78,7 @@ def _forks(count: int, work: Callable[[Any], Any]) -> list[Connection]:
     return ours
 
 
-def _serve(theirs: Connection, ours: list[Connection], work: Callable[[Any], Any]) -> None:
+def _serve(theirs: Connection, ours: list[Connection], work: Callable[[Piece], Made]) -> None:
     """A copy's life: pieces in, what is made of them out, until the other end is closed, however that came about."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -94,7 +94,7 @@ def _serve(theirs: Connection, ours: list[Connection], work: Callable[[Any], Any
         return
 
 
-def _made(piece: Any, work: Callable[[Any], Any]) -> tuple[bool, Any]:
+def _made(piece: Piece, work: Callable[[Piece], Made]) -> tuple[bool, Made | Exception]:
     """Whether the work failed, and the error or what was made."""
     try:
         return False, work(piece)

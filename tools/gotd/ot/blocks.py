@@ -92,7 +92,7 @@ class Workers:
     """
 
     def __init__(self, threads: int, device: torch.device = _CPU) -> None:
-        self._device, self._threads = device, min(threads, _GPU_THREADS) if device.type == "cuda" else threads
+        self.device, self._threads = device, min(threads, _GPU_THREADS) if device.type == "cuda" else threads
         self._threads_before = torch.get_num_threads()
         torch.set_num_threads(1)  # holds for the calling thread only, hence the initializer as well
         self._pool = ThreadPoolExecutor(self._threads, "gotd-block", initializer=self._begin)
@@ -104,7 +104,7 @@ class Workers:
         """
         pending: deque[Future[_Result]] = deque()
         self._synchronize()  # what the caller has put on the device is there before the first block reads it
-        if isinstance(items, Sequence) and len(items) < 2 and self._device.type != "cuda":
+        if isinstance(items, Sequence) and len(items) < 2 and self.device.type != "cuda":
             yield from map(work, items)
             return
         try:
@@ -128,8 +128,8 @@ class Workers:
 
     def _begin(self) -> None:
         torch.set_num_threads(1)
-        if self._device.type == "cuda":
-            torch.cuda.set_stream(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
+        if self.device.type == "cuda":
+            torch.cuda.set_stream(torch.cuda.Stream(self.device))  # type: ignore[no-untyped-call]
 
     def _done(self, work: Callable[[_Item], _Result], item: _Item) -> _Result:
         result = work(item)
@@ -137,5 +137,5 @@ class Workers:
         return result
 
     def _synchronize(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.current_stream(self._device).synchronize()
+        if self.device.type == "cuda":
+            torch.cuda.current_stream(self.device).synchronize()

@@ -52,8 +52,8 @@ class Compressed(NamedTuple):
         return 0.0 if cost.is_unit else self.error**2
 
 
-def compress(points: np.ndarray, weights: np.ndarray, limit: int, draws: np.ndarray, workers: Workers,
-             device: torch.device, *, unit: bool = False) -> Compressed:
+def compress(points: np.ndarray, weights: np.ndarray, limit: int, draws: np.ndarray, workers: Workers, *,
+             unit: bool = False) -> Compressed:
     """At most `limit` weighted points for the given ones; limit 0 merges duplicates and keeps all.
 
     draws : float64 (n,) between 0 and 1, pseudo-random and the same for equal rows: which rows clusters start from.
@@ -65,9 +65,9 @@ def compress(points: np.ndarray, weights: np.ndarray, limit: int, draws: np.ndar
     if limit == 0 or len(points) <= limit:
         return Compressed(points, weights, 0.0)
     if len(points) <= _PAIRS_UP_TO * limit:
-        member = _paired(points, weights, limit, draws, workers, device)
+        member = _paired(points, weights, limit, draws, workers)
     else:
-        member = _clustered(points, weights, limit, draws, workers, device)
+        member = _clustered(points, weights, limit, draws, workers)
     used, member = np.unique(member, return_inverse=True)
     centres = _means(points, weights, member, len(used))
     if unit:
@@ -87,8 +87,8 @@ def _merged(points: np.ndarray, weights: np.ndarray, draws: np.ndarray) -> tuple
     return points[first[order]], mass[order], least[order]
 
 
-def _paired(points: np.ndarray, weights: np.ndarray, limit: int, draws: np.ndarray, workers: Workers,
-            device: torch.device) -> np.ndarray:
+def _paired(points: np.ndarray, weights: np.ndarray, limit: int, draws: np.ndarray, workers: Workers
+            ) -> np.ndarray:
     """Return the group of each row, of at most `limit`: pairs that are cheapest to merge, then pairs of what is left.
 
     A merger of groups of masses b and c costs b c / (b + c) |y - z|^2, what it adds to the squared error.
@@ -99,11 +99,11 @@ def _paired(points: np.ndarray, weights: np.ndarray, limit: int, draws: np.ndarr
         if len(centres) <= limit:
             return member
         most = min(len(centres) - limit, -(-len(centres) // _MERGED_AT_ONCE))
-        into = _mergers(*_cheapest(centres, masses, workers, device), most)
+        into = _mergers(*_cheapest(centres, masses, workers), most)
         kept, into = np.unique(into, return_inverse=True)
         member, draws = into[member], draws[kept]
         centres, masses = _means(points, weights, member, len(kept)), np.bincount(member, weights=weights)
-    return _clustered(centres, masses, limit, draws, workers, device)[member]
+    return _clustered(centres, masses, limit, draws, workers)[member]
 
 
 def _mergers(costs: np.ndarray, partners: np.ndarray, most: int) -> np.ndarray:
@@ -121,13 +121,12 @@ def _mergers(costs: np.ndarray, partners: np.ndarray, most: int) -> np.ndarray:
     return into
 
 
-def _cheapest(centres: np.ndarray, masses: np.ndarray, workers: Workers, device: torch.device
-              ) -> tuple[np.ndarray, np.ndarray]:
+def _cheapest(centres: np.ndarray, masses: np.ndarray, workers: Workers) -> tuple[np.ndarray, np.ndarray]:
     """Return the least cost of a merger of each row with another, and that other. Shapes: -> float32, int64 (n,)."""
+    device, rows = workers.device, block_rows(workers.device)
     y, b = torch.from_numpy(centres).to(device), torch.from_numpy(masses).float().to(device)
     b.clamp_(min=torch.finfo(torch.float32).tiny)
     squares = y.double().square().sum(dim=1).float()
-    rows = block_rows(device)
 
     def work(start: int) -> tuple[Tensor, Tensor]:
         own = slice(start, min(start + rows, len(centres)))
@@ -141,22 +140,22 @@ def _cheapest(centres: np.ndarray, masses: np.ndarray, workers: Workers, device:
     return torch.cat([costs for costs, _ in found]).numpy(), torch.cat([others for _, others in found]).numpy()
 
 
-def _clustered(points: np.ndarray, weights: np.ndarray, limit: int, draws: np.ndarray, workers: Workers,
-               device: torch.device) -> np.ndarray:
+def _clustered(points: np.ndarray, weights: np.ndarray, limit: int, draws: np.ndarray, workers: Workers
+               ) -> np.ndarray:
     """Return the cluster of each row, of at most `limit`. Shapes: -> int64 (n,), numbers below `limit`."""
     # The smallest of exponential waiting times with rate b_j: a sample in proportion to mass, without replacement.
     waiting = -np.log(draws) / weights
     centres = points[np.sort(np.argpartition(waiting, limit)[:limit])]
     for _ in range(_LLOYD_ITERATIONS):
-        centres = _means(points, weights, _nearest(points, centres, workers, device), len(centres))
-    return _nearest(points, centres, workers, device)
+        centres = _means(points, weights, _nearest(points, centres, workers), len(centres))
+    return _nearest(points, centres, workers)
 
 
-def _nearest(points: np.ndarray, centres: np.ndarray, workers: Workers, device: torch.device) -> np.ndarray:
+def _nearest(points: np.ndarray, centres: np.ndarray, workers: Workers) -> np.ndarray:
     """Number of the nearest centre of each row: argmax of y.c - |c|^2/2. Shapes: (n, d), (k, d) -> int64 (n,)."""
+    device, rows = workers.device, block_rows(workers.device)
     c = torch.from_numpy(centres).to(device)
     half = c.double().square().sum(dim=1).mul_(-0.5).float()
-    rows = block_rows(device)
 
     def work(start: int) -> Tensor:
         block = points[start : start + rows]

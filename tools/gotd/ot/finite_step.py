@@ -25,7 +25,7 @@ from gotd.ot.blocks import Workers
 from gotd.ot.sample import sample_potentials
 from gotd.ot.step_ascent import Ascent, StepProblem
 from gotd.ot.step_dual import Look, StepSample, StreamedStep, Threshold, sample_look
-from gotd.ot.transform import Transform, exact_bias, transform, with_potentials
+from gotd.ot.transform import Transform, exact_bias, with_potentials
 
 #: Each stage has this part of the temperature of the one before.
 _COOLING = 1.0 / 3.0
@@ -74,7 +74,7 @@ def solve_step_sample(problem: StepProblem, held: StepSample, start: Tensor, wor
 
     start : float64 (m,), potentials of the source, as of potentials.solve_sample.
     """
-    kernel = transform(problem.cost, problem.target, problem.epsilon, start)
+    kernel = problem.kernel(start)
     g, at, solution = start, None, None
     for level in _levels(held):
         f = _potentials(level, kernel, problem, g, workers)
@@ -94,7 +94,7 @@ def solve_step_stream(problem: StepProblem, source: StreamedStep, held: StepSamp
 
     Every reading measures; all but the last are followed by a correction. Returns the best that was measured.
     """
-    kernel, b = transform(problem.cost, problem.target, problem.epsilon, start.g), problem.target.weights
+    kernel, b = problem.kernel(start.g), problem.target.weights
     steps = Anderson(torch.cat([b, b.new_tensor([problem.step.share])]))
     g, at, best = start.g, Threshold(start.tau, start.gamma), start._replace(marginal_error=math.inf)
     for reading in range(1, passes + 1):
@@ -136,7 +136,7 @@ def lowest(f: np.ndarray, candidates: np.ndarray, fraction: float) -> Lowest:
 
 def lower_bound(problem: StepProblem, held: StepSample, g: Tensor, workers: Workers) -> float:
     """D(g, tau) at the best tau and gamma = 0: no choice brings the sample's distance below it."""
-    kernel = transform(problem.cost, problem.target, problem.epsilon, g)
+    kernel = problem.kernel(g)
     f = sample_potentials(held.sample, kernel, workers).astype(np.float64)
     share = problem.step.share
     chosen = lowest(f, held.candidates, problem.step.fraction)
@@ -166,8 +166,8 @@ def _cooled(problem: StepProblem, held: StepSample, kernel: Transform, g: Tensor
     """The solution at the last temperature, by way of higher ones."""
     left = problem.max_iterations
     for _ in range(_STAGES):
-        climb = Ascent(problem, held, kernel, problem.target.weights, 1.0, at.gamma, workers)
-        g, tau = climb.run(g, at.tau, max(problem.tolerance, _STAGE_TOLERANCE), left)
+        climb = Ascent(problem, held, kernel, problem.target.weights, 1.0, workers)
+        g, tau = climb.run(g, at, max(problem.tolerance, _STAGE_TOLERANCE), left)
         left -= climb.looks
         f = _potentials(held, kernel, problem, g, workers)
         chosen = lowest(f, held.candidates, problem.step.fraction)
@@ -177,8 +177,8 @@ def _cooled(problem: StepProblem, held: StepSample, kernel: Transform, g: Tensor
         if at.gamma <= _CLOSE * floor or left <= 0:
             break
         at = Threshold(tau, max(_COOLING * at.gamma, floor))
-    climb = Ascent(problem, held, kernel, problem.target.weights, 1.0, at.gamma, workers)
-    g, tau = climb.run(g, at.tau, problem.tolerance, max(left, 1))
+    climb = Ascent(problem, held, kernel, problem.target.weights, 1.0, workers)
+    g, tau = climb.run(g, at, problem.tolerance, max(left, 1))
     at = Threshold(tau, at.gamma)
     look = sample_look(held, kernel, exact_bias(kernel, problem.target, g), problem.step, at, workers)
     return _solution(problem, g, at, look, problem.max_iterations - left + climb.looks)
@@ -197,8 +197,8 @@ def _correction(problem: StepProblem, held: StepSample, kernel: Transform, measu
     chosen = seen.chosen / look.chosen if look.chosen > 0.0 else 1.0
     wanted = b * ratio
     wanted = wanted * ((1.0 - step.share + step.share * chosen) / wanted.sum())
-    climb = Ascent(problem, held, kernel, wanted, chosen, at.gamma, workers)
-    g, tau = climb.run(measured.g, at.tau, problem.tolerance, problem.max_iterations)
+    climb = Ascent(problem, held, kernel, wanted, chosen, workers)
+    g, tau = climb.run(measured.g, at, problem.tolerance, problem.max_iterations)
     return torch.cat([g - measured.g, b.new_tensor([tau - at.tau])])
 
 

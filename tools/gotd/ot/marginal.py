@@ -45,10 +45,9 @@ def block_check(kernel: Transform, logits: Tensor, alpha: Tensor, masses: Tensor
 class StreamedSource:
     """The whole source, read once per check: O(block + M) memory."""
 
-    def __init__(self, parts: Sequence[Part], workers: Workers, device: torch.device) -> None:
+    def __init__(self, parts: Sequence[Part], workers: Workers) -> None:
         self._parts = list(zip(parts, shares(parts), strict=True))
-        self._workers = workers
-        self._device = device
+        self.workers, self._device = workers, workers.device
 
     def check(self, kernel: Transform) -> Check:
         """Marginal and mean potential over every row of every part."""
@@ -82,7 +81,7 @@ class StreamedSource:
 
         marginal = torch.zeros(len(kernel.points), dtype=torch.float64)
         mean = 0.0
-        for block_marginal, block_mean in self._workers.map(work, counted()):
+        for block_marginal, block_mean in self.workers.map(work, counted()):
             marginal += block_marginal
             mean += block_mean
         if not total:

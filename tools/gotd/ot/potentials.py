@@ -18,6 +18,7 @@ Eq. 4.41.
 import logging
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import torch
@@ -88,83 +89,98 @@ class Steps(Protocol):
         """Shapes: g, residual float64 (m,), both measured at g -> float64 (m,)."""
 
 
-def solve_sample(sample: Sample, target: Target, cost: Cost, epsilon: float, spread: float, tolerance: float,
-                 max_iterations: int, workers: Workers) -> Potentials:
-    """Potentials of a sample, by way of ever larger parts of it.
+@dataclass(frozen=True)
+class TransportProblem:
+    """The transport to a target, and how well it is to be solved.
 
-    spread : standard deviation of the cost, where annealing starts.
+    epsilon        : eps, absolute.
+    spread         : standard deviation of the cost, where annealing starts.
+    tolerance      : marginal error to reach.
+    max_iterations : looks at a sample, at most.
+    """
+
+    target: Target
+    cost: Cost
+    epsilon: float
+    spread: float
+    tolerance: float
+    max_iterations: int
+
+    def kernel(self, g: Tensor) -> Transform:
+        """Return the transform at eps. Shapes: g float64 (m,)."""
+        return transform(self.cost, self.target, self.epsilon, g)
+
+
+def solve_sample(problem: TransportProblem, sample: Sample, workers: Workers) -> Potentials:
+    """Potentials of a sample, by way of ever larger parts of it.
 
     Where the parts differ from the whole in the balance of clusters that are far apart, the way through them ends
     nowhere; then the whole sample is annealed.
     """
-    kernel, g = _begun(sample, target, cost, epsilon, spread, tolerance, workers)
-    limit = max_iterations if len(_levels(sample)) == 1 else min(max_iterations, _PATIENCE)
-    found = _certified(sample, kernel, target, g, tolerance, limit, workers)
-    if not found.converged and limit < max_iterations:
-        g = _annealed(sample, target, cost, epsilon, spread, workers)
-        again = _certified(sample, kernel, target, g, tolerance, max_iterations - limit, workers)
+    kernel, g = _begun(problem, sample, workers)
+    most = problem.max_iterations
+    limit = most if len(_levels(sample)) == 1 else min(most, _PATIENCE)
+    found = _certified(problem, sample, kernel, g, limit, workers)
+    if not found.converged and limit < most:
+        again = _certified(problem, sample, kernel, _annealed(problem, sample, workers), most - limit, workers)
         found = min(found, again, key=lambda each: (not each.converged, each.marginal_error))
     return found
 
 
-def solve_distance(sample: Sample, target: Target, cost: Cost, epsilon: float, spread: float, tolerance: float,
-                   max_iterations: int, workers: Workers) -> Potentials:
+def solve_distance(problem: TransportProblem, sample: Sample, workers: Workers) -> Potentials:
     """As `solve_sample`, for the distance alone, which is stationary in the potentials: marginals that hold are enough.
 
     Between points that are many eps apart, as single texts are, certified scores took ten times as long.
     """
-    kernel, g = _begun(sample, target, cost, epsilon, spread, tolerance, workers)
-    found = climb(_checker(sample, workers), kernel, target, g, tolerance, min(_PATIENCE, max_iterations))
-    if found.marginal_error <= tolerance:
-        return found
-    return solve_sample(sample, target, cost, epsilon, spread, tolerance, max_iterations, workers)
+    kernel, g = _begun(problem, sample, workers)
+    found = climb(problem, looking(problem, sample, kernel, workers), g, min(_PATIENCE, problem.max_iterations))
+    return found if found.marginal_error <= problem.tolerance else solve_sample(problem, sample, workers)
 
 
-def _begun(
-    sample: Sample, target: Target, cost: Cost, epsilon: float, spread: float, tolerance: float, workers: Workers
-) -> tuple[Transform, Tensor]:
+def _begun(problem: TransportProblem, sample: Sample, workers: Workers) -> tuple[Transform, Tensor]:
     """The kernel at eps, and a g that ever larger parts of the sample lead to. Shapes: -> float64 (m,)."""
     levels = _levels(sample)
-    g = _annealed(levels[0], target, cost, epsilon, spread, workers)
-    kernel = transform(cost, target, epsilon, g)
+    g = _annealed(problem, levels[0], workers)
+    kernel = problem.kernel(g)
+    coarse = replace(problem, tolerance=max(problem.tolerance, _LEVEL_TOLERANCE))
     for level in levels[:-1]:
-        g = climb(_checker(level, workers), kernel, target, g, max(tolerance, _LEVEL_TOLERANCE), _PATIENCE).g
+        g = climb(coarse, looking(problem, level, kernel, workers), g, _PATIENCE).g
     return kernel, g
 
 
-def _certified(
-    sample: Sample, kernel: Transform, target: Target, start: Tensor, tolerance: float, limit: int, workers: Workers
-) -> Potentials:
+def _certified(problem: TransportProblem, sample: Sample, kernel: Transform, start: Tensor, limit: int,
+               workers: Workers) -> Potentials:
     """Looks until the marginals hold and one more step of Newton's changes no scores, or `limit` of them.
 
     Where looks alone do not get there, as between clusters that are far apart, such steps do.
     """
-    check, steps = _checker(sample, workers), Newton(sample, kernel, target, is_source=True, judges=True)
-    found = climb(check, kernel, target, start, tolerance, min(_PATIENCE, limit))
+    look = looking(problem, sample, kernel, workers)
+    steps = Newton(sample, kernel, problem.target, is_source=True, judges=True)
+    found = climb(problem, look, start, min(_PATIENCE, limit))
     looks = found.iterations
     for _ in range(_STEPS):
-        found, g = judged(found, steps, kernel, target, tolerance, workers)
+        found, g = judged(problem, found, steps, workers)
         if found.converged or looks >= limit or not math.isfinite(found.score_error):
             break
-        after = climb(check, kernel, target, g, tolerance, min(_PATIENCE, limit - looks))
+        after = climb(problem, look, g, min(_PATIENCE, limit - looks))
         looks += after.iterations
-        if not after.marginal_error <= max(found.marginal_error, tolerance):
+        if not after.marginal_error <= max(found.marginal_error, problem.tolerance):
             break
         found = after
-    if found.marginal_error > tolerance and looks < limit:
-        found = climb(check, kernel, target, found.g, tolerance, limit - looks)
+    if found.marginal_error > problem.tolerance and looks < limit:
+        found = climb(problem, look, found.g, limit - looks)
         looks += found.iterations
-    return judged(found, steps, kernel, target, tolerance, workers)[0]._replace(iterations=looks)
+    return judged(problem, found, steps, workers)[0]._replace(iterations=looks)
 
 
-def judged(found: Potentials, steps: Newton, kernel: Transform, target: Target, tolerance: float, workers: Workers
-            ) -> tuple[Potentials, Tensor]:
+def judged(problem: TransportProblem, found: Potentials, steps: Newton, workers: Workers) -> tuple[Potentials, Tensor]:
     """Whether the potentials are right, and where the step that tells it leads. Shapes: -> float64 (m,)."""
     if math.isfinite(found.score_error):
         return found, found.g
-    g = gauged(found.g + steps.step(found.g, residual_of(kernel.epsilon, target, found.marginal)), target)
+    step = steps.step(found.g, residual_of(problem.epsilon, problem.target, found.marginal))
+    g = gauged(found.g + step, problem.target)
     error = steps.effect(found.g, g, workers)
-    holds = found.marginal_error <= tolerance and error <= SCORE_TOLERANCE
+    holds = found.marginal_error <= problem.tolerance and error <= SCORE_TOLERANCE
     return found._replace(score_error=error, converged=holds), g
 
 
@@ -175,53 +191,44 @@ def _levels(sample: Sample) -> Sequence[Sample]:
     return [sample if stride == 1 else sample.thinned(stride) for stride in strides]
 
 
-def _checker(sample: Sample, workers: Workers) -> Callable[[Transform], Check]:
-    return lambda kernel: sample_check(sample, kernel, workers)
+def looking(problem: TransportProblem, sample: Sample, kernel: Transform, workers: Workers
+            ) -> Callable[[Tensor], Check]:
+    """Return what looks at the sample at a g."""
+    return lambda g: sample_check(sample, with_potentials(kernel, problem.target, g), workers)
 
 
-def _annealed(
-    sample: Sample, target: Target, cost: Cost, epsilon: float, spread: float, workers: Workers
-) -> Tensor:
+def _annealed(problem: TransportProblem, sample: Sample, workers: Workers) -> Tensor:
     """A g from which eps can be solved: no column so far from the rest that its weights underflow."""
-    g = torch.zeros_like(target.weights)
-    step = max(spread, epsilon)
-    while step > epsilon:
-        kernel = transform(cost, target, step, g)
-        g = climb(
-            _checker(sample, workers), kernel, target, g, _ANNEALING_TOLERANCE, _ANNEALING_ITERATIONS
-        ).g
-        step *= _ANNEALING_FACTOR
+    g = torch.zeros_like(problem.target.weights)
+    warm = replace(problem, epsilon=max(problem.spread, problem.epsilon), tolerance=_ANNEALING_TOLERANCE)
+    while warm.epsilon > problem.epsilon:
+        g = climb(warm, looking(warm, sample, warm.kernel(g), workers), g, _ANNEALING_ITERATIONS).g
+        warm = replace(warm, epsilon=warm.epsilon * _ANNEALING_FACTOR)
     return g
 
 
-def climb(
-    check: Callable[[Transform], Check],
-    kernel: Transform,
-    target: Target,
-    start: Tensor,
-    tolerance: float,
-    limit: int,
-    steps: Steps | None = None,
-) -> Potentials:
-    """Steps (by default Anderson's) until the marginal error is at most tolerance, or for `limit` looks.
+def climb(problem: TransportProblem, look: Callable[[Tensor], Check], start: Tensor, limit: int,
+          steps: Steps | None = None) -> Potentials:
+    """Steps (by default Anderson's) until the marginal error is at most the tolerance, or for `limit` looks.
 
     Returns the best g measured.
     """
+    target = problem.target
     steps = steps or Anderson(target.weights)
     g = start
     best: Potentials | None = None
     for iteration in range(1, limit + 1):
-        measured = check(with_potentials(kernel, target, g))
+        measured = look(g)
         marginal = measured.marginal[: len(g)]
         error = error_of(marginal, target)
-        _LOG.info("iteration %d: marginal error %.1e, wanted %.1e", iteration, error, tolerance)
+        _LOG.info("iteration %d: marginal error %.1e, wanted %.1e", iteration, error, problem.tolerance)
         if best is None or error < best.marginal_error:
             distance = measured.mean_potential + float(target.weights @ g)
-            best = Potentials(g, kernel.epsilon, False, iteration, error, True, distance,
+            best = Potentials(g, problem.epsilon, False, iteration, error, True, distance,
                               measured.mean_potential, marginal)
-        if error <= tolerance or iteration == limit:  # a step after the last look would not be measured
+        if error <= problem.tolerance or iteration == limit:  # a step after the last look would not be measured
             break
-        g = gauged(steps.next(g, residual_of(kernel.epsilon, target, marginal), error), target)
+        g = gauged(steps.next(g, residual_of(problem.epsilon, target, marginal), error), target)
     assert best is not None
     return best._replace(iterations=iteration)
 

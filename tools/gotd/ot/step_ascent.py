@@ -9,14 +9,14 @@ Source: Byrd, Lu, Nocedal and Zhu, A limited memory algorithm for bound constrai
 
 import contextlib
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gotd.ot.blocks import Workers
-from gotd.ot.cost import Cost, Target
+from gotd.ot.potentials import TransportProblem
 from gotd.ot.step_dual import Step, StepSample, Threshold, sample_look
 from gotd.ot.transform import Transform, exact_bias
 
@@ -24,15 +24,11 @@ from gotd.ot.transform import Transform, exact_bias
 _MEMORY = 20
 
 
-class StepProblem(NamedTuple):
-    """What a solution needs besides the sample. epsilon : absolute, above 0."""
+@dataclass(frozen=True)
+class StepProblem(TransportProblem):
+    """The same of what the model will have seen after the step."""
 
-    target: Target
-    cost: Cost
-    epsilon: float
     step: Step
-    tolerance: float
-    max_iterations: int
 
 
 class _ReachedError(Exception):
@@ -46,21 +42,21 @@ class Ascent:
     """
 
     def __init__(self, problem: StepProblem, held: StepSample, kernel: Transform, wanted: Tensor, chosen: float,
-                 gamma: float, workers: Workers) -> None:
+                 workers: Workers) -> None:
         self._problem, self._held, self._kernel, self._workers = problem, held, kernel, workers
-        self._wanted, self._chosen, self._gamma = wanted, chosen, gamma
-        b = problem.target.weights
-        scales = torch.where(b > 0.0, (b / problem.epsilon).rsqrt(), 0.0)
-        self._scales = np.append(scales.cpu().numpy(), math.sqrt(gamma / problem.step.share))
+        self._wanted, self._chosen = wanted, chosen
         self._best: tuple[float, np.ndarray] = (math.inf, np.zeros(0))
         self.looks = 0
 
-    def run(self, g: Tensor, tau: float, tolerance: float, limit: int) -> tuple[Tensor, float]:
-        """The g and tau of the smallest marginal error seen. Shapes: g float64 (m,)."""
+    def run(self, g: Tensor, at: Threshold, tolerance: float, limit: int) -> tuple[Tensor, float]:
+        """The g and tau of the smallest marginal error seen, at the temperature of `at`. Shapes: g float64 (m,)."""
         from scipy.optimize import minimize
 
-        self._tolerance = tolerance
-        start = np.append(g.cpu().numpy(), tau)
+        problem, self._tolerance, self._gamma = self._problem, tolerance, at.gamma
+        b = problem.target.weights
+        scales = torch.where(b > 0.0, (b / problem.epsilon).rsqrt(), 0.0)
+        self._scales = np.append(scales.cpu().numpy(), math.sqrt(at.gamma / problem.step.share))
+        start = np.append(g.cpu().numpy(), at.tau)
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = np.where(self._scales > 0.0, start / self._scales, 0.0)
         options = {"maxcor": _MEMORY, "maxfun": limit, "maxiter": limit, "ftol": 0.0, "gtol": 0.0}

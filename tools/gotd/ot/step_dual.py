@@ -165,9 +165,9 @@ class Role(NamedTuple):
 class StreamedStep:
     """The whole source and all candidates, read once per look: O(block + M) memory."""
 
-    def __init__(self, roles: Sequence[Role], step: Step, workers: Workers, device: torch.device) -> None:
+    def __init__(self, roles: Sequence[Role], step: Step, workers: Workers) -> None:
         self._roles = [role for role in roles if role.source > 0.0 or role.candidates > 0.0]
-        self._step, self._workers, self._device = step, workers, device
+        self._step, self._workers, self._device = step, workers, workers.device
 
     def look(self, kernel: Transform, at: Threshold) -> Look:
         """Look at every row of every part."""

@@ -18,8 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gotd.lookup import Int64s
-from gotd.probing.best import to_best
-from gotd.probing.judgement import Estimate, Judgement
+from gotd.probing.judgement import Estimate, Judgement, to_best
 
 
 class Model(NamedTuple):

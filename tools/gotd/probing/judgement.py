@@ -13,10 +13,20 @@ each resample gives t* = (R* - R) / s*, and the interval is R - c s to R + c s, 
 of R* alone, also BCa ones, do not know that a few skewed units show too little of their own spread, and hold the truth
 less often (scripts/bench/coverage.py).
 
+How much more than the best of several choices each model costs: which is the best is not known, and the one with the
+lowest average has been selected, so that its average is too low. For each choice k let c_k be the 95 % quantile, over
+resamples, of the largest |t*| among the differences of all models to k. If k is the best, all of these are within c_k
+standard errors at once in 95 % of cases, so that no choice is below k by more; the choices that this does not rule out
+may be the best. A model's interval is the union of its intervals, c_k standard errors to either side, to each of those.
+It holds for all models at once, whichever choice is the best, and begins at 0 for a choice that may be the best itself.
+
 Sources: Hall, On symmetric bootstrap confidence intervals, JRSS B 1988; Davison and Hinkley, Bootstrap methods and
-their application, 1997, sections 2.4 (ratios) and 5.2 (studentised).
+their application, 1997, sections 2.4 (ratios) and 5.2 (studentised); Edwards and Hsu, Multiple comparisons with the
+best treatment, JASA 1983 (comparisons with each treatment in turn as the control, and their union); Westfall and Young,
+Resampling-based multiple testing, 1993 (the largest |t*|).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -117,3 +127,27 @@ def quantile(values: np.ndarray, share: float) -> float:
     """Return the value that a share of draws does not exceed, one more draw being as likely in each gap."""
     at = min(int(np.ceil(share * (len(values) + 1))), len(values)) - 1
     return float(np.partition(values, at)[at])
+
+
+def to_best(judgement: Judgement, choices: Sequence[int]) -> list[Estimate]:
+    """Return every model's average less that of the best choice. choices : the models that may be the best"""
+    values, some = judgement.values, list(choices)
+    bounds = {choice: _to(judgement, choice) for choice in some}
+    candidates = [choice for choice, (_, high) in bounds.items() if (high[some] >= 0.0).all()]
+    low = np.min([bounds[choice][0] for choice in candidates], axis=0)
+    high = np.max([bounds[choice][1] for choice in candidates], axis=0)
+    low[some], high[some] = np.maximum(low[some], 0.0), np.maximum(high[some], 0.0)
+    differences = values - values[some].min()
+    return [Estimate(*map(float, each)) for each in zip(differences, low, high, strict=True)]
+
+
+def _to(judgement: Judgement, choice: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return bounds of all differences to a choice, at once. Shapes: -> float64 (models,), float64 (models,)."""
+    one = np.eye(len(judgement.values))
+    others = [model for model in range(len(one)) if model != choice]
+    found = [judgement.studentised(one[model] - one[choice]) for model in others]
+    differences, halves = judgement.values - judgement.values[choice], np.zeros(len(one))
+    if found:
+        critical = quantile(np.max([np.abs(studentised) for _, studentised in found], axis=0), CONFIDENCE)
+        halves[others] = [error and critical * error for error, _ in found]
+    return differences - halves, differences + halves

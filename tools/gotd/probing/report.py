@@ -1,11 +1,25 @@
-"""A comparison as JSON and as tables for people."""
+"""What ds-probe found, as JSON and as tables for people: of choices, of a curve, of rules."""
 
+import shlex
 from collections.abc import Sequence
 
 from gotd.probing.comparison import Comparison, Row
+from gotd.probing.curve import Curve
 from gotd.probing.figures import Figures
 from gotd.probing.judgement import Estimate
-from gotd.probing.tables import AVERAGES, FIGURES_HEAD, bare, figure_cells, interval, titled_lines, wrapped
+from gotd.probing.rule_choices import RuleLine
+from gotd.probing.rules import RuleComparison, Verdict
+from gotd.probing.tables import (
+    AVERAGES,
+    BRIEFLY,
+    FIGURES_HEAD,
+    aligned,
+    bare,
+    figure_cells,
+    interval,
+    titled_lines,
+    wrapped,
+)
 from gotd.types import JSON
 
 #: Entropic distances to the target, of the source and of the source with each choice, in the order of the rows.
@@ -91,3 +105,91 @@ def _footing(found: Comparison) -> list[str]:
     if any(row.by_word.to_best for row in found.rows):
         said.append("best: the lowest of the choices; intervals hold for all rows at once, whichever is the best.")
     return wrapped(*said)
+
+
+def curve_as_json(curve: Curve) -> dict[str, JSON]:
+    """Return everything there is to say: rows of whole prefixes, and beside them those of as many words of each."""
+    flat: dict[str, JSON] = {}
+    for measure in BRIEFLY:
+        found = curve.flat(measure)
+        flat[measure] = {"lowest": found.lowest, "flat": found.flat, "as_good": curve.as_good(measure)}
+    return as_json(curve.whole, None) | {"kind": "curve", "curve": {
+        "name": curve.name, "documents": curve.sizes, "flat": flat, "equal": as_json(curve.equal, None)}}
+
+
+def curve_as_table(curve: Curve) -> str:
+    """Return a line for each prefix, shortest first, by either average, and where the curve flattens."""
+    words = next(row.tokens for row in curve.equal.rows if row.kind == "choice")
+    blocks = [heading(curve.whole)[:2] + wrapped(f"the first {', '.join(f'{size:,}' for size in curve.sizes)} of "
+                                                 f"{curve.name}")]
+    for title, comparison in (("whole prefixes", curve.whole), (f"{words:,} words of each prefix", curve.equal)):
+        for measure, average in BRIEFLY.items():
+            blocks.append([f"{title}, nats a word, {average}:", *_prefix_lines(curve, comparison, measure)])
+    return "\n".join("\n".join(block) + "\n" for block in [*blocks, _curve_footing(curve)]).rstrip()
+
+
+def _prefix_lines(curve: Curve, comparison: Comparison, measure: str) -> list[str]:
+    none = getattr(comparison.rows[0], measure)
+    cells = [["none", "-", *figure_cells(none)]]
+    for size, row in zip(curve.sizes, curve.rows(comparison), strict=True):
+        cells.append([f"{size:,}", f"{row.tokens:,}", *figure_cells(getattr(row, measure))])
+    return aligned([["first", "words", *FIGURES_HEAD], *cells])
+
+
+def _curve_footing(curve: Curve) -> list[str]:
+    said = [f"random: the mean of {curve.whole.facts.draws} random choices of as many words; of as many words of each "
+            "prefix, too, the figures are means of so many draws. best: the lowest of the prefixes; intervals hold for "
+            "all at once, whichever is the best."]
+    for measure, average in BRIEFLY.items():
+        flat, rows = curve.flat(measure), curve.rows(curve.whole)
+        lowest = getattr(rows[curve.sizes.index(flat.lowest)], measure)
+        line = (f"{average}: lowest at {flat.lowest:,} documents ({lowest.nats.value:.4f}, "
+                f"{interval(lowest.nats, '.3f')})")
+        if flat.flat < flat.lowest:
+            line += f"; flat from {flat.flat:,} on, of which it is not certain that any other is better"
+        elif flat.lowest == curve.sizes[-1]:
+            line += "; not flat yet: try a longer ranking"
+        said.append(line + f". Word by word the text is as good as any down to {curve.as_good(measure):,}.")
+    return wrapped(*said)
+
+
+def command_of(rule: RuleLine, target: str) -> str:
+    """Return the line that fits the rule to all of the target. target : file of its texts"""
+    first = ["ds-target-stats", "--method", rule.method, *rule.arguments]
+    if rule.reads_texts:
+        return f"{shlex.join([*first, '--target', target])} pool/*.jsonl.zst -o target.npz"
+    texts = [] if rule.target_mass == "text" else ["--target-texts", target]
+    return f"{shlex.join([*first, *texts, '--target', 'target.npy'])} emb/*.npy -o target.npz"
+
+
+def rules_as_json(found: RuleComparison, target: str) -> dict[str, JSON]:
+    """Return everything there is to say of rules. target : file of its texts"""
+    rules: dict[str, JSON] = {
+        "fitted_documents": int(found.fitted.sum()), "pool_documents": found.pool_texts,
+        "pool_tokens": found.pool_words, "left_out": found.left_out,
+        "commands": {choice.rule.name: command_of(choice.rule, target) for choice in found.choices},
+        "summaries": {choice.rule.name: choice.summary for choice in found.choices},
+    }
+    for measure in BRIEFLY:
+        verdict = found.verdict(measure)
+        rules[f"best_{measure}"] = {"rule": verdict.rule.name, "level": [each.name for each in verdict.level],
+                                    "beats_random": verdict.beats_random}
+    return as_json(found.comparison, None) | {"kind": "rules", "rules": rules}
+
+
+def rules_as_table(found: RuleComparison, target: str) -> str:
+    """Return the table of the rules' choices, which rule is best by each average, and its command line."""
+    fitted = (f"rules: fitted to {int(found.fitted.sum()):,} other texts; each chose from {found.pool_texts:,} texts, "
+              f"{found.pool_words:,} words")
+    left_out = [f"not tried: {name}: {why}" for name, why in found.left_out.items()]
+    verdicts = {words: found.verdict(measure) for measure, words in BRIEFLY.items()}
+    said = [_verdict_in_words(average, verdict) for average, verdict in verdicts.items()]
+    commands = list(dict.fromkeys(command_of(verdict.rule, target) for verdict in verdicts.values()))
+    return "\n".join([*wrapped(fitted, *left_out), as_table(found.comparison, None), "", *wrapped(*said),
+                      *(f"  {command}" for command in commands)])
+
+
+def _verdict_in_words(average: str, verdict: Verdict) -> str:
+    level = f"; not certainly worse: {', '.join(each.name for each in verdict.level)}" if verdict.level else ""
+    random = "" if verdict.beats_random else "; and it is not certainly better than random choices"
+    return f"best {average}: {verdict.rule.name}{level}{random}"

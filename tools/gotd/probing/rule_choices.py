@@ -13,7 +13,7 @@ from gotd.methods import rule_type
 from gotd.methods.base import LOWEST, TextProblem, TextRule, VectorProblem
 from gotd.methods.ngrams import word_counts
 from gotd.methods.options import flag
-from gotd.methods.target_rows import rows_with_content
+from gotd.methods.target_points import rows_with_content
 from gotd.ot.source import Part
 from gotd.runtime import Runtime
 from gotd.types import JSON, EmbedderIdentity

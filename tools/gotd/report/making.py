@@ -57,6 +57,18 @@ class Aim:
 
 
 @dataclass(frozen=True)
+class Material:
+    """What there is to report on. files : that it was read from"""
+
+    choice: Choice
+    pool: Pool | None
+    aim: Aim | None
+    files: Provenance
+    target_texts: Sequence[str] | None
+    probes: Sequence[ProbeTable]
+
+
+@dataclass(frozen=True)
 class Shown:
     """What is shown. fields : none finds them. each : documents of each kind"""
 
@@ -77,9 +89,9 @@ def require_target(choice: Choice, pool: Pool, aim: Aim | None) -> None:
             raise DataError(aim.name, what, "give the one they were made with")
 
 
-def make(choice: Choice, pool: Pool | None, aim: Aim | None, of_files: Provenance, shown: Shown,
-         target_texts: Sequence[str] | None, probes: Sequence[ProbeTable] = ()) -> Report:
+def make(material: Material, shown: Shown) -> Report:
     """Return the report. Raises: DataError where the inputs do not belong together."""
+    choice, pool, aim = material.choice, material.pool, material.aim
     missing: dict[str, str] = {}
     of_pool = _read(pool, choice, shown) if pool else None
     if pool is not None:
@@ -107,8 +119,8 @@ def make(choice: Choice, pool: Pool | None, aim: Aim | None, of_files: Provenanc
         compare(counts, of_pool.fields if of_pool and has_texts else None),
         (of_pool.fields if of_pool and has_texts else counts).left_out,
         examples(choice, picked, order, counts.names, why), coverage, compressed, unserved,
-        examine(choice.texts, choice.left_out, target_texts), of_files, shown.seed,
-        _distances(aim, of_pool, pool.rows if pool else 0, shown, missing), list(probes), missing)
+        examine(choice.texts, choice.left_out, material.target_texts), material.files, shown.seed,
+        _distances(aim, of_pool, pool.rows if pool else 0, shown, missing), list(material.probes), missing)
 
 
 def _distances(aim: Aim | None, pool: PoolFigures | None, rows: int, shown: Shown,

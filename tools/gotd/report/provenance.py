@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gotd.selection import TargetFile
-from gotd.streams.end_seal import stated_seal
+from gotd.streams.file_seal import stated_seal
 from gotd.streams.locations import STANDARD
 from gotd.streams.seal import MadeBy
 from gotd.types import JSON

@@ -16,7 +16,7 @@ from gotd.errors import DataError, GotdError
 from gotd.streams.arrays import ArrayReader
 from gotd.streams.digests import RecordRun, TextDigest
 from gotd.streams.embedded_records import SCORE, TARGET, score_of
-from gotd.streams.end_seal import stated_seal
+from gotd.streams.file_seal import stated_seal
 from gotd.streams.json_fields import parse_object
 from gotd.streams.locations import is_url
 from gotd.streams.pairing import pairs

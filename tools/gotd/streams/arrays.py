@@ -189,10 +189,9 @@ class ArrayWriter:
         self._dtype = np.dtype(dtype)
         self._tail_shape = () if width is None else (width,)
         self._digest = Digest()
-        self._bytes = 0
-        self._send(marked(self._header(0), IN_A_PIPE if sink.is_pipe else UNFINISHED, may_grow=sink.is_pipe))
+        self._sink.write(marked(self._header(0), IN_A_PIPE if sink.is_pipe else UNFINISHED, may_grow=sink.is_pipe))
         if sink.is_pipe:
-            self._send(_byte_array(encode(Announcement(kind, made_by))))
+            self._sink.write(_byte_array(encode(Announcement(kind, made_by))))
 
     @property
     def rows(self) -> int:
@@ -207,22 +206,18 @@ class ArrayWriter:
         found = rounded(rows, self._dtype, lambda row: f"{self._sink.name}: row {self.rows + row}")
         data = found.reshape(-1).view("u1").data
         if self._sink.is_pipe:
-            self._send(self._header(len(rows)))
-        self._send(data)
+            self._sink.write(self._header(len(rows)))
+        self._sink.write(data)
         self._digest.add_rows(data, len(rows))
 
     def finish(self) -> None:
         """Mend the header and add the seal."""
-        position = self._bytes + len(_byte_array(b""))  # a header is as long whatever it counts
+        position = self._sink.written + len(_byte_array(b""))  # a header is as long whatever it counts
         seal = Seal(self._kind, self.rows, self._digest.hexdigest(), tuple(self.records), self.made_by, self.notes,
                     position)
-        self._send(_byte_array(encode(seal)))
+        self._sink.write(_byte_array(encode(seal)))
         if not self._sink.is_pipe:
             self._sink.patch(0, self._header(self.rows))
-
-    def _send(self, data: bytes | memoryview) -> None:
-        self._sink.write(data)
-        self._bytes += len(data)
 
     def _header(self, rows: int) -> bytes:
         """numpy pads headers for the first axis to grow in place: the length does not depend on `rows`."""

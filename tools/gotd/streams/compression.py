@@ -1,5 +1,7 @@
 """Compressed bytes to plain ones, recognised by their first bytes, and never a cut file taken for a short one."""
 
+import bz2
+import lzma
 import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,10 +12,11 @@ from gotd.errors import DataError
 from gotd.streams.file_kinds import KIND_BYTES
 from gotd.streams.seal import MAX_SEAL_BYTES
 from gotd.streams.sources import ByteSource
-from gotd.streams.xz_bzip2 import BZIP2_MAGIC, XZ_MAGIC, block_streams
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 GZIP_MAGIC = b"\x1f\x8b"
+XZ_MAGIC = b"\xfd7zXZ\0"
+BZIP2_MAGIC = b"BZh"
 #: Of the sixteen skippable frames (RFC 8878, 3.1.2) the one our seals use.
 SEAL_MAGIC = b"\x5d\x2a\x4d\x18"
 #: What a skippable frame has before its payload: its magic number and the payload's length.
@@ -31,10 +34,11 @@ LONG_WINDOW_BYTES = 1 << 31
 #: A block's header, and the type of block that is one byte many times.
 _BLOCK_HEADER_BYTES = 3
 _REPEATED_BYTE = 1
-#: Plain bytes handed on at once: as many empty lines are a list of some megabytes.
+#: Plain bytes handed on at once, as many empty lines are a list of some megabytes; and of xz and bzip2 taken at once.
 _PLAIN_BYTES = 1 << 20
 #: Bytes that a gzip member is fed at first.
 _FIRST_FEED_BYTES = 1 << 10
+_REMEDY = "fetch or make the file again"
 
 
 class Marker(NamedTuple):
@@ -47,13 +51,13 @@ def decompressed(source: ByteSource, long_window: bool = False) -> Iterator[byte
     """Plain bytes in order, with the markers found between them."""
     head = source.peek(4)
     if 0 < len(head) < 4 and (ZSTD_MAGIC.startswith(head) or GZIP_MAGIC.startswith(head[:2])):
-        raise DataError(source.name, "cut short: it ends inside its first four bytes", "fetch or make the file again")
+        raise DataError(source.name, "cut short: it ends inside its first four bytes", _REMEDY)
     if head == ZSTD_MAGIC or _is_skippable(head):
         yield from _zstd_frames(source, LONG_WINDOW_BYTES if long_window else USUAL_WINDOW_BYTES)
     elif head[:2] == GZIP_MAGIC:
         yield from _gzip_members(source)
     elif head[:4] == XZ_MAGIC[:4] or head[:3] == BZIP2_MAGIC:
-        yield from block_streams(source, LONG_WINDOW_BYTES if long_window else USUAL_WINDOW_BYTES)
+        yield from _block_streams(source, LONG_WINDOW_BYTES if long_window else USUAL_WINDOW_BYTES)
     else:
         source.peek(KIND_BYTES)  # so that the first piece tells what the source is
         while piece := source.read_some():
@@ -81,7 +85,7 @@ def _zstd_frames(source: ByteSource, window_bytes: int) -> Iterator[bytes | Mark
         elif magic == ZSTD_MAGIC:
             yield from _zstd_frame(source, decompressor, window_bytes)
         else:
-            raise DataError(source.name, "bytes that are not zstd follow a zstd frame", "fetch or make the file again")
+            raise DataError(source.name, "bytes that are not zstd follow a zstd frame", _REMEDY)
 
 
 def _zstd_frame(source: ByteSource, decompressor: zstandard.ZstdDecompressor, window_bytes: int) -> Iterator[bytes]:
@@ -102,7 +106,7 @@ def _zstd_frame(source: ByteSource, decompressor: zstandard.ZstdDecompressor, wi
     if piece:  # nothing follows an empty block without a checksum
         yield from _decoded(source, frame, piece, window_bytes)
     if not frame.eof:
-        raise DataError(source.name, "damaged zstd data (a frame without an end)", "fetch or make the file again")
+        raise DataError(source.name, "damaged zstd data (a frame without an end)", _REMEDY)
 
 
 def _frame_sizes(descriptor: int) -> tuple[int, int]:
@@ -124,7 +128,7 @@ def _decoded(source: ByteSource, frame: "zstandard.ZstdDecompressionObj", piece:
             raise DataError(source.name, what, remedy) from error
         if "Dictionary mismatch" in str(error):
             raise DataError(source.name, "needs a zstd dictionary", "compress it again without one") from error
-        raise DataError(source.name, f"damaged zstd data ({error})", "fetch or make the file again") from error
+        raise DataError(source.name, f"damaged zstd data ({error})", _REMEDY) from error
     if plain:
         yield plain
 
@@ -141,7 +145,7 @@ def _gzip_members(source: ByteSource) -> Iterator[bytes]:
             source.read_some(len(head))
             continue
         if head != GZIP_MAGIC:
-            raise DataError(source.name, "bytes that are not gzip follow a gzip member", "fetch or make the file again")
+            raise DataError(source.name, "bytes that are not gzip follow a gzip member", _REMEDY)
         yield from _gzip_member(source)
 
 
@@ -152,14 +156,51 @@ def _gzip_member(source: ByteSource) -> Iterator[bytes]:
         piece = member.unconsumed_tail or source.read_some(feed)
         feed = min(2 * feed, _PLAIN_BYTES)
         if not piece:
-            raise DataError(source.name, "cut short: it ends inside a gzip member", "fetch or make the file again")
+            raise DataError(source.name, "cut short: it ends inside a gzip member", _REMEDY)
         try:
             plain = member.decompress(piece, _PLAIN_BYTES)
         except zlib.error as error:
-            raise DataError(source.name, f"damaged gzip data ({error})", "fetch or make the file again") from error
+            raise DataError(source.name, f"damaged gzip data ({error})", _REMEDY) from error
         if plain:
             yield plain
     source.unread(member.unused_data)
+
+
+def _block_streams(source: ByteSource, dictionary_bytes: int) -> Iterator[bytes]:
+    """Yield what one stream of xz or bzip2 after the other holds. dictionary_bytes : most that xz may look back"""
+    is_xz = source.peek(1) == XZ_MAGIC[:1]
+    kind, magic = ("xz", XZ_MAGIC) if is_xz else ("bzip2", BZIP2_MAGIC)
+    while head := source.peek(len(magic)):
+        if is_xz and head[:4] == bytes(4):  # padding, by fours (The .xz File Format, 2.2)
+            source.read_exactly(4)
+            continue
+        if not magic.startswith(head[: len(magic)]) or len(head) < len(magic):
+            cut = magic.startswith(head)
+            what = "cut short: it ends inside its first bytes" if cut else f"bytes that are not {kind} follow {kind}"
+            raise DataError(source.name, what, _REMEDY)
+        yield from _block_stream(source, kind, dictionary_bytes)
+
+
+def _block_stream(source: ByteSource, kind: str, dictionary_bytes: int) -> Iterator[bytes]:
+    stream = _decompressor(kind, dictionary_bytes)
+    while not stream.eof:
+        piece = source.read_some(_PLAIN_BYTES) if stream.needs_input else b""
+        if stream.needs_input and not piece:
+            raise DataError(source.name, f"cut short: it ends inside {kind} data", _REMEDY)
+        try:
+            plain = stream.decompress(piece, _PLAIN_BYTES)
+        except (lzma.LZMAError, OSError, ValueError) as error:
+            if "emory usage" in str(error):
+                what = f"needs a dictionary of xz over {dictionary_bytes >> 20} MiB"
+                raise DataError(source.name, what, "pass --long to allow 2 GiB, or compress it again") from error
+            raise DataError(source.name, f"damaged {kind} data ({error})", _REMEDY) from error
+        if plain:
+            yield plain
+    source.unread(stream.unused_data)
+
+
+def _decompressor(kind: str, dictionary_bytes: int) -> lzma.LZMADecompressor | bz2.BZ2Decompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=dictionary_bytes) if kind == "xz" else bz2.BZ2Decompressor()
 
 
 def marker_frame(payload: bytes) -> bytes:

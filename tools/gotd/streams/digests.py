@@ -75,9 +75,9 @@ class TextDigest:
             text = self.text.find(record.fields)
             if isinstance(text, str):
                 content = text.encode("utf-8", "surrogatepass")
-                parts += [_signed(len(content)), content]
+                parts += [len(content).to_bytes(_LENGTH_BYTES, "little", signed=True), content]
             else:
-                parts += [_signed(-len(record.line)), record.line]
+                parts += [(-len(record.line)).to_bytes(_LENGTH_BYTES, "little", signed=True), record.line]
         self._hash.update(b"".join(parts))
         self.rows += len(records)
 
@@ -92,7 +92,3 @@ class TextDigest:
     def run(self) -> RecordRun:
         """All records so far, as a seal names them."""
         return RecordRun(self.rows, self._hash.hexdigest(), self.text.spec if self.text else None)
-
-
-def _signed(length: int) -> bytes:
-    return length.to_bytes(_LENGTH_BYTES, "little", signed=True)

@@ -50,7 +50,8 @@ def with_scores(records: Sequence[Record[object]], scores: np.ndarray) -> list[b
 
     Shapes: scores float32 (n,), each written as the shortest JSON number that reads back as the same.
     """
-    return [_scored(record, value) for record, value in zip(records, _literals(scores), strict=True)]
+    values = _literals(scores)
+    return [_replaced(record, SCORE, value, EMBEDDING) for record, value in zip(records, values, strict=True)]
 
 
 def with_targets(records: Sequence[Record[object]], targets: Sequence[str]) -> list[bytes]:
@@ -58,13 +59,12 @@ def with_targets(records: Sequence[Record[object]], targets: Sequence[str]) -> l
     return [_replaced(record, TARGET, quoted(target)) for record, target in zip(records, targets, strict=True)]
 
 
-def _scored(record: Record[object], value: bytes) -> bytes:
-    line = without_field(record.line, EMBEDDING) if EMBEDDING in record.fields else record.line
-    return _replaced(record._replace(line=line), SCORE, value)
-
-
-def _replaced(record: Record[object], key: str, value: bytes) -> bytes:
-    line = without_field(record.line, key) if key in record.fields else record.line
+def _replaced(record: Record[object], key: str, value: bytes, *others: str) -> bytes:
+    """Return its line with a field in place of one it may have, and without some others."""
+    line = record.line
+    for name in (*others, key):
+        if name in record.fields:
+            line = without_field(line, name)
     return with_field(line, key, value)
 
 

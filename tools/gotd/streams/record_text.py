@@ -158,8 +158,10 @@ class RecordText:
 
     def find(self, fields: Mapping[str, JSON]) -> str | None:
         """Return the text, whatever characters it holds; None where there is none."""
-        if self.template is None and isinstance(value := value_at(fields, self.key), str):
-            return value
+        if self.template is None:
+            value = fields.get(self.key)
+            if isinstance(value, str) or isinstance(value := value_at(fields, self.key), str):
+                return value
         try:
             return self.of(fields)
         except ValueError:

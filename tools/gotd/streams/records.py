@@ -189,12 +189,11 @@ class RecordWriter:
         self.made_by = made_by
         self.text, self._texts = text, TextDigest(text) if text else None
         self._held = bytearray()
-        self._bytes = 0
         self._digest = Digest()
         self._sealed = not (sink.is_plain or sink.name.lower().endswith(_UNSEALED))
         self._encoder = _encoder(sink)
         if self._sealed and sink.is_pipe:
-            self._send(OPENING_FRAME + marker_frame(encode(Announcement("records", made_by))))
+            self._sink.write(OPENING_FRAME + marker_frame(encode(Announcement("records", made_by))))
 
     @property
     def rows(self) -> int:
@@ -219,21 +218,17 @@ class RecordWriter:
         """End the frame and seal it: only called when everything went well."""
         self._emit(bytes(self._held))
         if self._encoder is not None:
-            self._send(self._encoder.flush())
+            self._sink.write(self._encoder.flush())
         if self._sealed:
             runs = (self._texts.run._replace(text_key=self.text.spec),) if self._texts and self.text else ()
             seal = Seal("records", self.rows, self._digest.hexdigest(), runs, self.made_by, self.notes,
-                        self._bytes + MARKER_HEADER_BYTES)
-            self._send(marker_frame(encode(seal)))
+                        self._sink.written + MARKER_HEADER_BYTES)
+            self._sink.write(marker_frame(encode(seal)))
 
     def _emit(self, block: bytes) -> None:
         data = block if self._encoder is None else self._encoder.compress(block)
         if data:
-            self._send(data)
-
-    def _send(self, data: bytes) -> None:
-        self._sink.write(data)
-        self._bytes += len(data)
+            self._sink.write(data)
 
 
 #: Plain text and gzip have no place for a seal.

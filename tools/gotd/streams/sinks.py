@@ -31,6 +31,8 @@ class Sink(Protocol):
     is_pipe: bool
     #: Records go there as JSON Lines, neither compressed nor sealed, whatever the name says.
     is_plain: bool
+    #: Bytes so far.
+    written: int
 
     def write(self, data: bytes | memoryview) -> None: ...
 
@@ -49,7 +51,7 @@ class _DescriptorSink:
                  is_plain: bool = False) -> None:
         self.name = name
         self._place = place or name
-        self.is_pipe, self.is_plain = is_pipe, is_plain
+        self.is_pipe, self.is_plain, self.written = is_pipe, is_plain, 0
         self._descriptor = descriptor
         self._patched = descriptor if patched is None else patched
         self._start = 0 if is_pipe else os.lseek(descriptor, 0, os.SEEK_CUR)
@@ -57,6 +59,7 @@ class _DescriptorSink:
 
     def write(self, data: bytes | memoryview) -> None:
         left = memoryview(data)
+        self.written += len(left)
         while left:
             left = left[self._guard(os.write, self._descriptor, left) :]
         if not self._start_is_known:  # only the first write shows where others left the end

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from gotd import __version__
 from gotd.errors import DataError, GotdError
 from gotd.streams.digests import Digest
+from gotd.streams.file_seal import SEAL_KEY
 from gotd.streams.json_fields import json_type, parse_object
 from gotd.streams.locations import is_table
 from gotd.streams.seal import MadeBy, Seal, encode
 from gotd.streams.sinks import Sink
-from gotd.streams.table_seal import SEAL_KEY
 from gotd.streams.tables import batch_lines
 from gotd.types import JSON
 

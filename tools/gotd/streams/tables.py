@@ -14,10 +14,10 @@ import orjson
 from gotd.errors import DataError, GotdError
 from gotd.streams.compression import Marker
 from gotd.streams.digests import Digest
+from gotd.streams.file_seal import stated_payload
 from gotd.streams.lines import MAX_RECORD_BYTES
 from gotd.streams.piece_stream import PieceStream
 from gotd.streams.seal import Seal, decode
-from gotd.streams.table_seal import stated_payload
 from gotd.streams.table_values import carrier, converter
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gotd.errors import DataError, GotdError
 from gotd.streams.digests import RecordRun
-from gotd.streams.end_seal import end_seal
+from gotd.streams.file_seal import end_seal
 from gotd.streams.locations import some_names
 from gotd.streams.seal import Seal
 from gotd.streams.sources import open_input

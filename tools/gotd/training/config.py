@@ -1,14 +1,50 @@
-"""What one ds-train was asked for."""
+"""What one ds-train was asked for, and on what machine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gotd.training.prepare import Prepared, Source
 from gotd.training.reading import Reading
 from gotd.training.recipes import REPLAY_SHARE, Recipe
 from gotd.training.run_record import Identity
-from gotd.training.trainer import Machine
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How a run is carried out: no loss or gradient depends on it but by rounding, and what dropout draws.
+
+    accumulate : parts an optimiser step is taken in; checkpointing : recompute activations in the backward pass
+    save_steps : steps between checkpoints
+    dev_steps, patience : steps between evaluations on --dev, 0 for an epoch, and how many without a gain end the run:
+        which step's weights are kept does depend on them
+    report_to : who is told the losses, besides stderr
+    """
+
+    device: str = "auto"
+    precision: str = "float32"
+    accumulate: int = 1
+    checkpointing: bool = False
+    fsdp: bool = False
+    save_steps: int = 500
+    dev_steps: int = 0
+    patience: int = 3
+    report_to: str = "none"
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether there is no GPU, or none is wanted."""
+        import torch
+
+        return self.device == "cpu" or not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the model comes from. path : a model's folder, or, fresh, a configuration's file or folder"""
+
+    path: Path
+    fresh: bool
+    tokenizer: Path | None
 
 
 @dataclass
@@ -34,11 +70,3 @@ class Request:
     quiet: bool
     replay_share: float = REPLAY_SHARE
     notes: list[str] = field(default_factory=list)
-
-    def steps_per_epoch(self, ready: Prepared) -> int:
-        """Optimiser steps in which every example comes once."""
-        return -(-len(ready.training_examples) // self.recipe.batch)
-
-    def total_steps(self, ready: Prepared) -> int:
-        """Optimiser steps of the whole run."""
-        return self.recipe.steps_of(len(ready.training_examples))

@@ -25,7 +25,7 @@ class TokenLoss:
     """Sum of the cross-entropy over the predicted tokens, divided by their number in the whole optimiser step.
 
     So the gradient does not depend on how a step is shared out over processes and accumulated parts. Logits are those
-    of all positions, or, (1, predicted, vocabulary), of those that have a label (masked_head.py).
+    of all positions, or, (1, predicted, vocabulary), of those that have a label (PredictedPositions).
     """
 
     def __init__(self, causal: bool) -> None:

@@ -1,24 +1,28 @@
-"""What the Trainer reads: blocks of tokens or labelled texts, their order, and how they become a batch."""
+"""What the Trainer reads: blocks of tokens or labelled texts, general text among them, their order, and batches."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeAlias
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from gotd.training.replay import Replay
+from gotd.errors import UsageError
 from gotd.training.tokenizers import Frame
 from gotd.training.tokens import TokenStore
 
 if TYPE_CHECKING:
     from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
+
 IGNORED = -100  # torch's own: a label that is not predicted
 #: Stands for no example at all: fills the last batches, so that every process takes the same number of steps.
 NOTHING = -1
 #: The epoch of evaluation: its masks are the same before, after, and for every seed.
 _EVALUATION = -1
+#: Keeps what is drawn of general text apart from the order of an epoch, which is drawn from (seed, epoch).
+_PASSES = 1
 
 
 class Pick(NamedTuple):
@@ -38,6 +42,37 @@ class Example(NamedTuple):
 
 #: Makes a batch of examples.
 Collator: TypeAlias = Callable[[list[Example]], dict[str, torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How many blocks of general text join the training data, so that less of it is forgotten.
+
+    share : of all blocks that an epoch reads, as it was asked for
+    blocks : that the general text has. an_epoch : of them that an epoch reads, some more than once if there are fewer
+    """
+
+    share: float
+    blocks: int
+    an_epoch: int
+
+    @classmethod
+    def of(cls, share: float, data_blocks: int, blocks: int) -> Self:
+        """Return what makes general text the share of an epoch. Raises: UsageError where that is no block at all."""
+        an_epoch = round(data_blocks * share / (1.0 - share))
+        if not an_epoch:
+            raise UsageError(f"--replay-share {share:g}: beside {data_blocks:,} blocks of data that is not one block; "
+                             f"give {1.0 / (data_blocks + 1.0):.1g} or more")
+        return cls(share, blocks, an_epoch)
+
+    def places(self, seed: int, epoch: int) -> np.ndarray:
+        """uint32 (an_epoch,): blocks of an epoch: passes over the general text, each shuffled by (seed, pass) alone."""
+        passes, within = np.divmod(np.arange(epoch * self.an_epoch, (epoch + 1) * self.an_epoch), self.blocks)
+        found = np.empty(self.an_epoch, np.uint32)
+        for each in range(int(passes[0]), int(passes[-1]) + 1):
+            order = np.random.default_rng([seed, each, _PASSES]).permutation(self.blocks)
+            found[passes == each] = order[within[passes == each]]
+        return found
 
 
 class Blocks(Dataset[Example]):

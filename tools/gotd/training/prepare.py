@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +10,7 @@ from gotd.errors import DataError, GotdError, UsageError
 from gotd.pretrained import load_fast_tokenizer
 from gotd.streams.records import Skipping
 from gotd.streams.sources import shown
+from gotd.training.config import Request, Source
 from gotd.training.examples import Blocks, Mixed, Texts
 from gotd.training.folder import PREPARED
 from gotd.training.leaks import Leaks
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
 #: Of the inputs; the others judge.
 TRAINED_ON = ("data", "replay")
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the model comes from. path : a model's folder, or, fresh, a configuration's file or folder"""
-
-    path: Path
-    fresh: bool
-    tokenizer: Path | None
 
 
 class Prepared(NamedTuple):
@@ -69,6 +61,14 @@ class Prepared(NamedTuple):
             return Mixed(data, general, self.replay_share)
         return data
 
+    def steps_per_epoch(self, recipe: Recipe) -> int:
+        """Optimiser steps in which every example comes once."""
+        return -(-len(self.training_examples) // recipe.batch)
+
+    def total_steps(self, recipe: Recipe) -> int:
+        """Optimiser steps of the whole run."""
+        return recipe.steps_of(len(self.training_examples))
+
     def require_replay(self) -> None:
         """Raise UsageError where --replay-share is less than a block."""
         len(self.training_examples)
@@ -86,19 +86,18 @@ class Prepared(NamedTuple):
         return Texts(store) if self.frame is None else Blocks(store, self.length, self.frame)
 
 
-def prepare(work: Path, source: Source, inputs: dict[str, list[str]], digests: dict[str, str], recipe: Recipe,
-            length_given: bool, reading: Reading) -> None:
+def prepare(work: Path, request: Request, digests: dict[str, str]) -> None:
     """Write tokenizer, labels and tokens.
 
-    inputs : "data", and "replay", "dev", "eval" and "eval-general" where given, each with the files to read
-    digests : of each one's records, as they were read before
+    digests : of the records of each input, as they were read before
     Raises: GotdError and its kin for what cannot be trained on.
     """
+    source, inputs, recipe, reading = request.source, request.inputs, request.recipe, request.reading
     config = load_config(source.path)
     check_objective(config, recipe.objective, str(source.path))
     texts = (record.value for batch in records_of(inputs["data"], _again(reading)) for record in batch)
     tokenizer = tokenizer_of(source, config, texts, recipe)
-    length = length_of(source, config, tokenizer, recipe, length_given)
+    length = length_of(source, config, tokenizer, recipe, request.length_given)
     labels: list[str] = []
     if recipe.objective == "classify":
         ensure_padding(tokenizer)

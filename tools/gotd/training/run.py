@@ -74,8 +74,7 @@ def _begin(folder: OutputFolder, request: Request) -> bool:
         return False
     if not begun:
         with folder.cleared_on_failure(BaseException):
-            prepare(folder.work, request.source, request.inputs, digests, request.recipe, request.length_given,
-                    request.reading)
+            prepare(folder.work, request, digests)
             prepared(folder.work, request.recipe.objective, request.replay_share).require_replay()
         folder.begin(identity)
     return True
@@ -86,7 +85,7 @@ def _say_what(request: Request, ready: Prepared) -> None:
     shown = ", ".join(f"{key} {value}" for key, value in values.items())
     request.tell(f"recipe {request.recipe_name}: {shown}")
     meta = ready.stores["data"].meta
-    request.tell(f"{meta.documents:,} documents, {meta.tokens:,} tokens, {request.total_steps(ready):,} steps")
+    request.tell(f"{meta.documents:,} documents, {meta.tokens:,} tokens, {ready.total_steps(request.recipe):,} steps")
     told = warnings(ready.shared, meta.documents)
     mixed = ready.training_examples
     if isinstance(mixed, Mixed):

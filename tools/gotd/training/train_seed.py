@@ -56,8 +56,8 @@ def _built(place: Path, seed: int, request: Request, ready: Prepared) -> _Built:
     if request.lora:
         model = with_adapters(model, request.lora, recipe.objective)
     dev = ready.examples("dev")
-    dev_steps = (machine.dev_steps or request.steps_per_epoch(ready)) if dev is not None else 0
-    made = arguments(place, recipe, machine, seed, request.total_steps(ready), dev_steps)
+    dev_steps = (machine.dev_steps or ready.steps_per_epoch(recipe)) if dev is not None else 0
+    made = arguments(place, recipe, machine, seed, ready.total_steps(recipe), dev_steps)
     data = ready.training_examples
     progress, stopping = Progress(request.tell, recipe.batch * ready.tokens_per_example, request.quiet), Stopping()
     read = Examples(data, dev, _collator(request, ready, seed))

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch.utils.data import Dataset, Sampler
 from transformers import Trainer, TrainerCallback, TrainerState, TrainingArguments
 
 from gotd.errors import UsageError
+from gotd.training.config import Machine
 from gotd.training.evaluation import LabelMetrics, TokenLoss, TokenMetrics
-from gotd.training.examples import Blocks, Collator, Example, Mixed, Order, Pick, Texts
-from gotd.training.masked_head import PredictedPositions
+from gotd.training.examples import IGNORED, Blocks, Collator, Example, Mixed, Order, Pick, Texts
 from gotd.training.progress import Progress
 from gotd.training.recipes import Recipe
 from gotd.training.stopping import Stopping
@@ -19,6 +19,9 @@ from gotd.training.stopping import Stopping
 if TYPE_CHECKING:
     from accelerate import PartialState
     from transformers import PreTrainedModel
+    from transformers.utils import ModelOutput
+
+    Outputs: TypeAlias = tuple[torch.Tensor, ...] | ModelOutput
 
 #: Seconds that other processes wait for the first one to write the tokens.
 WAIT_SECONDS = 6 * 3600
@@ -26,31 +29,32 @@ WAIT_SECONDS = 6 * 3600
 _CHECKPOINTS_KEPT = 2
 
 
-@dataclass(frozen=True)
-class Machine:
-    """How a run is carried out: no loss or gradient depends on it but by rounding, and what dropout draws.
+class PredictedPositions:
+    """Stands between a masked model's body and its head, and passes on the positions that have a label.
 
-    accumulate : parts an optimiser step is taken in; checkpointing : recompute activations in the backward pass
-    save_steps : steps between checkpoints
-    dev_steps, patience : steps between evaluations on --dev, 0 for an epoch, and how many without a gain end the run:
-        which step's weights are kept does depend on them
-    report_to : who is told the losses, besides stderr
+    A head multiplies each position by the whole vocabulary, which for a small model is most of the work and of the
+    memory, and only what is masked (15 %) is predicted. What the loss is made of is the same.
+
+    labels : int64 (batch, length) of the batch that comes next; None passes everything on
     """
 
-    device: str = "auto"
-    precision: str = "float32"
-    accumulate: int = 1
-    checkpointing: bool = False
-    fsdp: bool = False
-    save_steps: int = 500
-    dev_steps: int = 0
-    patience: int = 3
-    report_to: str = "none"
+    def __init__(self, model: "PreTrainedModel") -> None:
+        self.labels: torch.Tensor | None = None
+        whole = model.get_base_model() if hasattr(model, "get_base_model") else model  # without adapters' wrapping
+        body = whole.base_model
+        if body is not whole:  # else the model has no part that its head comes after
+            body.register_forward_hook(self._pass_on)
 
-    @property
-    def on_cpu(self) -> bool:
-        """Whether there is no GPU, or none is wanted."""
-        return self.device == "cpu" or not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    def _pass_on(self, _body: torch.nn.Module, _inputs: object, output: "Outputs") -> "Outputs":
+        """Hidden states (batch, length, width) -> (1, predicted, width); as they are where a body shortened them."""
+        hidden = output[0]
+        if self.labels is None or hidden.shape[:2] != self.labels.shape:
+            return output
+        picked = hidden[self.labels != IGNORED][None]
+        if isinstance(output, tuple):
+            return (picked, *output[1:])
+        output[next(iter(output))] = picked
+        return output
 
 
 class OrderedTrainer(Trainer):  # type: ignore[misc] # transformers has no types we follow

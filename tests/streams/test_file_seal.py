@@ -9,7 +9,7 @@ from gotd.errors import GotdError
 from gotd.streams import seal as seals
 from gotd.streams.arrays import ArrayReader, ArrayWriter
 from gotd.streams.digests import RecordRun
-from gotd.streams.end_seal import end_seal
+from gotd.streams.file_seal import end_seal
 from gotd.streams.records import RecordWriter
 from gotd.streams.seal import MadeBy, Seal, encode
 from gotd.streams.sinks import open_output

@@ -1,11 +1,19 @@
-"""The target as a rule is fitted to it: rows that have content, and the mass of each."""
+"""The target as a rule is fitted to it: rows with content and their masses; and points that a transport to it takes."""
 
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from gotd.errors import DataError
-from gotd.ot.blocks import has_content
+from gotd.methods.content_keys import content_keys, uniform
+from gotd.ot.blocks import Workers, has_content
+from gotd.ot.compress import Compressed, compress
+from gotd.ot.cost import Cost, Moments, Target, target_moments
+
+#: Of the keys that draw what a compressed target starts from. It is no choice of the user's: two fits of one target
+#: to different samples are then fits of the same points.
+_SEED = 0
 
 
 class TargetRows(NamedTuple):
@@ -45,3 +53,29 @@ def check_masses(name: str, masses: np.ndarray, rows: int, target: str) -> np.nd
     if not np.isfinite(masses).all() or masses.min() < 0.0 or masses.sum() <= 0.0:
         raise DataError(name, "a mass below 0, or none above it", "masses are at least 0, and some are more")
     return masses
+
+
+class PackedTarget(NamedTuple):
+    """Weighted points that stand for the target.
+
+    compressed : on the host; q : the same on the device.
+    moments    : of the target before it was compressed, whose costs eps is measured by.
+    """
+
+    compressed: Compressed
+    q: Target
+    moments: Moments
+
+
+def packed_target(rows: np.ndarray, masses: np.ndarray, cost: Cost, limit: int, workers: Workers,
+                  device: torch.device) -> PackedTarget:
+    """Return the target as at most `limit` points, all if that is 0: the same for any order of the rows.
+
+    Shapes: rows float (m, d), masses float64 (m,), not all 0.
+    """
+    every = Target(cost.points(torch.from_numpy(rows).to(device)), torch.from_numpy(masses / masses.sum()).to(device))
+    draws = uniform(content_keys(rows, _SEED))
+    packed = compress(every.points.cpu().numpy(), every.weights.cpu().numpy(), limit, draws, workers,
+                      unit=cost.is_unit)
+    q = Target(torch.from_numpy(packed.points).to(device), torch.from_numpy(packed.weights).to(device))
+    return PackedTarget(packed, q, target_moments(cost, every))

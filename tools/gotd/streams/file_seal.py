@@ -1,6 +1,6 @@
-"""The seal at the end of a file, read without the rest: enough to know what is there already."""
+"""The seal of a file, read without the rest: enough to know what is there already."""
 
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from gotd.errors import DataError, GotdError
 from gotd.streams.locations import is_table, is_url
@@ -10,6 +10,8 @@ from gotd.streams.sources import read_tail
 #: Most seals are no longer; only where one is, more of the file is read.
 _USUAL_SEAL_BYTES = 1 << 16
 _END = b'"}'
+#: Of the seal in the metadata of a Parquet file.
+SEAL_KEY = b"gotd"
 
 
 class EndSeal(NamedTuple):
@@ -52,11 +54,33 @@ def stated_seal(path: str) -> Seal | None:
     end = end_seal(path)
     if end is not None or is_url(path) or not is_table(path):
         return end.seal if end else None
-    from gotd.streams import table_seal
-
-    return table_seal.stated_seal(path)
+    with open(path, "rb") as file:
+        payload = stated_payload(file, path)
+    seal = decode(payload, path) if payload else None
+    return seal if isinstance(seal, Seal) else None
 
 
 def _may_be_cut(tail: bytes, size: int) -> bool:
     """Whether the end of a file looks like that of a seal which begins before it."""
     return tail.endswith(_END) and PREFIX not in tail and len(tail) < size
+
+
+def stated_payload(file: IO[bytes], name: str) -> bytes:
+    """Return the seal in the metadata of a Parquet file, of the rows that it was written with.
+
+    Nothing where there is none, or of another number of rows: others may have changed them. Nothing of a damaged file
+    either: whoever reads its rows says so.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        file.seek(0)
+        metadata = parquet.ParquetFile(file).metadata
+        payload = bytes((metadata.metadata or {}).get(SEAL_KEY, b""))
+        message = decode(payload, name) if payload.startswith(PREFIX) else None
+    except (pyarrow.ArrowException, OSError, EOFError, ValueError, DataError):
+        return b""
+    finally:
+        file.seek(0)
+    return payload if isinstance(message, Seal) and message.rows == metadata.num_rows else b""
