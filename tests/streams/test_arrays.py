@@ -20,10 +20,11 @@ class Memory:
     name = "<stdout>"
 
     def __init__(self, is_pipe: bool) -> None:
-        self.is_pipe, self.data = is_pipe, bytearray()
+        self.is_pipe, self.data, self.written = is_pipe, bytearray(), 0
 
     def write(self, data: bytes | memoryview) -> None:
         self.data += bytes(data)
+        self.written = len(self.data)
 
     def patch(self, offset: int, data: bytes) -> None:
         self.data[offset : offset + len(data)] = data

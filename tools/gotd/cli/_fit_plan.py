@@ -27,18 +27,16 @@ _FEW = 256
 class FitPlan:
     """A fit of which only a sample is made.
 
-    method, given : the rule and its options, those that were given
-    source_is_pool, threads, device : as of `posed_rows`
+    method, given : the rule and its options, those that were given; threads, device : as of `posed_rows`
     """
 
-    def __init__(self, method: str, given: Mapping[str, object], inputs: Inputs, source_is_pool: bool, threads: int,
-                 device: str) -> None:
+    def __init__(self, method: str, given: Mapping[str, object], inputs: Inputs, threads: int, device: str) -> None:
         self._method, self._given, self._inputs, self._threads = method, dict(given), inputs, threads
         self._sizes = sizes_of(inputs.files)
-        self._source_is_pool, self._device, self._bytes = source_is_pool, device, 0
+        self._device, self._bytes = device, 0
         self._rows = known_rows(self._sizes, [*inputs.names, *inputs.ranked])
         choose = given.get("choose")
-        if source_is_pool and isinstance(choose, int | float) and choose >= 1.0:  # the same part of fewer rows
+        if inputs.source_is_pool and isinstance(choose, int | float) and choose >= 1.0:  # the same part of fewer rows
             self._given["choose"] = min(max(choose / max(self._rows, 1), 1.0 / _SMALL), 0.5)
 
     def report(self, rule: AnyRule, output: str, run: Run) -> str:
@@ -61,7 +59,7 @@ class FitPlan:
         return Step("of the source counted", inputs.names, work)
 
     def _of_vectors(self) -> list[Step]:
-        posed = posed_rows(self._method, self._given, self._inputs, self._source_is_pool, self._threads, self._device)
+        posed = posed_rows(self._method, self._given, self._inputs, self._threads, self._device)
         names, options = [*self._inputs.names, *self._inputs.ranked], posed.rule.options
         if posed.rule.looks:
             return [Step("of the target fitted to", [self._inputs.target], self._fitted(posed, _LARGE))]
@@ -83,8 +81,7 @@ class FitPlan:
     def _read(self, sample: Sample) -> None:
         """Fit the rule to a few rows of many: what these take is what reading takes."""
         given = {name: value for name, value in self._given.items() if name not in ("passes", "share")}
-        posed = posed_rows(self._method, given | {"pool_sample": _FEW}, self._inputs, self._source_is_pool,
-                           self._threads, self._device)
+        posed = posed_rows(self._method, given | {"pool_sample": _FEW}, self._inputs, self._threads, self._device)
 
         def as_wanted(blocks: "Iterator[np.ndarray]") -> "Iterator[np.ndarray]":
             for block in sample.until_enough(blocks):

@@ -47,7 +47,7 @@ class Fit(NamedTuple):
 class Inputs:
     """Files that a rule is fitted to.
 
-    names  : of the source, or of the pool where that is the source; ranked : of the pool where it is not.
+    names  : of the source, or, with `source_is_pool`, of the pool that is the source; ranked : of the pool else.
     mixes  : as --mix gives them; weights : of the rows of `names`; masses : of the rows of the target.
     vector_key : of the field that holds vectors in records and tables; None for the usual ones.
     """
@@ -58,7 +58,8 @@ class Inputs:
     mixes: Sequence[str]
     weights: Sequence[str]
     masses: TargetMasses
-    vector_key: str | None = None
+    vector_key: str | None
+    source_is_pool: bool
 
     @property
     def mixed_files(self) -> list[str]:
@@ -80,8 +81,7 @@ class Posed(NamedTuple):
     blank: int
 
 
-def posed_rows(method: str, options: Mapping[str, object], inputs: Inputs, source_is_pool: bool, threads: int,
-               device_name: str) -> Posed:
+def posed_rows(method: str, options: Mapping[str, object], inputs: Inputs, threads: int, device_name: str) -> Posed:
     """Return the rule and what it is fitted to: the target is read, of the rest nothing yet."""
     from gotd.ot.blocks import Workers
     from gotd.ot.source import Part
@@ -94,7 +94,7 @@ def posed_rows(method: str, options: Mapping[str, object], inputs: Inputs, sourc
     if inputs.ranked:
         blocks = VectorFiles(inputs.ranked, embedders, rows.shape[1], key=inputs.vector_key).blocks
         ranked = Part(some_names(inputs.ranked), 1.0, blocks)
-    problem = VectorProblem(rows, masses, parts, Workers(threads, device), device, source_is_pool, ranked)
+    problem = VectorProblem(rows, masses, parts, Workers(threads, device), device, inputs.source_is_pool, ranked)
     return Posed(rule, problem, embedders, blank)
 
 

@@ -100,7 +100,7 @@ class TargetStatsOptions:
         reading = ReadOptions(self.text, Skipping(self.skip_invalid), self.long_window)
         inputs = Inputs(self.target, list(self.source or pool) or [STANDARD], list(pool) if self.source else [],
                         self.mix, list(self.weights), TargetMasses(self.target_mass, self.target_texts, reading),
-                        self.vector_key)
+                        self.vector_key, source_is_pool=not self.source)
         if inputs.files.count(STANDARD) > 1:
             raise UsageError("standard input can be read once: give `-` at most once")
         return inputs
@@ -158,7 +158,7 @@ def command(context: click.Context, asked: TargetStatsOptions, /, pool: tuple[st
     if asked.dry_run:
         from gotd.cli._fit_plan import FitPlan
 
-        plan = FitPlan(asked.method, given, inputs, not asked.source, cpus, asked.device)
+        plan = FitPlan(asked.method, given, inputs, cpus, asked.device)
         print_text(plan.report(rule, asked.destination, run))
         return
     with ExitStack() as stack:
@@ -169,7 +169,7 @@ def command(context: click.Context, asked: TargetStatsOptions, /, pool: tuple[st
         if isinstance(rule, TextRule):
             fit = fit_texts(rule, asked.target, inputs.names, inputs.masses.reading, cpus, run)
         else:
-            fit = fit_rows(posed_rows(asked.method, given, inputs, not asked.source, cpus, asked.device), inputs)
+            fit = fit_rows(posed_rows(asked.method, given, inputs, cpus, asked.device), inputs)
     _finish(fit, inputs, asked.destination, run)
 
 

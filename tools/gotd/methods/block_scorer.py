@@ -72,10 +72,7 @@ def stream_together(scorers: Sequence[RowScorer], arrays: "Iterable[np.ndarray]"
 
     in_blocks = [each for each in scorers if isinstance(each, BlockScorer)]
     if len(in_blocks) == len(scorers):
-        yield from in_blocks[0].stream_all(in_blocks, arrays)
-    elif len(scorers) == 1:
-        for scores in scorers[0].stream(arrays):
-            yield [scores]
-    else:
-        for rows in rechunked(arrays, _PIECE_ROWS):
-            yield [each.scores(rows) for each in scorers]
+        return in_blocks[0].stream_all(in_blocks, arrays)
+    if len(scorers) == 1:
+        return ([scores] for scores in scorers[0].stream(arrays))
+    return ([each.scores(rows) for each in scorers] for rows in rechunked(arrays, _PIECE_ROWS))
