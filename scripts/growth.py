@@ -1,7 +1,7 @@
-"""What a pool of 10^6, 10^8 or 10^9 documents costs, and in which shape it is run, from rates measured on a machine.
+"""What a pool of 10^6 to 10^10 documents costs, and in which shape it is run, from rates measured on a machine.
 
     growth.py measure --target TARGET RECORDS... [--model NAME] > rates.json
-    growth.py table rates.json [--documents 1e6 1e8 1e9]
+    growth.py table rates.json [--documents 1e6 1e8 1e9 1e10]
 
 measure runs the commands on a sample, several files of records like those of the pool: each stage once on the first
 file and once on all, so that what it takes to begin and what a row takes come apart. Stages on the CPU run on one
@@ -154,7 +154,7 @@ def main() -> None:
     measuring.add_argument("-k", type=int, default=5000)
     computing = commands.add_parser("table")
     computing.add_argument("rates", type=Path)
-    computing.add_argument("--documents", type=float, nargs="+", default=[1e6, 1e8, 1e9])
+    computing.add_argument("--documents", type=float, nargs="+", default=[1e6, 1e8, 1e9, 1e10])
     computing.add_argument("--choose", type=float, default=150_000, help="records (default 150000, the paper's most)")
     computing.add_argument("--fit-rows", type=float, default=2e6, help="vectors the potentials read (default 2e6)")
     computing.add_argument("--task-hours", type=float, default=1.0, help="longest task of an array (default 1)")

@@ -101,7 +101,7 @@ def test_measured_on_a_sample(work: Workdir) -> None:
     assert 4 < sizes["score"] < 8  # beside so few, the header and the seal weigh something
     assert sizes["document"] == pytest.approx(sum(len(work.read(name)) for name in names) / 500)
     assert all(rate["megabytes"] > 5 for rate in rates["stages"].values())
-    assert len(rows(work, rates)["`ds-score`"]) == 3
+    assert len(rows(work, rates)["`ds-score`"]) == 4
     small = json.loads(work.ok(f"{line} --dimension 256").out)
     assert small["bytes"]["vector"] == pytest.approx(512, rel=0.02)
 
