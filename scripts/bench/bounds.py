@@ -15,7 +15,7 @@ import argparse
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,23 +53,28 @@ def shortest(work: Callable[[], object], repeats: int) -> float:
     return min(spent)
 
 
-def sample_of(files: list[str]) -> tuple[bytes, bytes]:
-    """Return whole lines of the files, as much of each, and the same packed."""
-    parts = []
+def whole_of(files: list[str]) -> Iterator[bytes]:
+    """Yield the text form of each file."""
     for file in files:
         with open(file, "rb") as packed:
-            whole = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
-            text = whole.read(_SAMPLE_BYTES // len(files))
-        parts.append(text[: text.rindex(b"\n") + 1])
-    lines = b"".join(parts)
-    return lines, zstandard.ZstdCompressor(level=FILE_LEVEL).compress(lines)
+            yield zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True).read()
+
+
+def sample_of(files: list[str]) -> tuple[bytes, float]:
+    """Return whole lines of the files, as much of each, and the mean bytes of all of their records."""
+    parts, size, records = [], 0, 0
+    for whole in whole_of(files):
+        part = whole[: _SAMPLE_BYTES // len(files)]
+        parts.append(part[: part.rindex(b"\n") + 1])
+        size, records = size + len(whole), records + whole.count(b"\n")
+    return b"".join(parts), size / records
 
 
 def measure(files: list[str], dimension: int, points: int, repeats: int) -> tuple[Rates, float]:
-    """Return the rates, and the bytes of a record."""
+    """Return the rates, and the mean bytes of a record."""
     torch.set_num_threads(1)
-    lines, packed = sample_of(files)
-    records = lines.splitlines()
+    lines, document = sample_of(files)
+    packed, records = zstandard.ZstdCompressor(level=FILE_LEVEL).compress(lines), lines.splitlines()
     x, y = torch.randn(_ROWS, dimension), torch.randn(points, dimension)
     made = torch.empty(_ROWS, points)
 
@@ -85,7 +90,7 @@ def measure(files: list[str], dimension: int, points: int, repeats: int) -> tupl
         operation=seconds(lambda: torch.mm(x, y.T, out=made), 2 * _ROWS * points * dimension),
         exponential=seconds(lambda: torch.exp(made, out=made), made.numel()),
     )
-    return rates, len(lines) / len(records)
+    return rates, document
 
 
 def floors(rates: Rates, sizes: dict[str, float], document: float, chunk: float, points: int,
