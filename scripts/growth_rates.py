@@ -1,5 +1,6 @@
 """What the commands take on a sample, on this machine: the rates that growth.py computes larger pools from."""
 
+import contextlib
 import os
 import platform
 import re
@@ -16,6 +17,8 @@ from gotd.streams.pairing import stem
 
 #: A pool by pipes, as its rates are called.
 PIPE = "ds-chunk | ds-score | ds-topk"
+#: How a command ends that nobody reads from: by itself, and by the signal.
+_BROKEN_PIPE = (141, -13)
 _CLOSING = re.compile(r"^ds-\S+: ([\d,]+) rows in .* peak memory (\d+) MB", re.MULTILINE)
 
 
@@ -35,22 +38,26 @@ def run(*words: str, threads: int = 1) -> Ran:
 
 def run_pipe(commands: Sequence[Sequence[str]], threads: int = 1) -> Ran:
     """Runs commands, each on what the one before it writes."""
-    before, start = os.times(), time.perf_counter()
-    environment, begun = os.environ | {"DS_THREADS": str(threads)}, []
-    for words in commands:
-        source = begun[-1].stdout if begun else None
-        last = words is commands[-1]
-        begun.append(subprocess.Popen(words, stdin=source, stdout=subprocess.DEVNULL if last else subprocess.PIPE,
-                                      stderr=subprocess.PIPE, encoding="utf-8", env=environment))
-        if source:
-            source.close()  # so that the writer learns when the reader ends
-    told = [process.stderr.read() for process in begun if process.stderr]
-    codes = [process.wait() for process in begun]
+    before, start, begun = os.times(), time.perf_counter(), list[subprocess.Popen[str]]()
+    with contextlib.ExitStack() as stack:
+        for words in commands:
+            source = begun[-1].stdout if begun else None
+            out = subprocess.DEVNULL if words is commands[-1] else subprocess.PIPE
+            begun.append(stack.enter_context(subprocess.Popen(
+                words, stdin=source, stdout=out, stderr=subprocess.PIPE, encoding="utf-8",
+                env=os.environ | {"DS_THREADS": str(threads)})))
+            if source:
+                source.close()  # so that the writer learns when the reader ends
+        told = [process.stderr.read() for process in begun if process.stderr]
+        codes = [process.wait() for process in begun]
     wall, after = time.perf_counter() - start, os.times()
     closings = [_CLOSING.search(text) for text in told]
-    for words, code, closing, text in zip(commands, codes, closings, told, strict=True):
-        if code or not closing:
-            sys.exit(f"growth.py: error: {words[0]} ended with {code}: {text.strip()}")
+    failed = [(code in _BROKEN_PIPE, words[0], code, text.strip())
+              for words, code, closing, text in zip(commands, codes, closings, told, strict=True)
+              if code or not closing]
+    if failed:  # the first that did not end because the one behind it had
+        _, name, code, text = min(failed, key=lambda each: each[0])
+        sys.exit(f"growth.py: error: {name} ended with {code}: {text}")
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     rows, megabytes = zip(*((int(each[1].replace(",", "")), int(each[2])) for each in closings if each), strict=True)
     return Ran(rows[-1], wall, cpu, sum(megabytes))

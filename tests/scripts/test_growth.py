@@ -116,6 +116,14 @@ def test_where_fewer_are_there_than_should_be_chosen_a_record_weighs_its_part_of
     assert sample.stages["ds-topk"]["megabytes_a_record"] == 5.0
 
 
+def test_of_a_pipe_the_command_that_broke_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    from growth_rates import run_pipe
+
+    with pytest.raises(SystemExit, match="python ended with 3: no target"):
+        run_pipe([["yes"], ["python", "-c", "import sys; print('no target', file=sys.stderr); sys.exit(3)"]])
+
+
 @pytest.mark.heavy
 def test_one_file_is_too_few_and_a_failing_command_is_named(work: Workdir) -> None:
     work.write("a.jsonl", records(texts(5)))
