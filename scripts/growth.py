@@ -59,9 +59,10 @@ def piped_plans(rates: dict[str, Any], documents: float, choose: float, fit_rows
     chunks, size, each = documents * rates["chunks"] / rates["documents"], rates["bytes"], rates["stages"]
     fitted = min(chunks, fit_rows)
     held = choose * each["ds-topk"]["megabytes_a_record"]
-    sample = [(name, fitted, name == "ds-embed", fitted * read, fitted * written, 0.0)
-              for name, read, written in (("ds-embed", size["chunk"], size["vector"]),
-                                          ("ds-target-stats", size["vector"], 0.0))]
+    cut = fitted * rates["documents"] / rates["chunks"]
+    sample = [("ds-chunk", cut, True, cut * size["document"], fitted * size["chunk"], 0.0),
+              ("ds-embed", fitted, True, fitted * size["chunk"], fitted * size["vector"], 0.0),
+              ("ds-target-stats", fitted, False, fitted * size["vector"], 0.0, 0.0)]
     fit = [_plan(each[shape[0]], *shape, task_hours) for shape in sample]
     # A task's best are never more than it reads.
     pipe = _plan(each[PIPE], PIPE, chunks, True, documents * size["document"], 0.0, held, task_hours)

@@ -107,13 +107,15 @@ def floors(rates: Rates, sizes: dict[str, float], document: float, chunk: float,
     embedding = {name: chunk * rate for name, rate in reading.items()}
     per_chunk = chunk / document
     return {
-        # Lines and their texts are digested both where they are read and where they are written.
+        # ds-chunk digests lines that it reads, and lines and texts that it writes; ds-embed lines, texts and vectors;
+        # in a pipe ds-score lines and texts that it reads and lines that it writes, and ds-topk lines.
         "ds-chunk": chunking | {"digesting": 3 * document * rates.digesting, "packing": document * rates.packing},
         "ds-embed": embedding | {"digesting": (2 * chunk + sizes["vector"]) * rates.digesting},
         "ds-score": {"digesting": sizes["vector"] * rates.digesting, "products": products},
         PIPE: {"unpacking": per_chunk * chunking["unpacking"] + 2 * embedding["unpacking"],
                "parsing": per_chunk * chunking["parsing"] + 2 * embedding["parsing"],
-               "digesting": 8 * chunk * rates.digesting, "packing": 2 * chunk * rates.piping, "products": products},
+               "digesting": (3 + 3 + 1) * chunk * rates.digesting, "packing": 2 * chunk * rates.piping,
+               "products": products},
     }
 
 

@@ -69,12 +69,13 @@ def test_by_pipes_only_the_sample_is_embedded_and_only_the_best_are_written(work
     # 2e6 and 2e8 chunks at two milliseconds: 67 minutes and 111.1 hours, in tasks of an hour at most.
     tasks = found["by pipes: `ds-chunk \\| ds-score \\| ds-topk`"]
     assert tasks == ["2 tasks of 33 min, 1.1 GB", "112 tasks of 60 min, 1.1 GB"]
-    # Vectors of the sample (1e6 of 2000 bytes), a task's best (1e5 of 300 bytes), the choice among them.
-    assert found["**by pipes:** outputs"] == ["2.1 GB", "5.4 GB"]
+    # Chunks and vectors of the sample (1e6 of 300 and 2000 bytes), a task's best (1e5 of 300), the choice among them.
+    assert found["**by pipes:** outputs"] == ["2.4 GB", "5.7 GB"]
+    assert found["by pipes: `ds-chunk`"] == ["1 task of 8 min, 100.0 MB"] * 2
     assert found["by pipes: `ds-embed`"] == ["1 task of 17 min, 100.0 MB"] * 2
     # The choice again, among the best of 2 and 112 tasks, at a millisecond a record.
     assert found["by pipes: `ds-topk`"] == ["1 task of 3 min, 1.1 GB", "1 task of 3.1 h, 1.1 GB"]
-    seconds = 1e6 * 1e-3 + 1e6 * 1e-4 + 2e6 * 2e-3 + 2e5 * 1e-3
+    seconds = 5e5 * 1e-3 + 1e6 * 1e-3 + 1e6 * 1e-4 + 2e6 * 2e-3 + 2e5 * 1e-3
     assert found["by pipes: CPU hours in all"][0] == f"{seconds / 3600:.1f}"
 
 
