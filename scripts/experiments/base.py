@@ -19,13 +19,12 @@ from data import SCALES, Study, texts
 from deadline import Deadline
 from machine import Machine, add_machine
 from results import whole
+from tokens import IGNORED, Tokens, blocks_of, text_blocks
 from torch.nn.functional import cross_entropy
 
 from gotd.pretrained import load_fast_tokenizer
 from gotd.training.tokenizers import train_tokenizer
 
-#: Nothing is to be predicted there.
-_IGNORED = -100
 #: Texts that are made tokens at a time.
 _TEXTS = 10_000
 
@@ -59,34 +58,6 @@ SHAPES = {
 }
 
 
-class Tokens(NamedTuple):
-    """Texts as tokens, each with a separator at its end. flat : uint16 (t,); lengths : int64 (n,)"""
-
-    flat: np.ndarray
-    lengths: np.ndarray
-
-    def of(self, rows: np.ndarray) -> np.ndarray:
-        """These texts one after the other. Shapes: int (k,) -> int64 (t',)."""
-        starts = np.cumsum(self.lengths) - self.lengths
-        lengths = self.lengths[rows]
-        ends = np.cumsum(lengths)
-        at = np.repeat(starts[rows] - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)
-        return self.flat[at].astype(np.int64)
-
-    def first(self, rows: np.ndarray, count: int) -> np.ndarray:
-        """The first tokens of these texts, one after the other; fewer than count where there are no more."""
-        rows = rows[: int(np.searchsorted(np.cumsum(self.lengths[rows]), count)) + 1]
-        return self.of(rows)[:count]
-
-    def cut(self, length: int) -> "Tokens":
-        """The beginning of each text, with its separator at most so many tokens."""
-        starts, kept = np.cumsum(self.lengths) - self.lengths, np.minimum(self.lengths, length)
-        ends = np.cumsum(kept)
-        flat = self.flat[np.repeat(starts - (ends - kept), kept) + np.arange(ends[-1] if len(ends) else 0)]
-        flat[ends - 1] = self.flat[starts + self.lengths - 1]
-        return Tokens(flat, kept)
-
-
 class Bench:
     """Tokenizer, tokens and base model of a study, made where they are missing.
 
@@ -99,16 +70,45 @@ class Bench:
 
         logging.disable_progress_bar()
         self.study, self.shape, self.machine, self.deadline = study, SHAPES[scale], machine, deadline
-        self._folder, self._base, self._start = study.folder, study.folder / "base", start
+        self._base, self._start = study.folder / "base", start
         self._tokenizer_folder = start._tokenizer_folder if start else study.folder / "tokenizer"
         if not self._tokenizer_folder.exists():
             made = train_tokenizer(texts(study.source), self.shape.vocabulary, False, self.shape.length)
             made.save_pretrained(self._tokenizer_folder)
         self.tokenizer = load_fast_tokenizer(self._tokenizer_folder)
 
+    @property
+    def folder(self) -> Path:
+        """Where results lie, and what belongs to them."""
+        return self.study.folder
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a line of results says of the model and the machine."""
+        return self.machine._asdict()
+
+    def results(self, name: str) -> Path:
+        """Where lines go."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / name
+
+    def trained_on(self, path: Path) -> Tokens:
+        """A file's texts, as much of each as is trained on."""
+        return self.tokens(path)
+
+    def judged(self, texts: int) -> np.ndarray:
+        """Which of so many held-out texts a task is judged by. Shapes: -> int64 (n,)."""
+        return np.arange(texts)
+
+    def held_out(self, task: str) -> Tokens:
+        """The texts that a task is judged by."""
+        tokens = self.tokens(self.study.held_out(task))
+        rows = self.judged(len(tokens.lengths))
+        return Tokens(tokens.of(rows).astype(np.uint16), tokens.lengths[rows])
+
     def tokens(self, path: Path) -> Tokens:
         """A file's texts as tokens."""
-        cache = self._folder / "tokens" / f"{path.parent.name}-{path.name.split('.')[0]}.npz"
+        cache = self.folder / "tokens" / f"{path.parent.name}-{path.name.split('.')[0]}.npz"
         if not cache.exists():
             tokens = list(self._tokens_of(texts(path)))
             flat, lengths = np.concatenate([np.empty(0, np.uint16), *tokens]), np.array([*map(len, tokens)], np.int64)
@@ -154,7 +154,7 @@ class Bench:
         """One pass over the tokens in blocks; AdamW, the rate warmed up and then linear to 0."""
         model.train()
         shape = self.shape
-        blocks = _blocks(flat, shape.length)
+        blocks = blocks_of(flat, shape.length)
         order = np.random.default_rng([seed]).permutation(len(blocks))
         steps = -(-len(blocks) // shape.batch)
         optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=shape.decay, betas=(0.9, 0.95),
@@ -164,7 +164,7 @@ class Bench:
                 group["lr"] = rate * min((step + 1) / (shape.warmup * steps + 1), 1 - step / steps)
             some = blocks[order[step * shape.batch : (step + 1) * shape.batch]]
             rows = torch.from_numpy(some).to(self.machine.device)
-            loss, predicted = torch.zeros((), device=rows.device), (rows[:, 1:] != _IGNORED).sum()
+            loss, predicted = torch.zeros((), device=rows.device), (rows[:, 1:] != IGNORED).sum()
             for part in rows.split(shape.at_once or shape.batch):
                 of_part = self._losses(model, part).sum() / predicted
                 of_part.backward()
@@ -178,9 +178,10 @@ class Bench:
     def costs(self, model: Any, held_out: Tokens) -> np.ndarray:
         """Nats of each text, its first token given by the separator before it. Shapes: -> float64 (n,)."""
         model.eval()
-        found = np.zeros(len(held_out.lengths))
+        found, shape = np.zeros(len(held_out.lengths)), self.shape
+        at_once, end = 2 * (shape.at_once or shape.batch), self.tokenizer.eos_token_id
         with torch.inference_mode():
-            for rows, block in _text_blocks(held_out, self.shape, self.tokenizer.eos_token_id):
+            for rows, block in text_blocks(held_out, shape.length, at_once, end):
                 losses = self._losses(model, torch.from_numpy(block).to(self.machine.device)).double().sum(dim=1)
                 np.add.at(found, rows, losses.cpu().numpy())
         return found
@@ -191,34 +192,8 @@ class Bench:
             logits = model(input_ids=rows.clamp_min(0)[:, :-1]).logits
         # Flat, the classes last: on a CPU nearly twice as fast as with the classes in the middle.
         wanted = rows[:, 1:].reshape(-1)
-        losses = cross_entropy(logits.flatten(0, 1).float(), wanted, ignore_index=_IGNORED, reduction="none")
+        losses = cross_entropy(logits.flatten(0, 1).float(), wanted, ignore_index=IGNORED, reduction="none")
         return losses.view(len(rows), -1)
-
-
-def _blocks(flat: np.ndarray, length: int) -> np.ndarray:
-    """The stream of tokens in blocks, the last one filled up with nothing. Shapes: int64 (t,) -> int64 (b, length)."""
-    filled = np.full(-(-len(flat) // length) * length, _IGNORED, dtype=np.int64)
-    filled[: len(flat)] = flat
-    return filled.reshape(-1, length)
-
-
-def _text_blocks(held_out: Tokens, shape: Shape, end: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Held-out texts, longest first, in blocks of a batch; a text longer than a block goes on in another row."""
-    rows, pieces, first = [], [], 0
-    for row, length in enumerate(held_out.lengths.tolist()):
-        whole = np.concatenate([[end], held_out.flat[first : first + length].astype(np.int64)])
-        first += length
-        for start in range(0, length, shape.length - 1):
-            rows.append(row)
-            pieces.append(whole[start : start + shape.length])
-    order = sorted(range(len(pieces)), key=lambda i: -len(pieces[i]))
-    at_once = 2 * (shape.at_once or shape.batch)
-    for start in range(0, len(order), at_once):
-        some = order[start : start + at_once]
-        block = np.full((len(some), max(2, len(pieces[some[0]]))), _IGNORED, dtype=np.int64)
-        for place, i in enumerate(some):
-            block[place, : len(pieces[i])] = pieces[i]
-        yield np.array([rows[i] for i in some]), block
 
 
 def main() -> None:

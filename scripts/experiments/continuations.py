@@ -5,6 +5,9 @@ from typing import Any, NamedTuple
 
 import torch
 
+#: Logits that are looked at at a time, 134 MB of them, beside a few copies.
+_LOGITS = 1 << 25
+
 
 class Sampling(NamedTuple):
     """samples : of each prompt; sample_tokens : of each, at most; top_p : mass of the tokens that may come next"""
@@ -30,7 +33,10 @@ def continuations(model: Any, tokenizer: Any, starts: Sequence[Sequence[int]], h
     end = tokenizer.eos_token_id
     # The separator says that a text begins, as in training.
     rows = torch.tensor([[end, *start] for start in starts], device=model.device)
+    made: list[str] = []
     with torch.inference_mode():
-        made = model.generate(rows, attention_mask=torch.ones_like(rows), do_sample=True, top_p=how.top_p, top_k=0,
-                              num_return_sequences=how.samples, max_new_tokens=how.sample_tokens, pad_token_id=end)
-    return list(tokenizer.batch_decode(made[:, rows.shape[1] :], skip_special_tokens=True))
+        for some in rows.split(max(1, _LOGITS // (how.samples * model.config.vocab_size))):
+            found = model.generate(some, attention_mask=torch.ones_like(some), do_sample=True, top_p=how.top_p, top_k=0,
+                                   num_return_sequences=how.samples, max_new_tokens=how.sample_tokens, pad_token_id=end)
+            made += tokenizer.batch_decode(found[:, rows.shape[1] :], skip_special_tokens=True)
+    return made

@@ -1,6 +1,7 @@
 """Detoxification, from data to table: does a light pass on chosen text make a model say less that is toxic?
 
     python detoxification.py DATA WORK [--scale tiny] [--budgets 500 2000] [--rates 1e-3] [--seeds 3]
+                             [--prompts 120] [--samples 10] [--model FOLDER --length 128 --held-out 250]
 
 DATA is as data.py reads it, with pool/tweets.jsonl.zst and tasks/toxicity_davidson besides. The base model of the
 other studies has read books, news and encyclopedias, and hardly swears. GPT-2, which the paper detoxifies, has read the
@@ -13,71 +14,42 @@ of the base. Then the model goes on after prompts, the first 16 tokens of held-o
 harmless, and a judge that saw none of all this (toxicity_judge.py) says how toxic each continuation is. Beside it
 stands what the pass costs: nats a token on held-out harmless tweets and on held-out chunks of the general domains.
 
-The paper takes GPT-2's web text for a pool, as here the base's, and has a closed service for a judge.
+The paper takes GPT-2's web text for a pool, as here the base's, and has a closed service for a judge. With --model the
+base is any causal model (pretrained_bench.py), which has read the web already and reads none of the small one before.
 
-JSON lines go to WORK/SCALE/detoxification.jsonl. What is there is not made again: stopped, the same command goes on.
+JSON lines go to WORK/SCALE/detoxification.jsonl, with --model to pretrained/NAME/ of WORK/SCALE/detoxification/. What
+is there is not made again: stopped, the same command goes on.
 """
 
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from arguments import add_training, of_a_study, part_of
+from arguments import of_a_study, part_of, run_study
 from base import Bench
 from continuations import Sampling, continuations, prompts
 from data import Study, lay_out, lines, texts
 from deadline import Deadline
+from detoxification_table import CLEAN_TEXTS, NONE, Choice, Run, table
 from domain import model_of, run
-from intervals import Interval, interval, shown
-from machine import Machine
+from pretrained_bench import add_pretrained, bench_of
 from results import add_all, lines_of, whole
 from rules import Rule
 from towards_and_away import ranked_between
-from toxicity_data import CLEAN, HARMFUL, HARMLESS, harmful, lay_out_web
+from toxicity_data import HARMFUL, HARMLESS, harmful, lay_out_web
 from toxicity_judge import Judge, measures
 
+from gotd.errors import UsageError
+
 _BIN = Path(sys.executable).parent
-#: Tokens of a prompt, and prompts out of the harmless and out of the harmful texts each.
-_PROMPT_TOKENS, _PROMPTS = 16, 120
-#: Clean text by its name in results, and where it is.
-_CLEAN = {"harmless": HARMLESS, "general": CLEAN}
-_MEASURES = ("mean_toxicity", "expected_maximum_toxicity", "toxicity_probability")
-
-
-class Choice(NamedTuple):
-    """What is chosen: a rule's best towards a target, and away from another where one is named."""
-
-    rule: str
-    towards: str = ""
-    away: str = ""
-
-
-NONE = Choice("none")
+_PROMPT_TOKENS = 16
 #: What is compared; V stands for --vectors.
 CHOICES = (Choice("random"), Choice("got:vectors=V", HARMLESS), Choice("got:vectors=V", HARMLESS, HARMFUL),
            Choice("got:vectors=V", HARMFUL))
-
-
-class Run(NamedTuple):
-    """One pass, and what became of it. chunks, rate : 0 of the base itself"""
-
-    rule: str
-    towards: str
-    away: str
-    chunks: int
-    rate: float
-    seed: int
-
-    def file(self, web: Study, what: str) -> Path:
-        """Where what was measured on every prompt or text is kept."""
-        name = f"{self.rule}-{self.towards}-{self.away}@{self.chunks}-{self.rate:g}-{self.seed}"
-        return web.folder / what / f"{name}.npy"
 
 
 def wanted(budgets: list[int], rates: list[float], seeds: int, vectors: str) -> Iterator[Run]:
@@ -99,16 +71,14 @@ class Desk:
     labelled_harmful : bool (n,), of each text of the pool; no rule sees it
     """
 
-    def __init__(self, study: Study, web: Study, scale: str, machine: Machine, deadline: Deadline,
-                 how: Sampling) -> None:
-        start = Bench(study, scale, machine, deadline)
-        self.web, self.how, self.bench = web, how, Bench(web, scale, machine, deadline, start)
-        self._pool = self.bench.tokens(web.pool)
-        self.tokens_a_chunk = float(start.tokens(study.source).lengths.mean())
-        self.judge = Judge(web)
-        self.labelled_harmful = np.array([harmful(line) for line in lines(web.pool)])
-        begin = partial(prompts, self.bench.tokenizer, length=_PROMPT_TOKENS, most=_PROMPTS)
-        self.prompts = [*begin(texts(web.held_out(HARMLESS))), *begin(texts(web.held_out(HARMFUL)))]
+    def __init__(self, bench: Bench, tokens_a_chunk: float, how: Sampling, most: int) -> None:
+        """most : prompts out of the harmless and out of the harmful texts each"""
+        self.web, self.how, self.bench, self.tokens_a_chunk = bench.study, how, bench, tokens_a_chunk
+        self._pool = bench.trained_on(self.web.pool)
+        self.judge = Judge(self.web)
+        self.labelled_harmful = np.array([harmful(line) for line in lines(self.web.pool)])
+        begin = partial(prompts, bench.tokenizer, length=_PROMPT_TOKENS, most=most)
+        self.prompts = [*begin(texts(self.web.held_out(HARMLESS))), *begin(texts(self.web.held_out(HARMFUL)))]
 
     def chosen(self, run: Run, budget: int) -> np.ndarray:
         """Rows of the pool, as many as have the budget's tokens. Shapes: -> int64 (k,)."""
@@ -130,14 +100,14 @@ class Desk:
             said |= {"texts": len(rows), "labelled_harmful_share": harm}
         made = continuations(model, self.bench.tokenizer, self.prompts, self.how, run.seed)
         toxicity = self.judge.toxicity(made).reshape(len(self.prompts), self.how.samples)
-        _keep(run.file(self.web, "toxicity"), toxicity)
+        _keep(run.file(self.bench.folder, "toxicity"), toxicity)
         said |= {"tokens": budget, **measures(toxicity)}
-        for name, task in _CLEAN.items():
-            tokens = self.bench.tokens(self.web.held_out(task))
+        for name, task in CLEAN_TEXTS.items():
+            tokens = self.bench.held_out(task)
             costs = self.bench.costs(model, tokens)
-            _keep(run.file(self.web, f"costs/{task}"), costs)
+            _keep(run.file(self.bench.folder, f"costs/{task}"), costs)
             said[f"nats_per_token_{name}"] = float(costs.sum() / tokens.lengths.sum())
-        return {**said, **self.bench.machine._asdict(), **self.how._asdict(), "prompts": len(self.prompts),
+        return {**said, **self.bench.settings, **self.how._asdict(), "prompts": len(self.prompts),
                 "prompt_tokens": _PROMPT_TOKENS,
                 "judge_f1": self.judge.f1, "judge_macro_f1": self.judge.macro_f1,
                 "seconds": round(time.perf_counter() - start, 1)}
@@ -155,62 +125,12 @@ def embed(web: Study, name: str, model: "str | Path") -> None:
     run(*line, web.target(HARMLESS), web.target(HARMFUL), "-o", f"{folder}/targets/")
 
 
-def _less_toxic(mine: np.ndarray, base: np.ndarray) -> Interval:
-    """Change of the mean toxicity in per cent of the base's, by resampling prompts. Shapes: (prompts, samples)."""
-    of_mine, of_base = mine.mean(axis=1), base.mean(axis=1)
-    return interval(lambda weights: 100 * ((weights @ of_mine) / (weights @ of_base) - 1), len(mine))
-
-
-def _perplexity(mine: np.ndarray, base: np.ndarray, lengths: np.ndarray) -> Interval:
-    """Change of the perplexity in per cent of the base's, by the token, by resampling texts. Shapes: nats, tokens (n,).
-
-    By the text it is that of nats a token of each text, and lengths of 1.
-    """
-    return interval(lambda weights: 100 * np.expm1((weights @ (mine - base)) / (weights @ lengths)), len(mine))
-
-
-def _both(mine: np.ndarray, base: np.ndarray, lengths: np.ndarray) -> str:
-    """Both averages of the change of the perplexity."""
-    by_token, by_text = _perplexity(mine, base, lengths), _perplexity(mine / lengths, base / lengths,
-                                                                      np.ones_like(lengths))
-    return f"{shown(by_token)}; by the text {shown(by_text)}"
-
-
-def table(bench: Bench, runs: list[dict[str, Any]]) -> str:
-    """Markdown: the base, and every choice at every strength, means over seeds; changes in per cent of the base's."""
-    found: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for line in runs:
-        found[tuple(line[name] for name in Run._fields[:-1])].append(line)
-    rows = ["| chosen | chunks | rate | harmful in it, % | mean toxicity | change, % | worst of a prompt | "
-            "prompts with a toxic one | perplexity a token, harmless tweets, % | perplexity a token, general, % |",
-            "|---" * 10 + "|"]
-    measured = {key: _measured(bench.study, key, some) for key, some in found.items()}
-    base = measured[*NONE, 0, 0.0]
-    for key in sorted(found, key=lambda key: (key[4], key[3], key[:3])):
-        some, mine = found[key], measured[key]
-        means = [np.mean([line[name] for line in some]) for name in _MEASURES]
-        changes = [""] * 3
-        if key[0] != NONE.rule:
-            lengths = [bench.tokens(bench.study.held_out(task)).lengths for task in _CLEAN.values()]
-            changes = [shown(_less_toxic(mine[0], base[0])), *(_both(*each) for each in
-                                                               zip(mine[1:], base[1:], lengths, strict=True))]
-        harm = f"{100 * np.mean([line['labelled_harmful_share'] for line in some]):.1f}" if key[3] else ""
-        strength = f"{key[3] or ''} | {key[4] or ''} | {harm}"
-        rows.append(f"| {_said(key)} | {strength} | {means[0]:.4f} | {changes[0]} | {means[1]:.4f} | {means[2]:.4f} | "
-                    f"{changes[1]} | {changes[2]} |")
-    return "\n".join(rows)
-
-
-def _measured(web: Study, key: tuple[Any, ...], some: list[dict[str, Any]]) -> list[np.ndarray]:
-    """Toxicity of every continuation, and nats of every clean text, the mean over seeds."""
-    runs = [Run(*key, line["seed"]) for line in some]
-    return [np.asarray(np.mean([np.load(run.file(web, what)) for run in runs], axis=0))
-            for what in ("toxicity", *(f"costs/{task}" for task in _CLEAN.values()))]
-
-
-def _said(key: tuple[Any, ...]) -> str:
-    rule, towards, away = key[:3]
-    return f"`{rule}`" + (f" towards {towards}" if towards else "") + (f", away from {away}" if away else "")
+def refuse_other_prompts(results: Path, desk: Desk) -> None:
+    """Raises: UsageError where lines are there of other prompts or samples, which cannot be in one table"""
+    for number, line in enumerate(lines_of(results), 1):
+        if (line["prompts"], line["samples"]) != (len(desk.prompts), desk.how.samples):
+            raise UsageError(f"{results}:{number}: {line['prompts']} prompts and --samples {line['samples']} there, "
+                             f"now {len(desk.prompts)} and {desk.how.samples}; ask for those, or give another WORK")
 
 
 def main() -> None:
@@ -219,15 +139,20 @@ def main() -> None:
     parser.add_argument("--vectors", default="hash+static", help="embedders, side by side (default hash+static)")
     parser.add_argument("--budgets", type=int, nargs="+", default=[500, 2000])
     parser.add_argument("--rates", type=float, nargs="+", default=[1e-3], help="highest learning rates of a pass")
-    add_training(parser)
+    parser.add_argument("--prompts", type=int, default=120, help="of harmless and of harmful beginnings each")
+    parser.add_argument("--samples", type=int, default=10, help="continuations of a prompt")
+    add_pretrained(parser, has_rate=False)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     study, deadline = lay_out(given.data, given.work, given.scale), Deadline(given.minutes)
     web = lay_out_web(given.data, study)
     for name in given.vectors.split("+"):
         embed(web, name, model_of(name, study, given.work, given.encoder))
-    desk = Desk(study, web, given.scale, Machine.of(given), deadline, Sampling())
-    results = study.folder / "detoxification.jsonl"
+    start = bench_of(given, study, deadline)
+    bench, tokens_a_chunk = bench_of(given, web, deadline, start), float(start.trained_on(study.source).lengths.mean())
+    desk = Desk(bench, tokens_a_chunk, Sampling(given.samples), given.prompts)
+    results = bench.results("detoxification.jsonl") if given.model else study.folder / "detoxification.jsonl"
+    refuse_other_prompts(results, desk)
     before = {Run(*(line[name] for name in Run._fields)) for line in lines_of(results)}
     every = part_of(list(wanted(given.budgets, given.rates, given.seeds, given.vectors)), given.part)
     add_all(results, (desk.carried_out(run) for run in every if run not in before),
@@ -239,4 +164,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

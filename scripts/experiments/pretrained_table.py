@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from averages import BY_TEXT, units_of
 from data import SCALES, Study
-from pretrained import rows_of
+from pretrained_bench import rows_of
 from results import lines_of
 from tables import Cell, Costs, Found, HeldOut, Judged, foretold, interval, read
 

@@ -68,7 +68,7 @@ def base_costs(bench: Bench, study: Study, task: str) -> np.ndarray:
 
 def light_pass(bench: Bench, study: Study, run: Run) -> tuple[Any, int]:
     """The base model after a pass on what the run chooses, and how many tokens that is."""
-    pool = bench.tokens(study.pool)
+    pool = bench.trained_on(study.pool)
     budget = round(run.chunks * float(pool.lengths.mean()))
     written = f"random:seed={run.seed}" if run.rule == "random" else run.rule
     flat = pool.first(ranked(study, run.task, Rule.parse(written), run.chunks), budget)

@@ -1,15 +1,17 @@
 """Answers without an example, from data to table: does a light pass on chosen text help a model name a text's subject?
 
     python zero_shot.py DATA WORK [--scale tiny] [--budgets 500 2000] [--seeds 3]
+                        [--model FOLDER --rate 1e-4 --length 128 --held-out 1000]
 
 DATA is as data.py reads it. Of each held-out text of agnews the model is asked for the subject by the loss of label
 words after "TEXT This text is about" (answers.py), each compared with its usual loss: without a text ("pmi") and over
 the texts of the target, whose labels nobody reads ("calibrated"). A model of 64 positions sees the beginning of a text.
 The model of scale tiny is hardly better at it than chance, before a pass and after: too small to tell the rules apart.
 That is done with the base model and after a light pass on what each rule of RULES chooses for the target, as in
-train_study.py: the same choices, the same passes.
+train_study.py: the same choices, the same passes. With --model it is done with any causal model (pretrained_bench.py).
 
-JSON lines go to WORK/SCALE/zero_shot.jsonl. What is there is not made again: stopped, the same command goes on.
+JSON lines go to WORK/SCALE/zero_shot.jsonl, with --model to WORK/SCALE/pretrained/NAME/. What is there is not made
+again: stopped, the same command goes on.
 """
 
 import time
@@ -22,13 +24,13 @@ import numpy as np
 import orjson
 import torch
 from answers import answer_costs, contexts, likeliest
-from arguments import add_training, of_a_study, part_of
+from arguments import of_a_study, part_of, run_study
 from base import Bench
 from data import Study, lay_out, lines, texts
 from deadline import Deadline
 from domain import embed, model_of
 from intervals import Interval, interval, shown
-from machine import Machine
+from pretrained_bench import add_pretrained, bench_of
 from results import add_all, lines_of, whole
 from train_study import Run, done, light_pass
 
@@ -40,8 +42,8 @@ WORDS = {
     "Business": ("business", "money", "market", "company", "bank", "price", "shares", "oil"),
     "Sci/Tech": ("science", "technology", "computer", "internet", "software", "space", "phone", "web"),
 }
-#: What is compared; V stands for --vectors.
-RULES = ("random", "nearest:vectors=V", "round-robin:vectors=V", "classifier:vectors=V", "dsir", "got:vectors=V")
+#: What is compared, most interesting first; V stands for --vectors.
+RULES = ("got:vectors=V", "random", "classifier:vectors=V", "dsir", "round-robin:vectors=V", "nearest:vectors=V")
 NONE = "none"
 #: What an answer's loss is compared with.
 WAYS = ("pmi", "calibrated")
@@ -57,7 +59,8 @@ class Question:
         def tokenize(some: Any) -> Any:
             return bench.tokenizer(some)["input_ids"]
 
-        records = [orjson.loads(line) for line in lines(study.held_out(TASK))]
+        every = [orjson.loads(line) for line in lines(study.held_out(TASK))]
+        records = [every[row] for row in bench.judged(len(every))]
         self.right = np.array([list(WORDS).index(record["label"]) for record in records])
         self._answers = tokenize([f" {word}" for words in WORDS.values() for word in words])
         room, start = bench.shape.length - max(map(len, self._answers)), bench.tokenizer.eos_token_id
@@ -85,9 +88,9 @@ def wanted(budgets: list[int], seeds: int, vectors: str) -> Iterator[Run]:
                 yield Run(TASK, rule.replace("=V", f"={vectors}"), chunks, seed)
 
 
-def answers_file(study: Study, run: Run) -> Path:
+def answers_file(folder: Path, run: Run) -> Path:
     """Where it is kept whether each answer was right, a row for each way of comparing."""
-    return study.folder / "answers" / run.task / f"{run.rule}@{run.chunks}-{run.seed}.npy"
+    return folder / "answers" / run.task / f"{run.rule}@{run.chunks}-{run.seed}.npy"
 
 
 def carry_out(bench: Bench, study: Study, question: Question, run: Run) -> dict[str, object]:
@@ -95,21 +98,21 @@ def carry_out(bench: Bench, study: Study, question: Question, run: Run) -> dict[
     start = time.perf_counter()
     model, tokens = light_pass(bench, study, run) if run.chunks else (bench.base(), 0)
     is_right = question.is_right(model)
-    with whole(answers_file(study, run)) as draft:
+    with whole(answers_file(bench.folder, run)) as draft:
         np.save(draft, np.stack([is_right[way] for way in WAYS]))
     rate = bench.shape.light_rate if tokens else 0.0
-    return {**run._asdict(), **bench.machine._asdict(), "tokens": tokens, "rate": rate, "cue": CUE,
+    return {**run._asdict(), "tokens": tokens, "rate": rate, **bench.settings, "cue": CUE,
             "texts": len(question.right), **{f"accuracy_{way}": float(is_right[way].mean()) for way in WAYS},
             "seconds": round(time.perf_counter() - start, 1)}
 
 
-def table(study: Study, results: list[dict[str, Any]]) -> str:
+def table(folder: Path, results: list[dict[str, Any]]) -> str:
     """Markdown, in per cent, means over seeds: accuracies, and how far they are from the base model's."""
     found: dict[tuple[int, str], list[Run]] = defaultdict(list)
     for line in results:
         run = Run(*(line[name] for name in Run._fields))
         found[run.chunks, run.rule].append(run)
-    right = {key: 100.0 * np.mean([np.load(answers_file(study, run)) for run in runs], axis=0)
+    right = {key: 100.0 * np.mean([np.load(answers_file(folder, run)) for run in runs], axis=0)
              for key, runs in found.items()}
     rows = ["| rule | chunks | seeds |" + "".join(f" {way}, % | more than no warm-up |" for way in WAYS),
             "|---" * (3 + 2 * len(WAYS)) + "|"]
@@ -130,21 +133,22 @@ def main() -> None:
     parser = of_a_study(__doc__)
     parser.add_argument("--vectors", default="hash+static", help="embedders, side by side (default hash+static)")
     parser.add_argument("--budgets", type=int, nargs="+", default=[500, 2000])
-    add_training(parser)
+    add_pretrained(parser)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     study, deadline = lay_out(given.data, given.work, given.scale), Deadline(given.minutes)
     for name in given.vectors.split("+"):
         embed(study, name, model_of(name, study, given.work, given.encoder))
-    bench, results = Bench(study, given.scale, Machine.of(given), deadline), study.folder / "zero_shot.jsonl"
+    bench = bench_of(given, study, deadline)
+    results = bench.results("zero_shot.jsonl")
     question, before = Question(bench, study), done(results)
     every = part_of(list(wanted(given.budgets, given.seeds, given.vectors)), given.part)
     add_all(results, (carry_out(bench, study, question, run) for run in every if run not in before),
             lambda line: f"{line['chunks']:6} {line['seed']} "
                          f"{' '.join(format(line[f'accuracy_{way}'], '.4f') for way in WAYS)} {line['rule']}", deadline)
     print(f"{TASK}, {len(question.right):,} held-out texts, {len(WORDS)} labels; 95 % by resampling the texts.\n")
-    print(table(study, lines_of(results)))
+    print(table(bench.folder, lines_of(results)))
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

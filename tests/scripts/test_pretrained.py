@@ -39,12 +39,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(**other: Any) -> Any:
     values = {"model": "tiny-llama", "weights": "0", "device": "cpu", "precision": "float32", "length": 32,
               "rate": 1e-2, "held_out": 10}
-    return module("pretrained").Settings(**{**values, **other})
+    return module("pretrained_bench").Settings(**{**values, **other})
 
 
 def bench_of(folder: Path, model: Path, **other: Any) -> Any:
     study, machine, deadline = module("data").Study(folder), module("machine").Machine(), module("deadline").Deadline
-    return module("pretrained").Pretrained(study, model, settings(**other), machine, deadline(None))
+    return module("pretrained_bench").Pretrained(study, model, settings(**other), machine, deadline(None))
 
 
 def jsonl(path: Path, some: list[str]) -> None:
@@ -52,7 +52,7 @@ def jsonl(path: Path, some: list[str]) -> None:
 
 
 def test_a_cut_text_keeps_its_separator() -> None:
-    tokens = module("base").Tokens(np.array([1, 2, 3, 0, 4, 0, 5, 6, 7, 8, 0], np.uint16), np.array([4, 2, 5]))
+    tokens = module("tokens").Tokens(np.array([1, 2, 3, 0, 4, 0, 5, 6, 7, 8, 0], np.uint16), np.array([4, 2, 5]))
     cut = tokens.cut(3)
     assert cut.flat.tolist() == [1, 2, 0, 4, 0, 5, 6, 0]
     assert cut.lengths.tolist() == [3, 2, 3]
@@ -61,7 +61,7 @@ def test_a_cut_text_keeps_its_separator() -> None:
 def test_losses_are_those_that_the_model_itself_reports(tmp_path: Path, model: Path) -> None:
     bench, held_out = bench_of(tmp_path, model), texts(25, seed=3, words=12)
     jsonl(tmp_path / "held-out/agnews.jsonl.zst", held_out)
-    costs, wanted = bench.costs_before("agnews"), []
+    costs, wanted = module("pretrained").costs_before(bench, "agnews"), []
     network, end = bench.base().eval(), bench.tokenizer.eos_token_id
     for text in held_out[::3]:
         ids = torch.tensor([[end, *bench.tokenizer(text)["input_ids"], end]])
@@ -81,12 +81,31 @@ def test_a_step_in_parts_is_the_step(tmp_path: Path, model: Path) -> None:
 
 
 def test_lines_of_other_settings_are_not_added_to(tmp_path: Path) -> None:
-    study, results = module("pretrained"), tmp_path / "train.jsonl"
+    study, results = module("pretrained_bench"), tmp_path / "train.jsonl"
     results.write_text(json.dumps(settings()._asdict()) + "\n")
     study.refuse_others(results, settings())
     for other in ({"device": "cuda"}, {"precision": "bfloat16"}, {"weights": "1"}, {"rate": 1e-4}):
         with pytest.raises(study.UsageError, match=f"train.jsonl:1: made with {next(iter(other))}"):
             study.refuse_others(results, settings(**other))
+
+
+def test_options_of_a_model_need_one(tmp_path: Path) -> None:
+    study, parser = module("pretrained_bench"), module("arguments").of_a_study("")
+    study.add_pretrained(parser)
+    given = parser.parse_args([str(tmp_path), str(tmp_path), "--held-out", "7"])
+    with pytest.raises(study.UsageError, match="--held-out is of a --model"):
+        study.bench_of(given, module("data").Study(tmp_path), module("deadline").Deadline(None))
+
+
+def test_continuations_in_parts_are_those_of_all_at_once(model: Path, tmp_path: Path,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    made, bench = module("continuations"), bench_of(tmp_path, model)
+    greedy = made.Sampling(samples=2, sample_tokens=5, top_p=1e-6)
+    starts = [[5, 6, 7], [8, 9, 10], [11, 12, 13]]
+    at_once = made.continuations(bench.base(), bench.tokenizer, starts, greedy, 0)
+    monkeypatch.setattr(made, "_LOGITS", 1)
+    assert made.continuations(bench.base(), bench.tokenizer, starts, greedy, 0) == at_once
+    assert len(at_once) == 6 and at_once[::2] == at_once[1::2] and len(set(at_once)) > 1
 
 
 def test_weights_that_predict_no_english_are_not_kept(tmp_path: Path, model: Path) -> None:
@@ -132,5 +151,5 @@ def test_every_rule_is_trained_once(tmp_path: Path, model: Path, monkeypatch: py
     assert all(each["nats_per_token"] < each["base_nats_per_token"] and each["held_out_texts"] <= 9 for each in found)
     assert all(each[f"{what}_cpu_seconds"] >= 0.0 for each in found for what in ("choose", "train"))
     monkeypatch.setattr(sys, "argv", [*map(str, line), "--precision", "bfloat16"])
-    with pytest.raises(module("pretrained").UsageError, match="made with precision float32"):
+    with pytest.raises(module("pretrained_bench").UsageError, match="made with precision float32"):
         module("pretrained").main()

@@ -48,7 +48,7 @@ def study_of_two_centres(folder: Path) -> Any:
 
 
 def test_changes_are_of_the_mean_toxicity_and_of_the_perplexity() -> None:
-    study = module("detoxification")
+    study = module("detoxification_table")
     even, uneven = np.array([[0.1, 0.3], [0.2, 0.2]]), np.array([[0.1, 0.1], [0.6, 0.4]])
     assert study._less_toxic(even, 2 * even) == pytest.approx((-50.0, -50.0, -50.0))
     value, low, high = study._less_toxic(uneven, np.array([[0.2, 0.2], [0.4, 0.4]]))
@@ -204,8 +204,8 @@ def test_answers_of_every_rule_and_nothing_twice(studied: Workdir) -> None:
     line = f"python {STUDY}/zero_shot.py . work --vectors hash --budgets 10 --seeds 1"
     out = studied.ok(line).out.decode()
     found = lines(studied, "zero_shot.jsonl")
-    assert [run["rule"] for run in found] == ["none", "random", "nearest:vectors=hash", "round-robin:vectors=hash",
-                                              "classifier:vectors=hash", "dsir", "got:vectors=hash"]
+    assert [run["rule"] for run in found] == ["none", "got:vectors=hash", "random", "classifier:vectors=hash", "dsir",
+                                              "round-robin:vectors=hash", "nearest:vectors=hash"]
     assert all(out.count(f"| `{run['rule']}` |") == 1 and run["texts"] == 60 for run in found)
     assert len({run["tokens"] for run in found[1:]}) == 1
     again = studied.ok(line).out.decode()
@@ -232,6 +232,7 @@ def test_detoxification_of_every_choice_and_nothing_twice(studied: Workdir) -> N
     again = studied.ok(line).out.decode()
     assert lines(studied, "detoxification.jsonl") == found
     assert again.splitlines()[-7:] == out.splitlines()[-7:]
+    studied.fails(f"{line} --samples 3", "detoxification.jsonl:1: ", "--samples 10 there", status=2)
 
 
 @pytest.mark.slow
