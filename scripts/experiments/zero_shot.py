@@ -11,13 +11,11 @@ That is done with the base model and after a light pass on what each rule of RUL
 train_study.py: the same choices, the same passes. With --model it is done with any causal model (pretrained_bench.py).
 
 JSON lines go to WORK/SCALE/zero_shot.jsonl, with --model to WORK/SCALE/pretrained/NAME/. What is there is not made
-again: stopped, the same command goes on.
+again: stopped, the same command goes on. zero_shot_table.py makes the table of them.
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,10 +27,10 @@ from base import Bench
 from data import Study, lay_out, lines, texts
 from deadline import Deadline
 from domain import embed, model_of
-from intervals import Interval, interval, shown
 from pretrained_bench import add_pretrained, bench_of
-from results import add_all, lines_of, whole
+from results import add_all, lines_of
 from train_study import Run, done, light_pass
+from zero_shot_table import NONE, WAYS, packed, table
 
 TASK, CUE = "agnews", " This text is about"
 #: Words of each label of the task; the loss of a label is the mean over its words.
@@ -44,9 +42,6 @@ WORDS = {
 }
 #: What is compared, most interesting first; V stands for --vectors.
 RULES = ("got:vectors=V", "random", "classifier:vectors=V", "dsir", "round-robin:vectors=V", "nearest:vectors=V")
-NONE = "none"
-#: What an answer's loss is compared with.
-WAYS = ("pmi", "calibrated")
 
 
 class Question:
@@ -88,44 +83,15 @@ def wanted(budgets: list[int], seeds: int, vectors: str) -> Iterator[Run]:
                 yield Run(TASK, rule.replace("=V", f"={vectors}"), chunks, seed)
 
 
-def answers_file(folder: Path, run: Run) -> Path:
-    """Where it is kept whether each answer was right, a row for each way of comparing."""
-    return folder / "answers" / run.task / f"{run.rule}@{run.chunks}-{run.seed}.npy"
-
-
 def carry_out(bench: Bench, study: Study, question: Question, run: Run) -> dict[str, object]:
     """Train and ask."""
     start = time.perf_counter()
     model, tokens = light_pass(bench, study, run) if run.chunks else (bench.base(), 0)
     is_right = question.is_right(model)
-    with whole(answers_file(bench.folder, run)) as draft:
-        np.save(draft, np.stack([is_right[way] for way in WAYS]))
     rate = bench.shape.light_rate if tokens else 0.0
     return {**run._asdict(), "tokens": tokens, "rate": rate, **bench.settings, "cue": CUE,
             "texts": len(question.right), **{f"accuracy_{way}": float(is_right[way].mean()) for way in WAYS},
-            "seconds": round(time.perf_counter() - start, 1)}
-
-
-def table(folder: Path, results: list[dict[str, Any]]) -> str:
-    """Markdown, in per cent, means over seeds: accuracies, and how far they are from the base model's."""
-    found: dict[tuple[int, str], list[Run]] = defaultdict(list)
-    for line in results:
-        run = Run(*(line[name] for name in Run._fields))
-        found[run.chunks, run.rule].append(run)
-    right = {key: 100.0 * np.mean([np.load(answers_file(folder, run)) for run in runs], axis=0)
-             for key, runs in found.items()}
-    rows = ["| rule | chunks | seeds |" + "".join(f" {way}, % | more than no warm-up |" for way in WAYS),
-            "|---" * (3 + 2 * len(WAYS)) + "|"]
-    for chunks, rule in sorted(found):
-        cells = []
-        for mine, base in zip(right[chunks, rule], right[0, NONE], strict=True):
-            cells += [shown(_mean(mine), signed=False), shown(_mean(mine - base)) if chunks else ""]
-        rows.append(f"| `{rule}` | {chunks or ''} | {len(found[chunks, rule])} | {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-def _mean(values: np.ndarray) -> Interval:
-    return interval(lambda weights: weights @ values, len(values))
+            **{f"right_{way}": packed(is_right[way]) for way in WAYS}, "seconds": round(time.perf_counter() - start, 1)}
 
 
 def main() -> None:
@@ -147,7 +113,7 @@ def main() -> None:
             lambda line: f"{line['chunks']:6} {line['seed']} "
                          f"{' '.join(format(line[f'accuracy_{way}'], '.4f') for way in WAYS)} {line['rule']}", deadline)
     print(f"{TASK}, {len(question.right):,} held-out texts, {len(WORDS)} labels; 95 % by resampling the texts.\n")
-    print(table(bench.folder, lines_of(results)))
+    print(table(lines_of(results)))
 
 
 if __name__ == "__main__":

@@ -154,6 +154,18 @@ def test_an_answer_costs_what_the_model_loses_on_it() -> None:
             assert costs[row, column] == pytest.approx(len(answer) * loss, rel=1e-5)
 
 
+def test_the_table_of_answers_is_made_of_lines_alone() -> None:
+    study, lines = module("zero_shot_table"), []
+    for rule, chunks, right in (("none", 0, [1, 0, 0, 1, 0, 0, 0, 0, 0, 1]),
+                                ("got", 5, [1, 0, 1, 1, 0, 0, 0, 0, 0, 1])):
+        packed = study.packed(np.array(right, dtype=bool))
+        lines.append({"rule": rule, "chunks": chunks, "texts": 10, "right_pmi": packed, "right_calibrated": packed})
+        assert study.unpacked(lines[-1], "pmi").tolist() == right
+    base, got = study.table(lines).splitlines()[2:]
+    assert base.startswith("| `none` |  | 1 | 30.0 (")
+    assert got.startswith("| `got` | 5 | 1 | 40.0 (") and got.count(" +10.0 (") == 2
+
+
 def test_an_interval_of_a_mean_is_as_wide_as_its_standard_error_says() -> None:
     values = np.random.default_rng(0).normal(3.0, 2.0, size=500)
     value, low, high = module("intervals").interval(lambda weights: weights @ values, 500)

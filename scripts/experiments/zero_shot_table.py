@@ -1,0 +1,65 @@
+"""The table of zero_shot.py from its lines alone.
+
+    python zero_shot_table.py scripts/experiments/results/zero-shot-tiny.jsonl
+"""
+
+import argparse
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from arguments import run_study
+from intervals import Interval, interval, shown
+from results import lines_of
+
+from gotd.errors import DataError
+
+NONE = "none"
+#: What an answer's loss is compared with.
+WAYS = ("pmi", "calibrated")
+
+
+def packed(is_right: np.ndarray) -> str:
+    """Whether each answer was right, eight in a byte, as a line holds it. Shapes: bool (n,)."""
+    return np.packbits(is_right).tobytes().hex()
+
+
+def unpacked(line: dict[str, Any], way: str) -> np.ndarray:
+    """Whether each answer of a run was right. Shapes: -> bool (n,)."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(line[f"right_{way}"]), np.uint8), count=line["texts"]).astype(bool)
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Markdown, in per cent, means over seeds: accuracies, and how far they are from the base model's."""
+    found: dict[tuple[int, str], list[np.ndarray]] = defaultdict(list)
+    for line in results:
+        found[line["chunks"], line["rule"]].append(np.stack([unpacked(line, way) for way in WAYS]))
+    right = {key: 100.0 * np.mean(runs, axis=0) for key, runs in found.items()}
+    rows = ["| rule | chunks | seeds |" + "".join(f" {way}, % | more than no warm-up |" for way in WAYS),
+            "|---" * (3 + 2 * len(WAYS)) + "|"]
+    for chunks, rule in sorted(found):
+        cells = []
+        for mine, base in zip(right[chunks, rule], right[0, NONE], strict=True):
+            cells += [shown(_mean(mine), signed=False), shown(_mean(mine - base)) if chunks else ""]
+        rows.append(f"| `{rule}` | {chunks or ''} | {len(found[chunks, rule])} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _mean(values: np.ndarray) -> Interval:
+    return interval(lambda weights: weights @ values, len(values))
+
+
+def main() -> None:
+    """Print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    given = parser.parse_args()
+    results = lines_of(given.results)
+    if not any(line["rule"] == NONE for line in results):
+        raise DataError(str(given.results), "has no run of the model as it is", "run zero_shot.py to its end first")
+    print(table(results))
+
+
+if __name__ == "__main__":
+    run_study(main)
