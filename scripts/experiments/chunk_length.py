@@ -10,14 +10,14 @@ budget in WORK/SCALE/chunk_length.jsonl, both averages; then the table. Stopped,
 
 import subprocess
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from arguments import of_a_study, run_study
-from averages import BY_TEXT, averages, units_of
+from averages import averages, units_of
+from chunk_length_table import tables
 from confirm import MIXTURES, TASKS, lay_out_targets
 from data import TARGETS, Study, lay_out, texts
 from deadline import Deadline
@@ -32,8 +32,8 @@ _HERE = Path(__file__).parent
 _LONGEST = 1000
 #: As probe_study.py has them.
 _ORDER, _LAMBDA = 3, 0.3
-#: Short and long texts, two of the five and two kept apart.
-_TASKS = ("sst2", "agnews", "scicite", "amazon_helpfulness")
+#: Those whose texts differ most in length first; the five's four kinds, and four kept apart.
+_TASKS = ("sst2", "amazon_helpfulness", "agnews", "scicite", "toxicity_davidson", "chemprot", "rct_ei", "mixed-two")
 
 
 def cut(study: Study, work: Path, chars: int) -> Study:
@@ -42,9 +42,10 @@ def cut(study: Study, work: Path, chars: int) -> Study:
         return study
     shorter = Study(work / f"chars-{chars}" / study.folder.name)
     shorter.folder.mkdir(parents=True, exist_ok=True)
-    for name in (study.source.name, "targets", "held-out"):
-        if not (shorter.folder / name).exists():
-            (shorter.folder / name).symlink_to((study.folder / name).resolve())
+    same = {shorter.folder / name: study.folder / name for name in (study.source.name, "targets", "held-out")}
+    for here, there in {**same, shorter.folder.parent / "models": work / "models"}.items():
+        if not here.is_symlink():
+            here.symlink_to(there.resolve())
     if not shorter.pool.exists():
         subprocess.run([Path(sys.executable).parent / "ds-chunk", "-q", "--chars", str(chars), "--join", "never",
                         study.pool, "-o", shorter.pool], check=True)
@@ -67,22 +68,6 @@ def runs(study: Study, chars: int, task: str, rules: list[Rule], words: dict[int
                    **averages("nats_per_word", costs, lengths, units), **base}
 
 
-def table(lines: list[dict[str, Any]], measure: str) -> str:
-    """Markdown: a target and rule a line, a length a column, means over budgets; the lowest of a line is bold."""
-    sizes = sorted({line["chars"] for line in lines})
-    found: dict[tuple[float, str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for line in lines:
-        found[line["target_chars"], line["task"], line["rule"]][line["chars"]].append(line[f"nats_per_word{measure}"])
-    rows = ["| target | its texts | rule |" + "".join(f" {size:,} characters |" for size in sizes),
-            "|---" * (3 + len(sizes)) + "|"]
-    for (length, task, rule), by in sorted(found.items()):
-        means = {size: f"{np.mean(by[size]):.3f}" for size in by}
-        best = min(means.values())
-        cells = ["" if size not in means else f"**{best}**" if means[size] == best else means[size] for size in sizes]
-        rows.append(f"| {task} | {length:,.0f} characters | `{rule}` | {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
 def missing(lines: list[dict[str, Any]], chars: int, task: str, rules: list[Rule], budgets: list[int]) -> list[Rule]:
     """The rules that have not all budgets yet."""
     before = {(line["chars"], line["task"], line["rule"], line["chunks"]) for line in lines}
@@ -99,7 +84,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
     given = parser.parse_args()
     study, rules = lay_out(given.data, given.work, given.scale), read_rules(given.rules)
-    lay_out_targets(given.data, study)
+    if set(given.tasks) & {*TASKS, *MIXTURES}:
+        lay_out_targets(given.data, study)
     results, deadline = study.folder / "chunk_length.jsonl", Deadline(given.minutes)
     words = {chunks: round(chunks * float(Judge(study, given.tasks[0], _ORDER, _LAMBDA).words.mean()))
              for chunks in given.budgets}
@@ -110,8 +96,7 @@ def main() -> None:
         for task in given.tasks:
             if some := missing(lines_of(results), chars, task, rules, given.budgets):
                 add_all(results, runs(shorter, chars, task, some, words), shown, deadline)
-    for title, measure in (("By the word", ""), ("By the text", BY_TEXT)):
-        print(f"\n{title}, nats a word:\n\n{table(lines_of(results), measure)}")
+    print(tables(lines_of(results)))
 
 
 def shown(line: dict[str, Any]) -> str:

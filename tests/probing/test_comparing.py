@@ -231,5 +231,16 @@ def test_the_interval_to_random_covers_other_draws(run: Callable[..., Comparison
     assert sum(abs(each.value - expected.value) > expected.high - expected.value for each in found if each) >= 8
 
 
+def test_a_choice_of_texts_much_longer_than_the_targets_is_said(run: Callable[..., Comparison]) -> None:
+    def joined(count: int) -> list[str]:
+        return [" ".join(GOOD[start : start + count]) for start in range(0, len(GOOD), count)]
+
+    assert not run({"good": GOOD, "longer": joined(2)}, pool=SOURCE).warnings
+    (warning,) = run({"good": GOOD, "long": joined(6)}, pool=SOURCE).warnings
+    words = sum(len(text.split()) for text in GOOD) / 10
+    of_target = sum(len(text.split()) for text in HELD_OUT) / len(HELD_OUT)
+    assert warning.startswith(f"long: its texts have {words:.0f} words on average, those of held-out {of_target:.0f}; ")
+
+
 def test_few_texts_are_said(run: Callable[..., Comparison]) -> None:
     assert "only 5 texts" in run({"good": GOOD}, held_out=HELD_OUT[:5]).warnings[0]

@@ -36,7 +36,8 @@ class ChunkOptions:
     """Options of ds-chunk; what they mean is in its help."""
 
     chars: Annotated[int, click.option(
-        "--chars", type=click.IntRange(16), default=1000, show_default=True, help="Longest piece, characters.")]
+        "--chars", type=click.IntRange(16), default=1000, show_default=True,
+        help="Longest piece, characters. For a target of short texts: about twice their length, 250 or more.")]
     whole: Annotated[bool, click.option(
         "--whole", is_flag=True, help="Neither cut nor join: documents as they are, each with an id.")]
     min_chars: Annotated[int, click.option(

@@ -82,7 +82,7 @@ class Probe:
                                                          settings.resamples, settings.seed))
         standing = self._overlap.standing(self._base.seen)
         facts = facts_of(self._target, judged, self._base.counts, settings, int(standing.sum()), int(judging.max()) + 1)
-        warnings = warnings_of(held_out.name, self._source.name, facts, sizes[-1], int((standing & judged).sum()))
+        warnings = warnings_of(held_out.name, self._source.name, facts, rows, int((standing & judged).sum()))
         return Comparison(rows, facts, judged, {size: [each.rows for each in draws] for size, draws in drawn.items()},
                           warnings)
 

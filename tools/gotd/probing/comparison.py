@@ -1,6 +1,6 @@
 """What a comparison of choices says: its rows, its counts and its warnings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +13,9 @@ from gotd.probing.model import Counts
 from gotd.probing.target import VOCABULARY, Target
 from gotd.types import JSON
 
+#: A choice's texts are so many times as long as the target's: shorter pieces were better then on each of seven targets,
+#: by the probe, and by training on those that were tried (scripts/experiments/README.md, "How long should pieces be?").
+_MUCH_LONGER = 3.0
 #: Of fewer units than this intervals of skewed figures are known to be too narrow (scripts/bench/coverage.py).
 _FEW_UNITS = 30
 
@@ -95,13 +98,10 @@ class Comparison(NamedTuple):
     warnings: list[str]
 
 
-def warnings_of(name: str, source: str, facts: Facts, largest: int, standing: int) -> list[str]:
-    """Return what a person should know.
-
-    standing : texts that judge and stand in the source, too. largest : words of the largest choice
-    """
+def warnings_of(name: str, source: str, facts: Facts, rows: Sequence[Row], standing: int) -> list[str]:
+    """Return what a person should know. standing : texts that judge and stand in the source, too"""
     warnings = []
-    if facts.source_tokens < largest:
+    if facts.source_tokens < (largest := max(row.tokens for row in rows)):
         warnings.append(f"{source}: the source has {facts.source_tokens} words, fewer than a choice ({largest}); "
                         "what is known of it is too little to say how a choice would change it")
     if standing:
@@ -111,7 +111,17 @@ def warnings_of(name: str, source: str, facts: Facts, largest: int, standing: in
         texts = facts.target_documents
         said = f"{count} texts" if count == texts else f"{count} units of {texts} texts"
         warnings.append(f"{name}: only {said} judge; the intervals are rough")
-    return warnings
+    return [*warnings, *_of_lengths(name, facts, [row for row in rows if row.kind == "choice"])]
+
+
+def _of_lengths(name: str, facts: Facts, choices: Sequence[Row]) -> Iterator[str]:
+    of_target = facts.target_tokens / facts.target_documents
+    lengths = {row.name: row.tokens / row.documents for row in choices}
+    if lengths and (longest := max(lengths.values())) > _MUCH_LONGER * of_target:
+        which = next(choice for choice, length in lengths.items() if length == longest)
+        yield (f"{which}: its texts have {longest:.0f} words on average, those of {name} {of_target:.0f}; a pool in "
+               "pieces of about twice the length of the target's texts is likely to give a better choice: cut it by "
+               "ds-chunk --chars N, with N not under 250")
 
 
 def facts_of(target: Target, judged: np.ndarray, base: Counts, settings: Settings, standing: int, units: int) -> Facts:
