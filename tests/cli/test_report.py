@@ -185,6 +185,19 @@ def test_what_is_not_given_is_left_out_and_said(work: Workdir) -> None:
     assert [stage["tool"] for stage in report["provenance"]["stages"]] == ["ds-topk"]
 
 
+def test_a_choice_of_texts_much_longer_than_the_targets_is_said(work: Workdir) -> None:
+    assert json.loads(work.ok(f"{LINE} -o -").out)["hygiene"]["length"] is None
+    work.write("target.jsonl", records([text[:40] for text in texts(60, seed=1)]))
+    work.ok("ds-embed --dimension 64 target.jsonl -o target.npy && ds-embed --dimension 64 pool.jsonl -o pool.npy")
+    work.ok("ds-target-stats --target target.npy pool.npy -o target.npz && ds-score --target target.npz pool.npy "
+            "-o scores.npy && ds-topk -k 40 --scores scores.npy pool.jsonl -o chosen.jsonl.zst")
+    work.ok(f"{LINE} -o report.html && {LINE} -o report.json")
+    said = json.loads(work.read("report.json"))["hygiene"]["length"]
+    chosen = [len(json.loads(line)["text"]) for line in work.ok("zstdcat chosen.jsonl.zst").out.splitlines()]
+    assert said.startswith(f"its texts have {np.mean(chosen):,.0f} characters on average, those of the target 40; ")
+    assert f"The choice: {said}" in Page(work.read("report.html").decode()).text
+
+
 def test_left_out_records_and_leaks_are_counted(work: Workdir) -> None:
     lines = work.read("pool.jsonl").splitlines()
     best = [json.loads(line) for line in work.ok("zstdcat chosen.jsonl.zst | sed -n 1,3p").out.splitlines()]

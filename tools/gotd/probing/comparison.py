@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gotd.chunking import much_longer
 from gotd.lookup import Int64s
 from gotd.probing.figures import Figures
 from gotd.probing.judgement import Estimate
@@ -13,9 +14,6 @@ from gotd.probing.model import Counts
 from gotd.probing.target import VOCABULARY, Target
 from gotd.types import JSON
 
-#: A choice's texts are so many times as long as the target's: shorter pieces were better then on each of seven targets,
-#: by the probe, and by training on those that were tried (scripts/experiments/README.md, "How long should pieces be?").
-_MUCH_LONGER = 3.0
 #: Of fewer units than this intervals of skewed figures are known to be too narrow (scripts/bench/coverage.py).
 _FEW_UNITS = 30
 
@@ -111,17 +109,17 @@ def warnings_of(name: str, source: str, facts: Facts, rows: Sequence[Row], stand
         texts = facts.target_documents
         said = f"{count} texts" if count == texts else f"{count} units of {texts} texts"
         warnings.append(f"{name}: only {said} judge; the intervals are rough")
-    return [*warnings, *_of_lengths(name, facts, [row for row in rows if row.kind == "choice"])]
+    return [*warnings, *_of_lengths(facts, [row for row in rows if row.kind == "choice"])]
 
 
-def _of_lengths(name: str, facts: Facts, choices: Sequence[Row]) -> Iterator[str]:
-    of_target = facts.target_tokens / facts.target_documents
-    lengths = {row.name: row.tokens / row.documents for row in choices}
-    if lengths and (longest := max(lengths.values())) > _MUCH_LONGER * of_target:
-        which = next(choice for choice, length in lengths.items() if length == longest)
-        yield (f"{which}: its texts have {longest:.0f} words on average, those of {name} {of_target:.0f}; a pool in "
-               "pieces of about twice the length of the target's texts is likely to give a better choice: cut it by "
-               "ds-chunk --chars N, with N not under 250")
+def _of_lengths(facts: Facts, choices: Sequence[Row]) -> Iterator[str]:
+    """Yield a warning of the choice with the longest texts."""
+    longest = max(choices, key=lambda row: row.tokens / row.documents, default=None)
+    if longest is None:
+        return
+    said = much_longer(longest.tokens / longest.documents, facts.target_tokens / facts.target_documents, "words")
+    if said:
+        yield f"{longest.name}: {said}"
 
 
 def facts_of(target: Target, judged: np.ndarray, base: Counts, settings: Settings, standing: int, units: int) -> Facts:

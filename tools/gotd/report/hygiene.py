@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gotd.chunking import much_longer
 from gotd.content import copy_key, with_content
 from gotd.methods.ngrams import Classes, find_words, text_blocks
 from gotd.overlap import RUN_WORDS, Overlap
@@ -17,6 +18,7 @@ class Hygiene:
     copies, without_content : of the choice. left_out : by ds-topk, by the reason; None where no seal says
     target_texts : of the target, and of these standing in the choice, at least half of their runs of words
     sharing : chosen documents that share a run of words with a text of the target
+    length : what to do about the lengths of its texts, if anything
     """
 
     documents: int
@@ -27,6 +29,7 @@ class Hygiene:
     target_texts: int | None = None
     standing: int | None = None
     sharing: int | None = None
+    length: str | None = None
 
 
 def examine(texts: Sequence[str], left_out: dict[str, int] | None, target: Sequence[str] | None) -> Hygiene:
@@ -44,4 +47,9 @@ def examine(texts: Sequence[str], left_out: dict[str, int] | None, target: Seque
         sharing[first + documents] = True
         first += len(block)
     return Hygiene(len(texts), copies, int(np.count_nonzero(~content)), left_out, RUN_WORDS, len(target),
-                   int(np.count_nonzero(overlap.standing(seen))), int(np.count_nonzero(sharing)))
+                   int(np.count_nonzero(overlap.standing(seen))), int(np.count_nonzero(sharing)),
+                   much_longer(_mean_length(texts), _mean_length(target), "characters"))
+
+
+def _mean_length(texts: Sequence[str]) -> float:
+    return float(np.mean([len(text) for text in texts])) if texts else 0.0
