@@ -1,9 +1,9 @@
 #!/bin/sh
-# All studies of a real pre-trained model, one after the other, most interesting first: on a GPU some minutes each.
+# All studies of a real pre-trained model, one after the other, most interesting first. For a GPU, where it has not run yet.
 #   real_model.sh DATA WORK MODEL [OPTION...]
 # DATA is as data.py reads it, MODEL a causal model's folder (smollm2.py makes one); every OPTION, as --device cuda, goes
-# to all studies. SMALL and LARGE (environment) are budgets in chunks, SEEDS is how many runs a cell has. The tables go to
-# WORK/real_model/. Killed, the same line goes on.
+# to all studies but replay.sh, whose ds-train finds a GPU by itself. SMALL and LARGE (environment) are budgets in chunks,
+# SEEDS is how many runs a cell has, PYTHON which Python. The tables go to WORK/real_model/. Killed, the same line goes on.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 data=$1 work=$2 model=$3

@@ -30,7 +30,7 @@ from domain import embed, model_of
 from pretrained_bench import add_pretrained, bench_of
 from results import add_all, lines_of
 from train_study import Run, done, light_pass
-from zero_shot_table import NONE, WAYS, packed, table
+from zero_shot_table import NONE, WAYS, checked_table, packed
 
 TASK, CUE = "agnews", " This text is about"
 #: Words of each label of the task; the loss of a label is the mean over its words.
@@ -113,7 +113,7 @@ def main() -> None:
             lambda line: f"{line['chunks']:6} {line['seed']} "
                          f"{' '.join(format(line[f'accuracy_{way}'], '.4f') for way in WAYS)} {line['rule']}", deadline)
     print(f"{TASK}, {len(question.right):,} held-out texts, {len(WORDS)} labels; 95 % by resampling the texts.\n")
-    print(table(lines_of(results)))
+    print(checked_table(results, lines_of(results)))
 
 
 if __name__ == "__main__":

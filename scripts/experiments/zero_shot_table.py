@@ -1,6 +1,6 @@
 """The table of zero_shot.py from its lines alone.
 
-    python zero_shot_table.py scripts/experiments/results/zero-shot-tiny.jsonl
+    python zero_shot_table.py scripts/experiments/results/zero-shot-SmolLM2-135M.jsonl
 """
 
 import argparse
@@ -46,6 +46,17 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
+def checked_table(file: Path, results: list[dict[str, Any]]) -> str:
+    """As table. Raises: DataError where a line does not say which answers were right, or none is of the bare model"""
+    for number, line in enumerate(results, 1):
+        if f"right_{WAYS[0]}" not in line:
+            raise DataError(f"{file}:{number}", "does not say which answers were right, as lines of before 0.2.0",
+                            "take the line out and run zero_shot.py again")
+    if not any(line["rule"] == NONE for line in results):
+        raise DataError(str(file), "has no run of the model as it is", "run zero_shot.py to its end first")
+    return table(results)
+
+
 def _mean(values: np.ndarray) -> Interval:
     return interval(lambda weights: weights @ values, len(values))
 
@@ -55,10 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path)
     given = parser.parse_args()
-    results = lines_of(given.results)
-    if not any(line["rule"] == NONE for line in results):
-        raise DataError(str(given.results), "has no run of the model as it is", "run zero_shot.py to its end first")
-    print(table(results))
+    print(checked_table(given.results, lines_of(given.results)))
 
 
 if __name__ == "__main__":

@@ -166,6 +166,14 @@ def test_the_table_of_answers_is_made_of_lines_alone() -> None:
     assert got.startswith("| `got` | 5 | 1 | 40.0 (") and got.count(" +10.0 (") == 2
 
 
+def test_lines_that_do_not_say_which_answers_were_right_are_named(tmp_path: Path) -> None:
+    study, good = module("zero_shot_table"), {"rule": "got", "right_pmi": "80", "right_calibrated": "80"}
+    with pytest.raises(study.DataError, match=r"x\.jsonl:2: does not say which answers were right"):
+        study.checked_table(tmp_path / "x.jsonl", [good, {"rule": "none"}])
+    with pytest.raises(study.DataError, match="has no run of the model as it is"):
+        study.checked_table(tmp_path / "x.jsonl", [good])
+
+
 def test_an_interval_of_a_mean_is_as_wide_as_its_standard_error_says() -> None:
     values = np.random.default_rng(0).normal(3.0, 2.0, size=500)
     value, low, high = module("intervals").interval(lambda weights: weights @ values, 500)
