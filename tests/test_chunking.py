@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gotd.chunking import Chunk, Chunker, Document, Settings, split
+from gotd.chunking import Chunk, Chunker, Document, Settings, much_longer, split
 
 #: Long enough to be cut, and where: sentences that end in quotes and brackets.
 QUOTED = st.text(st.sampled_from(list("ab.\"')] ")), min_size=100, max_size=200)
@@ -137,3 +137,11 @@ def test_what_stays_short_is_left_out_and_counted() -> None:
     chunker, made = together("same", A, A, B, min_chars=8)
     assert [chunk.parts for chunk in made] == [("d0", "d1")]
     assert chunker.short == 1
+
+
+def test_shorter_pieces_are_advised_where_a_choice_is_much_longer_and_not_short_itself() -> None:
+    said = much_longer(732, 53, "characters")
+    assert said is not None and said.startswith("its texts have 732 characters on average, those of the target 53; ")
+    for choice, target, unit in ((732, 245, "characters"), (180, 30, "characters"), (45, 9, "words")):
+        assert much_longer(choice, target, unit) is None
+    assert much_longer(126, 21, "words") is not None
