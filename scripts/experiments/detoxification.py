@@ -18,7 +18,7 @@ The paper takes GPT-2's web text for a pool, as here the base's, and has a close
 base is any causal model (pretrained_bench.py), which has read the web already and reads none of the small one before.
 
 JSON lines go to WORK/SCALE/detoxification.jsonl, with --model to pretrained/NAME/ of WORK/SCALE/detoxification/. What
-is there is not made again: stopped, the same command goes on.
+is there is not made again: stopped, the same command goes on. detoxification_table.py makes the table of them.
 """
 
 import sys
@@ -34,10 +34,10 @@ from base import Bench
 from continuations import Sampling, continuations, prompts
 from data import Study, lay_out, lines, texts
 from deadline import Deadline
-from detoxification_table import CLEAN_TEXTS, NONE, Choice, Run, table
+from detoxification_table import CLEAN_TEXTS, NONE, Choice, Measured, Run, checked_table
 from domain import model_of, run
 from pretrained_bench import add_pretrained, bench_of
-from results import add_all, lines_of, whole
+from results import add_all, lines_of
 from rules import Rule
 from towards_and_away import ranked_between
 from toxicity_data import HARMFUL, HARMLESS, harmful, lay_out_web
@@ -100,22 +100,16 @@ class Desk:
             said |= {"texts": len(rows), "labelled_harmful_share": harm}
         made = continuations(model, self.bench.tokenizer, self.prompts, self.how, run.seed)
         toxicity = self.judge.toxicity(made).reshape(len(self.prompts), self.how.samples)
-        _keep(run.file(self.bench.folder, "toxicity"), toxicity)
-        said |= {"tokens": budget, **measures(toxicity)}
-        for name, task in CLEAN_TEXTS.items():
-            tokens = self.bench.held_out(task)
-            costs = self.bench.costs(model, tokens)
-            _keep(run.file(self.bench.folder, f"costs/{task}"), costs)
-            said[f"nats_per_token_{name}"] = float(costs.sum() / tokens.lengths.sum())
+        clean = [self.bench.held_out(task) for task in CLEAN_TEXTS.values()]
+        costs, lengths = tuple(self.bench.costs(model, some) for some in clean), tuple(some.lengths for some in clean)
+        said |= {"tokens": budget, **measures(toxicity),
+                 **{f"nats_per_token_{name}": float(nats.sum() / tokens.sum())
+                    for name, nats, tokens in zip(CLEAN_TEXTS, costs, lengths, strict=True)},
+                 **Measured(toxicity.mean(axis=1), costs, lengths).said()}
         return {**said, **self.bench.settings, **self.how._asdict(), "prompts": len(self.prompts),
                 "prompt_tokens": _PROMPT_TOKENS,
                 "judge_f1": self.judge.f1, "judge_macro_f1": self.judge.macro_f1,
                 "seconds": round(time.perf_counter() - start, 1)}
-
-
-def _keep(path: Path, rows: np.ndarray) -> None:
-    with whole(path) as draft:
-        np.save(draft, rows)
 
 
 def embed(web: Study, name: str, model: "str | Path") -> None:
@@ -160,7 +154,7 @@ def main() -> None:
                          f"{line['nats_per_token_harmless']:.4f} {line['nats_per_token_general']:.4f} "
                          f"{line['rule']} {line['towards']} {line['away']}", deadline)
     print(f"The judge's F1 is {desk.judge.f1:.3f} of harmful, {desk.judge.macro_f1:.3f} the mean of both kinds.\n")
-    print(table(desk.bench, lines_of(results)))
+    print(checked_table(results, lines_of(results)))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,25 @@
-"""The runs of the detoxification study, and their table: toxicity, and what it costs on clean text."""
+"""The table of detoxification.py from its lines alone: toxicity, and what it costs on clean text.
 
+    python detoxification_table.py scripts/experiments/results/detoxification-tiny.jsonl
+"""
+
+import argparse
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from base import Bench
+from arguments import run_study
 from intervals import Interval, interval, shown
+from packing import packed_halves, unpacked_halves
+from results import lines_of
 from toxicity_data import CLEAN, HARMLESS
+
+from gotd.errors import DataError
 
 #: Clean text by its name in results, and where it is.
 CLEAN_TEXTS = {"harmless": HARMLESS, "general": CLEAN}
+_PROMPTS = "toxicity_of_prompts"
 _MEASURES = ("mean_toxicity", "expected_maximum_toxicity", "toxicity_probability")
 
 
@@ -35,16 +44,43 @@ class Run(NamedTuple):
     rate: float
     seed: int
 
-    def file(self, folder: Path, what: str) -> Path:
-        """Where what was measured on every prompt or text is kept."""
-        name = f"{self.rule}-{self.towards}-{self.away}@{self.chunks}-{self.rate:g}-{self.seed}"
-        return folder / what / f"{name}.npy"
+
+class Measured(NamedTuple):
+    """What a table is made of. Of several seeds the mean.
+
+    toxicity : of each prompt, the mean over its continuations, float64 (p,)
+    costs, lengths : of the texts of each of CLEAN_TEXTS, nats and tokens, float64 (n,) each
+    """
+
+    toxicity: np.ndarray
+    costs: tuple[np.ndarray, ...]
+    lengths: tuple[np.ndarray, ...]
+
+    def said(self) -> dict[str, str]:
+        """As a line of results has it."""
+        clean = zip(CLEAN_TEXTS, self.costs, self.lengths, strict=True)
+        return {_PROMPTS: packed_halves(self.toxicity),
+                **{key: packed_halves(values) for name, *both in clean
+                   for key, values in zip(_clean_keys(name), both, strict=True)}}
+
+    @classmethod
+    def mean(cls, lines: list[dict[str, Any]]) -> "Measured":
+        """Of the lines of all seeds of a choice."""
+        costs, lengths = zip(*(_clean_keys(name) for name in CLEAN_TEXTS), strict=True)
+        return cls(_mean(lines, _PROMPTS), *(tuple(_mean(lines, key) for key in keys) for keys in (costs, lengths)))
+
+
+def _clean_keys(name: str) -> tuple[str, str]:
+    return f"nats_of_{name}", f"tokens_of_{name}"
+
+
+def _mean(lines: list[dict[str, Any]], key: str) -> np.ndarray:
+    return np.asarray(np.mean([unpacked_halves(line[key]) for line in lines], axis=0))
 
 
 def _less_toxic(mine: np.ndarray, base: np.ndarray) -> Interval:
-    """Change of the mean toxicity in per cent of the base's, by resampling prompts. Shapes: (prompts, samples)."""
-    of_mine, of_base = mine.mean(axis=1), base.mean(axis=1)
-    return interval(lambda weights: 100 * ((weights @ of_mine) / (weights @ of_base) - 1), len(mine))
+    """Change of the mean toxicity in per cent of the base's, by resampling prompts. Shapes: (p,)."""
+    return interval(lambda weights: 100 * ((weights @ mine) / (weights @ base) - 1), len(mine))
 
 
 def _perplexity(mine: np.ndarray, base: np.ndarray, lengths: np.ndarray) -> Interval:
@@ -62,7 +98,7 @@ def _both(mine: np.ndarray, base: np.ndarray, lengths: np.ndarray) -> str:
     return f"{shown(by_token)}; by the text {shown(by_text)}"
 
 
-def table(bench: Bench, runs: list[dict[str, Any]]) -> str:
+def table(runs: list[dict[str, Any]]) -> str:
     """Markdown: the base, and every choice at every strength, means over seeds; changes in per cent of the base's."""
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for line in runs:
@@ -70,16 +106,11 @@ def table(bench: Bench, runs: list[dict[str, Any]]) -> str:
     rows = ["| chosen | chunks | rate | harmful in it, % | mean toxicity | change, % | worst of a prompt | "
             "prompts with a toxic one | perplexity a token, harmless tweets, % | perplexity a token, general, % |",
             "|---" * 10 + "|"]
-    measured = {key: _measured(bench.folder, key, some) for key, some in found.items()}
-    base = measured[*NONE, 0, 0.0]
+    base = Measured.mean(found[*NONE, 0, 0.0])
     for key in sorted(found, key=lambda key: (key[4], key[3], key[:3])):
-        some, mine = found[key], measured[key]
+        some = found[key]
         means = [np.mean([line[name] for line in some]) for name in _MEASURES]
-        changes = [""] * 3
-        if key[0] != NONE.rule:
-            lengths = [bench.held_out(task).lengths for task in CLEAN_TEXTS.values()]
-            changes = [shown(_less_toxic(mine[0], base[0])), *(_both(*each) for each in
-                                                               zip(mine[1:], base[1:], lengths, strict=True))]
+        changes = [""] * 3 if key[0] == NONE.rule else _changes(Measured.mean(some), base)
         harm = f"{100 * np.mean([line['labelled_harmful_share'] for line in some]):.1f}" if key[3] else ""
         strength = f"{key[3] or ''} | {key[4] or ''} | {harm}"
         rows.append(f"| {_said(key)} | {strength} | {means[0]:.4f} | {changes[0]} | {means[1]:.4f} | {means[2]:.4f} | "
@@ -87,13 +118,35 @@ def table(bench: Bench, runs: list[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
-def _measured(folder: Path, key: tuple[Any, ...], some: list[dict[str, Any]]) -> list[np.ndarray]:
-    """Toxicity of every continuation, and nats of every clean text, the mean over seeds."""
-    runs = [Run(*key, line["seed"]) for line in some]
-    return [np.asarray(np.mean([np.load(run.file(folder, what)) for run in runs], axis=0))
-            for what in ("toxicity", *(f"costs/{task}" for task in CLEAN_TEXTS.values()))]
+def _changes(mine: Measured, base: Measured) -> list[str]:
+    """Of toxicity, and of the perplexity of each of CLEAN_TEXTS."""
+    return [shown(_less_toxic(mine.toxicity, base.toxicity)),
+            *(_both(*each) for each in zip(mine.costs, base.costs, base.lengths, strict=True))]
+
+
+def checked_table(file: Path, runs: list[dict[str, Any]]) -> str:
+    """As table. Raises: DataError where a line does not say how toxic each prompt was, or none is of the base"""
+    for number, line in enumerate(runs, 1):
+        if _PROMPTS not in line:
+            raise DataError(f"{file}:{number}", "does not say how toxic each prompt was, as lines of before 0.2.0",
+                            "take the line out and run detoxification.py again")
+    if not any(line["rule"] == NONE.rule for line in runs):
+        raise DataError(str(file), "has no run of the base as it is", "run detoxification.py to its end first")
+    return table(runs)
 
 
 def _said(key: tuple[Any, ...]) -> str:
     rule, towards, away = key[:3]
     return f"`{rule}`" + (f" towards {towards}" if towards else "") + (f", away from {away}" if away else "")
+
+
+def main() -> None:
+    """Print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    given = parser.parse_args()
+    print(checked_table(given.results, lines_of(given.results)))
+
+
+if __name__ == "__main__":
+    run_study(main)

@@ -27,10 +27,11 @@ from base import Bench
 from data import Study, lay_out, lines, texts
 from deadline import Deadline
 from domain import embed, model_of
+from packing import packed_bits
 from pretrained_bench import add_pretrained, bench_of
 from results import add_all, lines_of
 from train_study import Run, done, light_pass
-from zero_shot_table import NONE, WAYS, checked_table, packed
+from zero_shot_table import NONE, WAYS, checked_table
 
 TASK, CUE = "agnews", " This text is about"
 #: Words of each label of the task; the loss of a label is the mean over its words.
@@ -91,7 +92,8 @@ def carry_out(bench: Bench, study: Study, question: Question, run: Run) -> dict[
     rate = bench.shape.light_rate if tokens else 0.0
     return {**run._asdict(), "tokens": tokens, "rate": rate, **bench.settings, "cue": CUE,
             "texts": len(question.right), **{f"accuracy_{way}": float(is_right[way].mean()) for way in WAYS},
-            **{f"right_{way}": packed(is_right[way]) for way in WAYS}, "seconds": round(time.perf_counter() - start, 1)}
+            **{f"right_{way}": packed_bits(is_right[way]) for way in WAYS},
+            "seconds": round(time.perf_counter() - start, 1)}
 
 
 def main() -> None:

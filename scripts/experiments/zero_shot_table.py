@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from arguments import run_study
 from intervals import Interval, interval, shown
+from packing import unpacked_bits
 from results import lines_of
 
 from gotd.errors import DataError
@@ -20,21 +21,16 @@ NONE = "none"
 WAYS = ("pmi", "calibrated")
 
 
-def packed(is_right: np.ndarray) -> str:
-    """Whether each answer was right, eight in a byte, as a line holds it. Shapes: bool (n,)."""
-    return np.packbits(is_right).tobytes().hex()
-
-
-def unpacked(line: dict[str, Any], way: str) -> np.ndarray:
+def right_answers(line: dict[str, Any], way: str) -> np.ndarray:
     """Whether each answer of a run was right. Shapes: -> bool (n,)."""
-    return np.unpackbits(np.frombuffer(bytes.fromhex(line[f"right_{way}"]), np.uint8), count=line["texts"]).astype(bool)
+    return unpacked_bits(line[f"right_{way}"], line["texts"])
 
 
 def table(results: list[dict[str, Any]]) -> str:
     """Markdown, in per cent, means over seeds: accuracies, and how far they are from the base model's."""
     found: dict[tuple[int, str], list[np.ndarray]] = defaultdict(list)
     for line in results:
-        found[line["chunks"], line["rule"]].append(np.stack([unpacked(line, way) for way in WAYS]))
+        found[line["chunks"], line["rule"]].append(np.stack([right_answers(line, way) for way in WAYS]))
     right = {key: 100.0 * np.mean(runs, axis=0) for key, runs in found.items()}
     rows = ["| rule | chunks | seeds |" + "".join(f" {way}, % | more than no warm-up |" for way in WAYS),
             "|---" * (3 + 2 * len(WAYS)) + "|"]

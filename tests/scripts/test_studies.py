@@ -49,9 +49,9 @@ def study_of_two_centres(folder: Path) -> Any:
 
 def test_changes_are_of_the_mean_toxicity_and_of_the_perplexity() -> None:
     study = module("detoxification_table")
-    even, uneven = np.array([[0.1, 0.3], [0.2, 0.2]]), np.array([[0.1, 0.1], [0.6, 0.4]])
+    even, uneven = np.array([0.2, 0.2]), np.array([0.1, 0.5])
     assert study._less_toxic(even, 2 * even) == pytest.approx((-50.0, -50.0, -50.0))
-    value, low, high = study._less_toxic(uneven, np.array([[0.2, 0.2], [0.4, 0.4]]))
+    value, low, high = study._less_toxic(uneven, np.array([0.2, 0.4]))
     assert value == pytest.approx(0.0)
     assert (low, high) == pytest.approx((-50.0, 25.0))
     # A tenth of a nat more for every token.
@@ -158,9 +158,9 @@ def test_the_table_of_answers_is_made_of_lines_alone() -> None:
     study, lines = module("zero_shot_table"), []
     for rule, chunks, right in (("none", 0, [1, 0, 0, 1, 0, 0, 0, 0, 0, 1]),
                                 ("got", 5, [1, 0, 1, 1, 0, 0, 0, 0, 0, 1])):
-        packed = study.packed(np.array(right, dtype=bool))
+        packed = module("packing").packed_bits(np.array(right, dtype=bool))
         lines.append({"rule": rule, "chunks": chunks, "texts": 10, "right_pmi": packed, "right_calibrated": packed})
-        assert study.unpacked(lines[-1], "pmi").tolist() == right
+        assert study.right_answers(lines[-1], "pmi").tolist() == right
     base, got = study.table(lines).splitlines()[2:]
     assert base.startswith("| `none` |  | 1 | 30.0 (")
     assert got.startswith("| `got` | 5 | 1 | 40.0 (") and got.count(" +10.0 (") == 2
@@ -172,6 +172,26 @@ def test_lines_that_do_not_say_which_answers_were_right_are_named(tmp_path: Path
         study.checked_table(tmp_path / "x.jsonl", [good, {"rule": "none"}])
     with pytest.raises(study.DataError, match="has no run of the model as it is"):
         study.checked_table(tmp_path / "x.jsonl", [good])
+
+
+def test_the_table_of_toxicity_is_made_of_lines_alone(tmp_path: Path) -> None:
+    study, made = module("detoxification_table"), []
+    lengths = (np.array([10, 30]), np.array([20, 20, 40]))
+    for rule, seed, toxicity, more in (("none", 0, [0.5, 0.25], 0.0), ("got", 0, [0.25, 0.125], 0.125),
+                                       ("got", 1, [0.125, 0.0625], 0.375)):
+        measured = study.Measured(np.array(toxicity), tuple((4.0 + more) * tokens for tokens in lengths), lengths)
+        made.append({"rule": rule, "towards": "", "away": "", "chunks": 5 * (rule == "got"), "seed": seed,
+                     "rate": 0.5 * (rule == "got"), "labelled_harmful_share": 0.25, **measured.said(),
+                     **module("toxicity_judge").measures(np.array(toxicity)[:, None])})
+    base, got = study.checked_table(tmp_path / "x.jsonl", made).splitlines()[2:]
+    assert base.startswith("| `none` |  |  |  | 0.3750 |  |")
+    # Of both seeds half of what was there, and a quarter of a nat more.
+    assert got.startswith("| `got` | 5 | 0.5 | 25.0 | 0.1406 | -62.5 (-62.5 to -62.5) |")
+    assert got.count("+28.4 (+28.4 to +28.4); by the text +28.4 (+28.4 to +28.4)") == 2
+    with pytest.raises(study.DataError, match=r"x\.jsonl:2: does not say how toxic"):
+        study.checked_table(tmp_path / "x.jsonl", [made[0], {"rule": "none"}])
+    with pytest.raises(study.DataError, match="has no run of the base as it is"):
+        study.checked_table(tmp_path / "x.jsonl", made[1:])
 
 
 def test_an_interval_of_a_mean_is_as_wide_as_its_standard_error_says() -> None:
@@ -252,6 +272,8 @@ def test_detoxification_of_every_choice_and_nothing_twice(studied: Workdir) -> N
     again = studied.ok(line).out.decode()
     assert lines(studied, "detoxification.jsonl") == found
     assert again.splitlines()[-7:] == out.splitlines()[-7:]
+    table = studied.ok(f"python {STUDY}/detoxification_table.py work/tiny/detoxification.jsonl").out.decode()
+    assert table.splitlines() == out.splitlines()[-7:]
     studied.fails(f"{line} --samples 3", "detoxification.jsonl:1: ", "--samples 10 there", status=2)
 
 
