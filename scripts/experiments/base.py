@@ -36,6 +36,7 @@ class Shape(NamedTuple):
     batch : blocks in a step; rate : highest learning rate from scratch; light_rate : of a pass on top
     at_once : blocks of a step that go through the model at a time, all where it is 0
     warmup, decay : share of the steps in which the rate grows, and AdamW's weight decay
+    epochs : times that what is trained on is read, in an order of each time's own
     """
 
     vocabulary: int
@@ -49,6 +50,7 @@ class Shape(NamedTuple):
     at_once: int = 0
     warmup: float = 0.05
     decay: float = 0.01
+    epochs: int = 1
 
 
 SHAPES = {
@@ -151,12 +153,13 @@ class Bench:
         return model.to(self.machine.device)
 
     def train(self, model: Any, flat: np.ndarray, rate: float, seed: int, checkpoint: Checkpoint | None = None) -> None:
-        """One pass over the tokens in blocks; AdamW, the rate warmed up and then linear to 0."""
+        """A pass over the tokens in blocks, or several; AdamW, the rate warmed up and then linear to 0."""
         model.train()
         shape = self.shape
         blocks = blocks_of(flat, shape.length)
-        order = np.random.default_rng([seed]).permutation(len(blocks))
-        steps = -(-len(blocks) // shape.batch)
+        random = np.random.default_rng([seed])
+        order = np.concatenate([random.permutation(len(blocks)) for _ in range(shape.epochs)])
+        steps = -(-len(order) // shape.batch)
         optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=shape.decay, betas=(0.9, 0.95),
                                       fused=True)
         for step in range(checkpoint.load(model, optimizer) if checkpoint else 0, steps):

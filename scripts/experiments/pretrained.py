@@ -1,12 +1,13 @@
 """The domain study on a real pre-trained model: a light pass of any causal model's folder on what each rule chooses.
 
     python pretrained.py DATA WORK --model FOLDER [--scale tiny] [--rules FILE] [--tasks scicite ...]
-                         [--budgets 60 240] [--seeds 1] [--length 128] [--rate 1e-4] [--held-out 250]
+                         [--budgets 60 240] [--seeds 1] [--length 128] [--rate 1e-4] [--held-out 250] [--epochs 1]
 
 Targets are confirm.py's and the five of domain.py, choices are made as there; smollm2.py makes a FOLDER, and how it is
 trained stands in pretrained_bench.py. One JSON line a run in WORK/SCALE/pretrained/NAME/train.jsonl, NAME being the
-folder's: both averages over every k-th held-out text, before and after, seconds to choose and to train, of the clock
-and of processors. Lines are added only by the same weights, machine and settings. Stopped, the same command goes on.
+folder's (NAME-4-epochs with --epochs 4): both averages over every k-th held-out text, before and after, seconds to
+choose and to train, of the clock and of processors. Lines are added only by the same weights, machine and settings.
+Stopped, the same command goes on.
 """
 
 import argparse
@@ -109,6 +110,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rules", type=Path, default=Path(__file__).parent / "rules" / "pretrained.txt")
     parser.add_argument("--tasks", nargs="+", default=list(_TASKS), choices=[*TASKS, *MIXTURES, *TARGETS])
     parser.add_argument("--budgets", type=int, nargs="+", default=[60, 240], help="in chunks")
+    parser.add_argument("--epochs", type=int, default=1, help="times that a choice is read (default 1)")
     add_pretrained(parser, is_needed=True)
     parser.set_defaults(seeds=1)
     return parser.parse_args()

@@ -3,7 +3,8 @@
 Of what is chosen only the first tokens of each text are read, as many as a block has, and a budget counts texts of
 their mean length: every choice has the same tokens. All weights are trained, once over them, as ds-train's recipe
 got-d-clm has it (batch, decay, clipping, schedule), at a rate that suits few steps. Results lie in pretrained/NAME/ of
-a study's folder, NAME being the model's; lines are added only by the same weights, machine and settings.
+a study's folder, NAME being the model's, with "-4-epochs" where it reads its choice so often; lines are added only by
+the same weights, machine and settings.
 """
 
 import argparse
@@ -39,6 +40,7 @@ class Settings(NamedTuple):
     model, weights : name of the folder and the beginning of the SHA-256 of its weights
     length : tokens of a text that are trained on, and of a block; held_out : most texts that a task is judged by
     rate : the highest of a pass; None where each run has its own
+    epochs : times that a choice is read
     """
 
     model: str
@@ -48,6 +50,7 @@ class Settings(NamedTuple):
     length: int
     rate: float | None
     held_out: int
+    epochs: int = 1
 
     @property
     def said(self) -> dict[str, Any]:
@@ -70,13 +73,13 @@ class Pretrained(Bench):
         rate = settings.rate or 0.0
         self.shape = Shape(config.vocab_size, settings.length, config.hidden_size, config.num_hidden_layers,
                            config.num_attention_heads, _RECIPE.batch, rate, rate, _AT_ONCE, _RECIPE.warmup,
-                           _RECIPE.weight_decay)
+                           _RECIPE.weight_decay, settings.epochs)
         self._base, self._start = model, None
 
     @property
     def folder(self) -> Path:
         """Where results lie, and what belongs to them."""
-        return self.study.folder / "pretrained" / self.asked.model
+        return folder_of(self.study, self.asked.said)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -96,6 +99,12 @@ class Pretrained(Bench):
     def judged(self, texts: int) -> np.ndarray:
         """Which of so many held-out texts a task is judged by. Shapes: -> int64 (n,)."""
         return rows_of(texts, self.asked.held_out)
+
+
+def folder_of(study: Study, line: dict[str, Any]) -> Path:
+    """Where runs lie that have the settings of a line of results; one that does not say its epochs had one."""
+    epochs = line.get("epochs", 1)
+    return study.folder / "pretrained" / (line["model"] + (f"-{epochs}-epochs" if epochs > 1 else ""))
 
 
 def rows_of(texts: int, most: int) -> np.ndarray:
@@ -143,13 +152,14 @@ def settings_of(given: argparse.Namespace) -> Settings:
     machine = Machine.of(given)
     return Settings(given.model.resolve().name, digest.hexdigest()[:16], machine.device, machine.precision,
                     given.length or _LENGTH, (given.rate or _RATE) if given.has_rate else None,
-                    given.held_out or _HELD_OUT)
+                    given.held_out or _HELD_OUT, given.epochs if "epochs" in given else 1)
 
 
 def refuse_others(results: Path, settings: Settings) -> None:
     """Raises: UsageError where lines are there that were made with other settings"""
     for number, line in enumerate(lines_of(results), 1):
         for name, value in settings.said.items():
-            if line[name] != value:
-                raise UsageError(f"{results}:{number}: made with {name} {line[name]}, and now {value} is asked for; "
-                                 f"ask for {line[name]}, or give another WORK")
+            there = line.get(name, 1) if name == "epochs" else line[name]
+            if there != value:
+                raise UsageError(f"{results}:{number}: made with {name} {there}, and now {value} is asked for; "
+                                 f"ask for {there}, or give another WORK")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from averages import BY_TEXT, units_of
 from data import SCALES, Study
-from pretrained_bench import rows_of
+from pretrained_bench import folder_of, rows_of
 from results import lines_of
 from tables import Cell, Costs, Found, HeldOut, Judged, foretold, interval, read
 
@@ -43,7 +43,7 @@ def of_training(lines: Sequence[dict[str, Any]], study: Study | None) -> Found:
 
 def costs_of(lines: Sequence[dict[str, Any]], study: Study) -> Costs | None:
     """What every held-out text costs after these seeds' passes; None where that is not kept."""
-    task, folder = str(lines[0]["task"]), study.folder / "pretrained" / lines[0]["model"]
+    task, folder = str(lines[0]["task"]), folder_of(study, lines[0])
     files = [folder / "costs" / task / f"{line['rule']}@{line['chunks']}-train-{line['seed']}.npy" for line in lines]
     tokens = folder / "tokens" / f"held-out-{task}.npz"
     if not all(file.exists() for file in (*files, tokens)):

@@ -80,13 +80,39 @@ def test_a_step_in_parts_is_the_step(tmp_path: Path, model: Path) -> None:
     assert not torch.equal(found[0], bench.base().get_input_embeddings().weight)
 
 
+def test_each_epoch_reads_every_block_once(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, seen = bench_of(tmp_path, model, epochs=3), []
+    flat = np.repeat(np.arange(1, 7, dtype=np.int64), 32)
+    losses = bench._losses
+    monkeypatch.setattr(bench, "_losses", lambda network, rows: seen.append(rows[:, 0]) or losses(network, rows))
+    bench.shape = bench.shape._replace(batch=2)
+    bench.train(bench.base(), flat, 1e-3, seed=0)
+    epochs = torch.cat(seen).view(3, 6).tolist()
+    assert [sorted(epoch) for epoch in epochs] == [[1, 2, 3, 4, 5, 6]] * 3
+    assert len({*map(tuple, epochs)}) > 1
+
+
+def test_runs_of_several_epochs_lie_apart(tmp_path: Path, model: Path) -> None:
+    study = module("pretrained_bench")
+    assert bench_of(tmp_path, model).folder == tmp_path / "pretrained/tiny-llama"
+    assert bench_of(tmp_path, model, epochs=4).folder == tmp_path / "pretrained/tiny-llama-4-epochs"
+    # Lines of before --epochs do not say how many.
+    assert study.folder_of(module("data").Study(tmp_path), {"model": "a"}) == tmp_path / "pretrained/a"
+
+
 def test_lines_of_other_settings_are_not_added_to(tmp_path: Path) -> None:
     study, results = module("pretrained_bench"), tmp_path / "train.jsonl"
     results.write_text(json.dumps(settings()._asdict()) + "\n")
     study.refuse_others(results, settings())
-    for other in ({"device": "cuda"}, {"precision": "bfloat16"}, {"weights": "1"}, {"rate": 1e-4}):
+    for other in ({"device": "cuda"}, {"precision": "bfloat16"}, {"weights": "1"}, {"rate": 1e-4}, {"epochs": 2}):
         with pytest.raises(study.UsageError, match=f"train.jsonl:1: made with {next(iter(other))}"):
             study.refuse_others(results, settings(**other))
+    older = settings()._asdict()
+    del older["epochs"]
+    results.write_text(json.dumps(older) + "\n")
+    study.refuse_others(results, settings())
+    with pytest.raises(study.UsageError, match="made with epochs 1, and now 2"):
+        study.refuse_others(results, settings(epochs=2))
 
 
 def test_options_of_a_model_need_one(tmp_path: Path) -> None:
