@@ -7,11 +7,13 @@ The encoder is all-MiniLM-L6-v2 unless another is named. It has no head for mask
 trained on 2,000 chunks of the general domains with a fresh one: that is the base, and `none` is the base itself.
 Then, for every (task, rule, budget, seed), what a user would do:
 
-    ds-train --model BASE --objective mlm CHOSEN -o warm/
+    ds-train --model BASE --objective mlm --batch 16 --length 128 CHOSEN -o warm/
     ds-train --model warm/ --objective classify LABELLED --eval TEST -o tuned/
 
-and one JSON line in WORK/SCALE/encoder.jsonl. A budget counts chunks here: the first of the rule's ranking. What is
-there already is not made again; processes may share the runs out (--part I/N) once the base is there.
+and one JSON line in WORK/SCALE/encoder.jsonl. A budget counts chunks here: the first of the rule's ranking. Of the
+texts with labels the first of every label are among those that are tuned on, since ds-train judges by no label that it
+has not seen. What is there already is not made again; processes may share the runs out (--part I/N) once the base is
+there.
 """
 
 import shutil
@@ -36,6 +38,8 @@ from tuning import Tuning
 _TRAIN = Path(sys.executable).parent / "ds-train"
 #: Chunks that a head is trained on.
 _GENERAL = 2000
+#: Of a step of a warm-up: few chunks are to be many steps, which got-d-domain's 64 blocks of 256 tokens are not.
+_STEP = ("--batch", "16", "--length", "128")
 #: Of labelled texts: what a sentence is seldom longer than.
 _LENGTH = 256
 
@@ -72,11 +76,12 @@ class Encoder:
                 "seconds": round(time.perf_counter() - start, 1)}
 
     def _mlm(self, model: Path, chunks: Path, output: Path, seed: int) -> None:
-        run_command(*self._train, "--model", model, "--objective", "mlm", "--seed", str(seed), chunks, "-o", output)
+        run_command(*self._train, "--model", model, "--objective", "mlm", *_STEP, "--seed", str(seed), chunks,
+                    "-o", output)
 
     def _tuned(self, warm: Path, judged: Path, folder: Path, run: Run, how: Tuning, draw: int) -> dict[str, Any]:
         some, output = folder / "labelled.jsonl.zst", folder / "tuned"
-        write(some, drawn(self._split(run, "train"), draw)[: how.labelled])
+        write(some, of_every_label(drawn(self._split(run, "train"), draw), how.labelled))
         run_command(*self._train, "--model", warm, "--objective", "classify", "--seed", str(seed_of(run, draw)),
                     "--epochs", str(how.epochs), "--learning-rate", str(how.rate), "--length", str(_LENGTH),
                     "--eval", judged, some, "-o", output)
@@ -91,6 +96,15 @@ class Encoder:
         rule = f"random:seed={run.seed}" if run.rule == "random" else run.rule
         pool = lines(self._study.pool)
         return [pool[row] for row in ranked(self._study, run.task, Rule.parse(rule), run.chunks)[: run.chunks]]
+
+
+def of_every_label(records: list[bytes], count: int) -> list[bytes]:
+    """So many records: the first of each label, then the first of all others."""
+    first: dict[object, bytes] = {}
+    for record in records:
+        first.setdefault(orjson.loads(record)["label"], record)
+    rare = set(first.values())
+    return [*first.values(), *(record for record in records if record not in rare)][:count]
 
 
 def main() -> None:

@@ -277,6 +277,13 @@ def test_detoxification_of_every_choice_and_nothing_twice(studied: Workdir) -> N
     studied.fails(f"{line} --samples 3", "detoxification.jsonl:1: ", "--samples 10 there", status=2)
 
 
+def test_every_label_is_among_the_texts_that_are_tuned_on() -> None:
+    records = [json.dumps({"text": str(i), "label": label}).encode() for i, label in enumerate("aaabaacaab")]
+    found = [json.loads(record) for record in module("encoder").of_every_label(records, 5)]
+    assert [record["label"] for record in found] == ["a", "b", "c", "a", "a"]
+    assert [record["text"] for record in found] == ["0", "3", "6", "1", "2"]
+
+
 @pytest.mark.slow
 def test_an_encoder_is_warmed_up_and_tuned_by_the_commands_and_nothing_twice(studied: Workdir) -> None:
     studied.write("rules.txt", b"random\ngot:vectors=hash\n")
