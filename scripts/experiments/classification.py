@@ -6,17 +6,15 @@
 The base model makes a light pass on each rule's choice for the task, as in the domain study, or none; then it is given
 a linear layer over the mean of its hidden states, and all of it is tuned on LABELLED texts of the task's training
 split, alike for every rule; anew for each of DRAWS such samples, since much depends on which few texts have labels.
-Texts longer than the model's positions are read in windows. For every (task, rule, budget,
-seed) one JSON line: macro and micro F1 on the first held-out texts of the test split, the mean over the draws. Lines
-that are there already are not made again. In the end a table: the mean over tasks and seeds, and the difference from no
-warm-up with its spread over seeds. The tasks are those of the domain study; glue.py is the same for GLUE, where stsb is
-graded and its score is Spearman's correlation. Several processes (--part I/N) may share the runs out once base.py has
-made the base.
+Texts longer than the model's positions are read in windows. For every (task, rule, budget, seed) one JSON line: macro
+and micro F1 on the first held-out texts of the test split, the mean over the draws. Lines that are there already are
+not made again; classification_table.py makes the table of them. The tasks are those of the domain study; glue.py is the
+same for GLUE, where stsb is graded and its score is Spearman's correlation. Several processes (--part I/N) may share
+the runs out once base.py has made the base.
 """
 
 import argparse
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -27,6 +25,7 @@ import orjson
 import torch
 from arguments import add_training, of_a_study, part_of
 from base import Bench
+from classification_table import GRADED, NO_WARM_UP, points, table
 from data import DOMAIN_TASKS, Study, lines, shuffled
 from deadline import Deadline
 from domain import with_vectors
@@ -37,14 +36,13 @@ from train_study import Run, light_pass
 from tuning import Classifier, Labelled, Tuning, guesses, scores, tune
 
 _HERE = Path(__file__).parent
-NO_WARM_UP = "none"
 #: A text is read up to this many windows of the model's positions.
 _WINDOWS = 4
 TEST_TEXTS = 2000
 #: More than any study has; draws have seeds of their own.
 _SEEDS = 100
-#: Tasks whose labels are grades, from 0 to the highest.
-GRADED, _HIGHEST_GRADE = frozenset({"stsb"}), 5.0
+#: Of a graded task.
+_HIGHEST_GRADE = 5.0
 #: By scale, of the studies' own models. Rates are those that did best on dev without a warm-up.
 TUNINGS = {
     "tiny": Tuning(labelled=250, draws=1, epochs=20, rate=3e-3, split="test"),
@@ -110,31 +108,6 @@ def wanted(rules: list[str], tasks: list[str], budgets: list[int], seeds: int) -
             for chunks in budgets:
                 for rule in rules:
                     yield Run(task, rule, chunks, seed)
-
-
-def points(run: dict[str, Any]) -> float:
-    """A run's score: macro F1, or Spearman's correlation, of 100."""
-    return 100 * float(run["spearman"] if run["task"] in GRADED else run["macro_f1"])
-
-
-def table(runs: list[dict[str, Any]]) -> str:
-    """Markdown, best rule first: scores in points, the mean over the tasks and seeds that all rules have."""
-    by: dict[tuple[str, int], dict[tuple[str, int], float]] = defaultdict(dict)
-    for run in runs:
-        by[run["rule"], run["chunks"]][run["task"], run["seed"]] = points(run)
-    cells = sorted(set.intersection(*(set(found) for found in by.values())))
-    tasks, seeds = sorted({task for task, _ in cells}), sorted({seed for _, seed in cells})
-    base = by[NO_WARM_UP, 0]
-    rows = ["| rule | chunks | score | more than no warm-up, by seed |" + "".join(f" {task} |" for task in tasks),
-            "|---|---|---|---|" + "---|" * len(tasks)]
-    means = {key: np.mean([found[cell] for cell in cells]) for key, found in by.items()}
-    for key in sorted(means, key=means.__getitem__, reverse=True):
-        found = by[key]
-        more = [np.mean([found[cell] - base[cell] for cell in cells if cell[1] == seed]) for seed in seeds]
-        per_task = "".join(f" {np.mean([found[cell] for cell in cells if cell[0] == task]):.1f} |" for task in tasks)
-        said = ", ".join(f"{value:+.1f}" for value in more) if key != (NO_WARM_UP, 0) else ""
-        rows.append(f"| `{key[0]}` | {key[1]:,} | {means[key]:.2f} | {said} |{per_task}")
-    return "\n".join(rows)
 
 
 def of_labels(said: str | None, tasks: tuple[str, ...], tunings: Mapping[str, Tuning]) -> argparse.Namespace:

@@ -25,7 +25,8 @@ from typing import Any
 
 import numpy as np
 import orjson
-from classification import NO_WARM_UP, TEST_TEXTS, drawn, go_on, of_labels, seed_of
+from classification import TEST_TEXTS, drawn, go_on, of_labels, seed_of
+from classification_table import NO_WARM_UP
 from data import DOMAIN_TASKS, SCALES, Study, lines, write
 from deadline import Deadline
 from domain import run as run_command
