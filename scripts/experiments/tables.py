@@ -6,9 +6,9 @@ For each judge, the probe and training, and for both averages, by the word (or t
 mean held-out loss of every rule over targets and budgets, and how much worse it is than the reference, with a 95 %
 interval by resampling the units of held-out texts of every target (the same ones for both rules: the difference is
 paired; the texts of `mixed`, which are some of the others', go with them). Only cells that all rules have are used. Of
-lines whose costs are not in WORK the means alone are known, by the text only where a line has them: otherwise -. Then
-how well the probe foretells training: Spearman's correlation of the gains over no choice, over all (target, rule,
-budget), and among the rules for one target and budget, which is what is compared in use.
+lines whose costs are not in WORK only the means are known, and how far apart they are, by the text where a line has it:
+otherwise -. Then how well the probe foretells training: Spearman's correlation of the gains over no choice, over all
+(target, rule, budget), and among the rules for one target and budget, which is what is compared in use.
 """
 
 import argparse
@@ -169,9 +169,9 @@ def table(found: Found, reference: str, resamples: int, unit: str) -> str:
     for rule in sorted(found, key=lambda rule: mean(rule, "", cells) or 0.0):
         row = [f"`{rule}`"]
         for measure in _MEASURES:
+            loss, least = mean(rule, measure, cells), mean(reference, measure, cells)
             more = interval(found, rule, reference, cells, resamples, measure)
-            paired = "-" if more is None else f"{more[0]:+.4f} ({more[1]:+.4f} to {more[2]:+.4f})"
-            row += [_said(mean(rule, measure, cells)), "reference" if rule == reference else paired]
+            row += [_said(loss), "reference" if rule == reference else _apart(loss, least, more)]
         for task in tasks:
             some = [cell for cell in cells if cell[0] == task]
             row.append(", ".join(_said(mean(rule, measure, some)) for measure in _MEASURES))
@@ -179,6 +179,12 @@ def table(found: Found, reference: str, resamples: int, unit: str) -> str:
     said = ", ".join(f"{budget:,}" for budget in budgets)
     return "\n".join([f"{len(tasks)} targets, budgets of {said} chunks; differences from `{reference}`; of each target "
                       f"the loss by the {unit} and by the text:", "", *rows])
+
+
+def _apart(loss: float | None, reference: float | None, more: tuple[float, float, float] | None) -> str:
+    if more is not None:
+        return f"{more[0]:+.4f} ({more[1]:+.4f} to {more[2]:+.4f})"
+    return "-" if loss is None or reference is None else f"{loss - reference:+.4f}"
 
 
 def _said(value: float | None) -> str:
