@@ -49,7 +49,7 @@ _BIN = Path(sys.executable).parent
 _PROMPT_TOKENS = 16
 #: What is compared; V stands for --vectors.
 CHOICES = (Choice("random"), Choice("got:vectors=V", HARMLESS), Choice("got:vectors=V", HARMLESS, HARMFUL),
-           Choice("got:vectors=V", HARMFUL))
+           Choice("got:vectors=V", HARMFUL), Choice("got:vectors=V", "", HARMFUL))
 
 
 def wanted(budgets: list[int], rates: list[float], seeds: int, vectors: str) -> Iterator[Run]:

@@ -67,8 +67,9 @@ def test_towards_and_away_changed_over_is_the_order_backwards(tmp_path: Path) ->
     one, other = between(study, rule, "a", "b", 100), between(study, rule, "b", "a", 100)
     np.testing.assert_array_equal(one, other[::-1])
     assert (one[:250] < 300).mean() > 0.95
-    towards = between(study, rule, "a", "", 100)
+    towards, away = between(study, rule, "a", "", 100), between(study, rule, "", "b", 100)
     assert (towards[:100] < 300).mean() > 0.9
+    assert (away[:250] < 300).mean() > 0.95
 
 
 def test_all_rounds_are_within_the_budget(tmp_path: Path) -> None:
@@ -258,9 +259,10 @@ def test_detoxification_of_every_choice_and_nothing_twice(studied: Workdir) -> N
     line = f"python {STUDY}/detoxification.py . work --vectors hash --budgets 20 --rates 3e-3 --seeds 1"
     out = studied.ok(line).out.decode()
     found = lines(studied, "detoxification.jsonl")
-    assert len(found) == len({(run["rule"], run["towards"], run["away"]) for run in found}) == 5
+    assert len(found) == len({(run["rule"], run["towards"], run["away"]) for run in found}) == 6
     assert len({run["tokens"] for run in found[1:]}) == 1 < found[1]["tokens"]
     assert out.count("| `got:vectors=hash` towards") == 3
+    assert out.count("| `got:vectors=hash`, away from harmful |") == 1
     harm = {(run["towards"], run["away"]): run.get("labelled_harmful_share", 0.0) for run in found}
     assert harm["harmless", "harmful"] < harm["harmful", ""]
     loss = {(run["towards"], run["away"]): run["nats_per_token_harmless"] for run in found}
@@ -271,9 +273,9 @@ def test_detoxification_of_every_choice_and_nothing_twice(studied: Workdir) -> N
     assert sum(map(len, parts)) == len(set().union(*parts)), "a text is in two parts"
     again = studied.ok(line).out.decode()
     assert lines(studied, "detoxification.jsonl") == found
-    assert again.splitlines()[-7:] == out.splitlines()[-7:]
+    assert again.splitlines()[-8:] == out.splitlines()[-8:]
     table = studied.ok(f"python {STUDY}/detoxification_table.py work/tiny/detoxification.jsonl").out.decode()
-    assert table.splitlines() == out.splitlines()[-7:]
+    assert table.splitlines() == out.splitlines()[-8:]
     studied.fails(f"{line} --samples 3", "detoxification.jsonl:1: ", "--samples 10 there", status=2)
 
 
