@@ -10,7 +10,7 @@ from .conftest import STUDY
 RESULTS = STUDY / "results"
 #: A study and its results whose table is whole; of the others' only intervals over texts need more than the lines.
 WHOLE = [("classification", "tiny"), ("classification", "mini"), ("classification", "mini-20000"),
-         ("chunk_length", "tiny"), ("zero_shot", "SmolLM2-135M")]
+         ("chunk_length", "tiny"), ("zero_shot", "SmolLM2-135M"), ("detoxification", "SmolLM2-135M")]
 
 
 @pytest.mark.parametrize(("study", "scale"), WHOLE)
