@@ -113,7 +113,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=1, help="times that a choice is read (default 1)")
     add_pretrained(parser, is_needed=True)
     parser.set_defaults(seeds=1)
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.epochs < 1:
+        parser.error(f"--epochs {given.epochs}: a choice is read once or more")
+    return given
 
 
 def main() -> None:
