@@ -11,7 +11,7 @@ from data import SCALES
 from machine import add_machine
 
 from gotd.cli._frame import FAILED, USAGE, run_script
-from gotd.errors import GotdError, UsageError
+from gotd.errors import DataError, GotdError, UsageError
 
 _Run = TypeVar("_Run")
 
@@ -49,6 +49,16 @@ def run_study(main: Callable[[], None]) -> NoReturn:
     except GotdError as error:
         print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr)
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
+
+
+def print_table(description: str | None, table: Callable[[Path], str]) -> None:
+    """What a command does that makes a table of stored lines. Raises: DataError where they are not there"""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    results = parser.parse_args().results
+    if not results.is_file():
+        raise DataError(str(results), "no such file", "name the lines of a study, as those in results/")
+    print(table(results))
 
 
 def _packaged_encoder() -> Path | None:

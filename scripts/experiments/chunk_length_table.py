@@ -3,13 +3,11 @@
     python chunk_length_table.py scripts/experiments/results/chunk-length-tiny.jsonl
 """
 
-import argparse
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arguments import run_study
+from arguments import print_table, run_study
 from averages import BY_TEXT
 from results import lines_of
 
@@ -38,9 +36,7 @@ def table(lines: list[dict[str, Any]], measure: str) -> str:
 
 def main() -> None:
     """Print them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path)
-    print(tables(lines_of(parser.parse_args().results)))
+    print_table(__doc__, lambda file: tables(lines_of(file)))
 
 
 if __name__ == "__main__":

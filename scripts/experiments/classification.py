@@ -25,13 +25,13 @@ import orjson
 import torch
 from arguments import add_training, of_a_study, part_of
 from base import Bench
-from classification_table import GRADED, NO_WARM_UP, points, table
+from classification_table import GRADED, points, table
 from data import DOMAIN_TASKS, Study, lines, shuffled
 from deadline import Deadline
 from domain import with_vectors
 from machine import Machine
 from probe_study import read_rules
-from results import add_all, lines_of
+from results import NO_WARM_UP, add_all, lines_of
 from train_study import Run, light_pass
 from tuning import Classifier, Labelled, Tuning, guesses, scores, tune
 

@@ -6,18 +6,13 @@ Of every rule the mean score over the tasks and seeds that all rules have, and h
 warm-up, for each seed: the spread over seeds is what tells whether it would be so again.
 """
 
-import argparse
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arguments import run_study
-from results import lines_of
+from arguments import print_table, run_study
+from results import NO_WARM_UP, comparable
 
-from gotd.errors import DataError
-
-NO_WARM_UP = "none"
 #: Tasks whose labels are grades.
 GRADED = frozenset({"stsb"})
 
@@ -49,13 +44,7 @@ def table(runs: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Print it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path)
-    given = parser.parse_args()
-    runs = lines_of(given.results)
-    if not any(run["rule"] == NO_WARM_UP for run in runs):
-        raise DataError(str(given.results), "has no run without a warm-up", "run the study to its end first")
-    print(table(runs))
+    print_table(__doc__, lambda file: table(comparable(file, "the study")))
 
 
 if __name__ == "__main__":

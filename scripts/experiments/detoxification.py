@@ -34,7 +34,7 @@ from base import Bench
 from continuations import Sampling, continuations, prompts
 from data import Study, lay_out, lines, texts
 from deadline import Deadline
-from detoxification_table import CLEAN_TEXTS, NONE, Choice, Measured, Run, checked_table
+from detoxification_table import CLEAN_TEXTS, NONE, Choice, Measured, Run, table_of
 from domain import model_of, run
 from pretrained_bench import add_pretrained, bench_of
 from results import add_all, lines_of
@@ -154,7 +154,7 @@ def main() -> None:
                          f"{line['nats_per_token_harmless']:.4f} {line['nats_per_token_general']:.4f} "
                          f"{line['rule']} {line['towards']} {line['away']}", deadline)
     print(f"The judge's F1 is {desk.judge.f1:.3f} of harmful, {desk.judge.macro_f1:.3f} the mean of both kinds.\n")
-    print(checked_table(results, lines_of(results)))
+    print(table_of(results))
 
 
 if __name__ == "__main__":

@@ -1,21 +1,18 @@
 """The table of detoxification.py from its lines alone: toxicity, and what it costs on clean text.
 
-    python detoxification_table.py scripts/experiments/results/detoxification-tiny.jsonl
+    python detoxification_table.py scripts/experiments/results/detoxification-SmolLM2-135M.jsonl
 """
 
-import argparse
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from arguments import run_study
+from arguments import print_table, run_study
 from intervals import Interval, interval, shown
 from packing import packed_halves, unpacked_halves
-from results import lines_of
+from results import NO_WARM_UP, comparable
 from toxicity_data import CLEAN, HARMLESS
-
-from gotd.errors import DataError
 
 #: Clean text by its name in results, and where it is.
 CLEAN_TEXTS = {"harmless": HARMLESS, "general": CLEAN}
@@ -31,7 +28,7 @@ class Choice(NamedTuple):
     away: str = ""
 
 
-NONE = Choice("none")
+NONE = Choice(NO_WARM_UP)
 
 
 class Run(NamedTuple):
@@ -124,15 +121,9 @@ def _changes(mine: Measured, base: Measured) -> list[str]:
             *(_both(*each) for each in zip(mine.costs, base.costs, base.lengths, strict=True))]
 
 
-def checked_table(file: Path, runs: list[dict[str, Any]]) -> str:
-    """As table. Raises: DataError where a line does not say how toxic each prompt was, or none is of the base"""
-    for number, line in enumerate(runs, 1):
-        if _PROMPTS not in line:
-            raise DataError(f"{file}:{number}", "does not say how toxic each prompt was, as lines of before 0.2.0",
-                            "take the line out and run detoxification.py again")
-    if not any(line["rule"] == NONE.rule for line in runs):
-        raise DataError(str(file), "has no run of the base as it is", "run detoxification.py to its end first")
-    return table(runs)
+def table_of(file: Path) -> str:
+    """The table of a results file. Raises: DataError, as comparable"""
+    return table(comparable(file, "detoxification.py", _PROMPTS))
 
 
 def _said(key: tuple[Any, ...]) -> str:
@@ -142,10 +133,7 @@ def _said(key: tuple[Any, ...]) -> str:
 
 def main() -> None:
     """Print it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path)
-    given = parser.parse_args()
-    print(checked_table(given.results, lines_of(given.results)))
+    print_table(__doc__, table_of)
 
 
 if __name__ == "__main__":

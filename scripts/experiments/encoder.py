@@ -26,12 +26,12 @@ from typing import Any
 import numpy as np
 import orjson
 from classification import TEST_TEXTS, drawn, go_on, of_labels, seed_of
-from classification_table import NO_WARM_UP
 from data import DOMAIN_TASKS, SCALES, Study, lines, write
 from deadline import Deadline
 from domain import run as run_command
 from domain import with_vectors
 from machine import Machine
+from results import NO_WARM_UP
 from rules import Rule, ranked
 from train_study import Run
 from tuning import Tuning

@@ -12,11 +12,11 @@ tables="$work/real_model"
 mkdir -p "$tables"
 python=${PYTHON:-python}
 small="${SMALL:-60 240}" large="${LARGE:-500 2000}" seeds="${SEEDS:-1}"
-study() { # NAME FILE OPTION...: run it, and keep what it prints
-    name=$1 table=$2
+study() { # SCRIPT FILE OPTION...: run it, and keep what it prints
+    script=$1 table=$2
     shift 2
-    echo "\$ $name $*" >&2
-    "$python" "$here/$name" "$@" > "$tables/$table.part"
+    echo "\$ $script $*" >&2
+    "$python" "$here/$script" "$@" > "$tables/$table.part"
     mv "$tables/$table.part" "$tables/$table"
 }
 
@@ -24,8 +24,13 @@ study() { # NAME FILE OPTION...: run it, and keep what it prints
 for budgets in "$small" "$large"; do
     study pretrained.py domain.log "$data" "$work" --model "$model" --budgets $budgets --seeds "$seeds" "$@"
 done
+for budget in "${small%% *}" "${large%% *}"; do
+    study pretrained.py epochs.log "$data" "$work" --model "$model" --rules "$here/rules/epochs.txt" --budgets "$budget" \
+        --epochs 4 --seeds "$seeds" "$@"
+done
 name=$(basename "$(cd "$model" && pwd)")
 study pretrained_table.py domain.md "$work/tiny/pretrained/$name/train.jsonl" --work "$work"
+study pretrained_table.py epochs.md "$work/tiny/pretrained/$name-4-epochs/train.jsonl" --work "$work"
 # shellcheck disable=SC2086
 study zero_shot.py zero-shot.md "$data" "$work" --model "$model" --held-out 1000 --budgets $large --seeds "$seeds" "$@"
 # shellcheck disable=SC2086

@@ -9,6 +9,11 @@ from typing import Any
 
 from deadline import Deadline
 
+from gotd.errors import DataError
+
+#: The rule of a run of the model as it is.
+NO_WARM_UP = "none"
+
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -23,8 +28,33 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def lines_of(results: Path) -> list[dict[str, Any]]:
-    """What a results file holds already."""
-    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
+    """What a results file holds already. Raises: DataError where a line is not whole"""
+    if not results.exists():
+        return []
+    found = []
+    for number, line in enumerate(results.read_bytes().splitlines(), 1):
+        try:
+            found.append(json.loads(line))
+        except ValueError as error:
+            raise DataError(f"{results}:{number}", "is no whole line of JSON, as a full disk or a kill leaves it",
+                            "take the line out; its run is made again") from error
+    return found
+
+
+def comparable(results: Path, script: str, field: str = "") -> list[dict[str, Any]]:
+    """The lines of a results file, of which a table compares each with the model as it is.
+
+    script : what made them; field : what each must hold
+    Raises: DataError where one has it not, as older ones, or none is of the model as it is
+    """
+    lines = lines_of(results)
+    for number, line in enumerate(lines, 1):
+        if field and field not in line:
+            raise DataError(f"{results}:{number}", f"has no {field}, as lines of before 0.2.0",
+                            f"take the line out and run {script} again")
+    if not any(line["rule"] == NO_WARM_UP for line in lines):
+        raise DataError(str(results), "has no run of the model as it is", f"run {script} to its end first")
+    return lines
 
 
 def add_all(results: Path, runs: Iterable[dict[str, Any]], shown: Callable[[dict[str, Any]], str],

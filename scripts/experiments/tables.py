@@ -169,9 +169,9 @@ def table(found: Found, reference: str, resamples: int, unit: str) -> str:
     for rule in sorted(found, key=lambda rule: mean(rule, "", cells) or 0.0):
         row = [f"`{rule}`"]
         for measure in _MEASURES:
-            loss, least = mean(rule, measure, cells), mean(reference, measure, cells)
+            loss, other = mean(rule, measure, cells), mean(reference, measure, cells)
             more = interval(found, rule, reference, cells, resamples, measure)
-            row += [_said(loss), "reference" if rule == reference else _apart(loss, least, more)]
+            row += [_said(loss), "reference" if rule == reference else _apart(loss, other, more)]
         for task in tasks:
             some = [cell for cell in cells if cell[0] == task]
             row.append(", ".join(_said(mean(rule, measure, some)) for measure in _MEASURES))

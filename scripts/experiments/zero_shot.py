@@ -29,9 +29,9 @@ from deadline import Deadline
 from domain import embed, model_of
 from packing import packed_bits
 from pretrained_bench import add_pretrained, bench_of
-from results import add_all, lines_of
+from results import NO_WARM_UP, add_all
 from train_study import Run, done, light_pass
-from zero_shot_table import NONE, WAYS, checked_table
+from zero_shot_table import WAYS, table_of
 
 TASK, CUE = "agnews", " This text is about"
 #: Words of each label of the task; the loss of a label is the mean over its words.
@@ -77,7 +77,7 @@ class Question:
 
 def wanted(budgets: list[int], seeds: int, vectors: str) -> Iterator[Run]:
     """All runs, in an order in which every rule has been tried once before any is tried twice."""
-    yield Run(TASK, NONE, 0, 0)
+    yield Run(TASK, NO_WARM_UP, 0, 0)
     for chunks in budgets:
         for seed in range(seeds):
             for rule in RULES:
@@ -115,7 +115,7 @@ def main() -> None:
             lambda line: f"{line['chunks']:6} {line['seed']} "
                          f"{' '.join(format(line[f'accuracy_{way}'], '.4f') for way in WAYS)} {line['rule']}", deadline)
     print(f"{TASK}, {len(question.right):,} held-out texts, {len(WORDS)} labels; 95 % by resampling the texts.\n")
-    print(checked_table(results, lines_of(results)))
+    print(table_of(results))
 
 
 if __name__ == "__main__":

@@ -3,20 +3,16 @@
     python zero_shot_table.py scripts/experiments/results/zero-shot-SmolLM2-135M.jsonl
 """
 
-import argparse
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arguments import run_study
+from arguments import print_table, run_study
 from intervals import Interval, interval, shown
 from packing import unpacked_bits
-from results import lines_of
+from results import NO_WARM_UP, comparable
 
-from gotd.errors import DataError
-
-NONE = "none"
 #: What an answer's loss is compared with.
 WAYS = ("pmi", "calibrated")
 
@@ -36,21 +32,15 @@ def table(results: list[dict[str, Any]]) -> str:
             "|---" * (3 + 2 * len(WAYS)) + "|"]
     for chunks, rule in sorted(found):
         cells = []
-        for mine, base in zip(right[chunks, rule], right[0, NONE], strict=True):
+        for mine, base in zip(right[chunks, rule], right[0, NO_WARM_UP], strict=True):
             cells += [shown(_mean(mine), signed=False), shown(_mean(mine - base)) if chunks else ""]
         rows.append(f"| `{rule}` | {chunks or ''} | {len(found[chunks, rule])} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
-def checked_table(file: Path, results: list[dict[str, Any]]) -> str:
-    """As table. Raises: DataError where a line does not say which answers were right, or none is of the bare model"""
-    for number, line in enumerate(results, 1):
-        if f"right_{WAYS[0]}" not in line:
-            raise DataError(f"{file}:{number}", "does not say which answers were right, as lines of before 0.2.0",
-                            "take the line out and run zero_shot.py again")
-    if not any(line["rule"] == NONE for line in results):
-        raise DataError(str(file), "has no run of the model as it is", "run zero_shot.py to its end first")
-    return table(results)
+def table_of(file: Path) -> str:
+    """The table of a results file. Raises: DataError, as comparable"""
+    return table(comparable(file, "zero_shot.py", f"right_{WAYS[0]}"))
 
 
 def _mean(values: np.ndarray) -> Interval:
@@ -59,10 +49,7 @@ def _mean(values: np.ndarray) -> Interval:
 
 def main() -> None:
     """Print it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path)
-    given = parser.parse_args()
-    print(checked_table(given.results, lines_of(given.results)))
+    print_table(__doc__, table_of)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,38 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from .conftest import STUDY
 
 RESULTS = STUDY / "results"
-#: A study and its results whose table is whole; of the others' only intervals over texts need more than the lines.
-WHOLE = [("classification", "tiny"), ("classification", "mini"), ("classification", "mini-20000"),
-         ("chunk_length", "tiny"), ("zero_shot", "SmolLM2-135M"), ("detoxification", "SmolLM2-135M")]
+#: A command, the lines that it reads, and where its table stands; of the other studies' tables only the intervals over
+#: texts need more than the lines.
+WHOLE = [("classification_table", "classification-tiny", "classification-tiny"),
+         ("classification_table", "classification-mini", "classification-mini"),
+         ("classification_table", "classification-mini-20000", "classification-mini-20000"),
+         ("chunk_length_table", "chunk-length-tiny", "chunk-length-tiny"),
+         ("zero_shot_table", "zero-shot-SmolLM2-135M", "zero-shot-SmolLM2-135M"),
+         ("detoxification_table", "detoxification-SmolLM2-135M", "detoxification-SmolLM2-135M"),
+         ("confirmed", "domain-tiny-train", "domain-tiny-targets"),
+         ("confirmed", "averages-tiny-probe", "domain-tiny-targets")]
 
 
-@pytest.mark.parametrize(("study", "scale"), WHOLE)
-def test_a_stored_table_is_made_of_its_lines(study: str, scale: str) -> None:
-    results = RESULTS / f"{study.replace('_', '-')}-{scale}.jsonl"
-    made = subprocess.run([sys.executable, STUDY / f"{study}_table.py", results], capture_output=True, text=True,
-                          check=True)
-    assert made.stdout == results.with_suffix(".md").read_text(encoding="utf-8")
+def made_of(command: str, lines: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, STUDY / f"{command}.py", lines], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("command", "lines", "table"), WHOLE)
+def test_a_stored_table_is_made_of_its_lines(command: str, lines: str, table: str) -> None:
+    made = made_of(command, RESULTS / f"{lines}.jsonl")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout in (RESULTS / f"{table}.md").read_text(encoding="utf-8")
+    assert made.stdout.count("\n|") > 2
+
+
+def test_lines_that_are_not_there_are_named(tmp_path: Path) -> None:
+    made = made_of("zero_shot_table", tmp_path / "none.jsonl")
+    assert (made.returncode, made.stdout) == (1, "")
+    assert "none.jsonl: no such file" in made.stderr and "Traceback" not in made.stderr

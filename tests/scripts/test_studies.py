@@ -167,12 +167,20 @@ def test_the_table_of_answers_is_made_of_lines_alone() -> None:
     assert got.startswith("| `got` | 5 | 1 | 40.0 (") and got.count(" +10.0 (") == 2
 
 
-def test_lines_that_do_not_say_which_answers_were_right_are_named(tmp_path: Path) -> None:
-    study, good = module("zero_shot_table"), {"rule": "got", "right_pmi": "80", "right_calibrated": "80"}
-    with pytest.raises(study.DataError, match=r"x\.jsonl:2: does not say which answers were right"):
-        study.checked_table(tmp_path / "x.jsonl", [good, {"rule": "none"}])
+def test_lines_that_no_table_can_be_made_of_are_named(tmp_path: Path) -> None:
+    study, file = module("results"), tmp_path / "x.jsonl"
+    none = {"rule": "none", "right_pmi": "80"}
+    jsonl(file, [none, {"rule": "got"}])
+    with pytest.raises(study.DataError, match=r"x\.jsonl:2: has no right_pmi"):
+        study.comparable(file, "zero_shot.py", "right_pmi")
+    jsonl(file, [{**none, "rule": "got"}])
     with pytest.raises(study.DataError, match="has no run of the model as it is"):
-        study.checked_table(tmp_path / "x.jsonl", [good])
+        study.comparable(file, "zero_shot.py", "right_pmi")
+    jsonl(file, [none])
+    assert study.comparable(file, "zero_shot.py", "right_pmi") == [none]
+    file.write_bytes(file.read_bytes() + b'{"rule": "go')
+    with pytest.raises(study.DataError, match=r"x\.jsonl:2: is no whole line of JSON"):
+        study.lines_of(file)
 
 
 def test_the_table_of_toxicity_is_made_of_lines_alone(tmp_path: Path) -> None:
@@ -184,15 +192,12 @@ def test_the_table_of_toxicity_is_made_of_lines_alone(tmp_path: Path) -> None:
         made.append({"rule": rule, "towards": "", "away": "", "chunks": 5 * (rule == "got"), "seed": seed,
                      "rate": 0.5 * (rule == "got"), "labelled_harmful_share": 0.25, **measured.said(),
                      **module("toxicity_judge").measures(np.array(toxicity)[:, None])})
-    base, got = study.checked_table(tmp_path / "x.jsonl", made).splitlines()[2:]
+    jsonl(tmp_path / "x.jsonl", made)
+    base, got = study.table_of(tmp_path / "x.jsonl").splitlines()[2:]
     assert base.startswith("| `none` |  |  |  | 0.3750 |  |")
     # Of both seeds half of what was there, and a quarter of a nat more.
     assert got.startswith("| `got` | 5 | 0.5 | 25.0 | 0.1406 | -62.5 (-62.5 to -62.5) |")
     assert got.count("+28.4 (+28.4 to +28.4); by the text +28.4 (+28.4 to +28.4)") == 2
-    with pytest.raises(study.DataError, match=r"x\.jsonl:2: does not say how toxic"):
-        study.checked_table(tmp_path / "x.jsonl", [made[0], {"rule": "none"}])
-    with pytest.raises(study.DataError, match="has no run of the base as it is"):
-        study.checked_table(tmp_path / "x.jsonl", made[1:])
 
 
 def test_an_interval_of_a_mean_is_as_wide_as_its_standard_error_says() -> None:
@@ -202,7 +207,7 @@ def test_an_interval_of_a_mean_is_as_wide_as_its_standard_error_says() -> None:
     assert high - low == pytest.approx(2 * 1.96 * 2.0 / np.sqrt(500), rel=0.1)
 
 
-def jsonl(path: Path, records: list[dict[str, str]]) -> None:
+def jsonl(path: Path, records: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
