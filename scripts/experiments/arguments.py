@@ -11,7 +11,7 @@ from data import SCALES
 from machine import add_machine
 
 from gotd.cli._frame import FAILED, USAGE, run_script
-from gotd.errors import DataError, GotdError, UsageError
+from gotd.errors import GotdError, UsageError
 
 _Run = TypeVar("_Run")
 
@@ -43,22 +43,19 @@ def part_of(runs: list[_Run], part: str) -> list[_Run]:
 
 
 def run_study(main: Callable[[], None]) -> NoReturn:
-    """Call a study's main; an error is a line that names the script."""
+    """Call a study's main; an error of its input, or of what it writes to, is a line that names the script."""
     try:
         run_script(main)
-    except GotdError as error:
+    except (GotdError, OSError) as error:
         print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr)
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
 
 
 def print_table(description: str | None, table: Callable[[Path], str]) -> None:
-    """What a command does that makes a table of stored lines. Raises: DataError where they are not there"""
+    """What a command does that makes a table of stored lines."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path)
-    results = parser.parse_args().results
-    if not results.is_file():
-        raise DataError(str(results), "no such file", "name the lines of a study, as those in results/")
-    print(table(results))
+    print(table(parser.parse_args().results))
 
 
 def _packaged_encoder() -> Path | None:

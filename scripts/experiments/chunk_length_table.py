@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from arguments import print_table, run_study
 from averages import BY_TEXT
-from results import lines_of
+from results import stored
 
 
 def tables(lines: list[dict[str, Any]]) -> str:
@@ -36,7 +36,7 @@ def table(lines: list[dict[str, Any]], measure: str) -> str:
 
 def main() -> None:
     """Print them."""
-    print_table(__doc__, lambda file: tables(lines_of(file)))
+    print_table(__doc__, lambda file: tables(stored(file)))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import orjson
 import torch
-from arguments import add_training, of_a_study, part_of
+from arguments import add_training, of_a_study, part_of, run_study
 from base import Bench
 from classification_table import GRADED, points, table
 from data import DOMAIN_TASKS, Study, lines, shuffled
@@ -159,4 +159,4 @@ def main(tasks: tuple[str, ...] = DOMAIN_TASKS, name: str = "classification", sa
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

@@ -10,7 +10,7 @@ on.
 
 from pathlib import Path
 
-from arguments import of_a_study
+from arguments import of_a_study, run_study
 from confirmed import table
 from data import HELD_OUT_TEXTS, TARGET_TEXTS, Study, lay_out, lines, shuffled, write
 from deadline import Deadline
@@ -60,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

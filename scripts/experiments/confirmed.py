@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from arguments import run_study
 from averages import BY_TEXT
 from data import SCALES, Study
-from results import lines_of
+from results import stored
 from scipy import stats
 from tables import Cell, Found, judged
-
-from gotd.cli._frame import run_script
 
 _REFERENCE = "got:vectors=hash+static"
 _RESAMPLES = 2000
@@ -143,8 +142,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="where the costs of every text are")
     parser.add_argument("--scale", choices=list(SCALES), default="tiny")
     given = parser.parse_args()
-    print(table(lines_of(given.results), Study(given.work / given.scale) if given.work else None))
+    print(table(stored(given.results), Study(given.work / given.scale) if given.work else None))
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_study(main)

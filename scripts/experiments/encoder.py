@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from arguments import run_study
 from classification import TEST_TEXTS, drawn, go_on, of_labels, seed_of
 from data import DOMAIN_TASKS, SCALES, Study, lines, write
 from deadline import Deadline
@@ -121,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

@@ -7,8 +7,9 @@ As classification.py, on other tasks: both sentences of a pair are one text. Mac
 grades. Lines go to WORK/SCALE/glue.jsonl.
 """
 
+from arguments import run_study
 from classification import main
 from data import GLUE
 
 if __name__ == "__main__":
-    main(GLUE, "glue", __doc__)
+    run_study(lambda: main(GLUE, "glue", __doc__))

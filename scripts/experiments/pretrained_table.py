@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from arguments import run_study
 from averages import BY_TEXT, units_of
 from data import SCALES, Study
 from pretrained_bench import folder_of, rows_of
-from results import lines_of
+from results import stored
 from tables import Cell, Costs, Found, HeldOut, Judged, foretold, interval, read
-
-from gotd.cli._frame import run_script
 
 _RESAMPLES = 2000
 _TITLES = {"": "By the token", BY_TEXT: "By the text"}
@@ -96,7 +95,7 @@ def main() -> None:
     parser.add_argument("--scale", choices=list(SCALES), default="tiny")
     parser.add_argument("--probe", type=Path, help="lines of probe_study.py")
     given = parser.parse_args()
-    lines, study = lines_of(given.results), Study(given.work / given.scale) if given.work else None
+    lines, study = stored(given.results), Study(given.work / given.scale) if given.work else None
     found = of_training(lines, study)
     reference = min((rule for rule in found if rule.split(":")[0] == "got"), key=len, default=None)
     if reference is None:
@@ -113,4 +112,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_study(main)

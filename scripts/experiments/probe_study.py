@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from arguments import run_study
 from averages import averages, units_of
 from data import SCALES, TARGETS, Study
 from deadline import Deadline
@@ -90,4 +91,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

@@ -41,13 +41,22 @@ def lines_of(results: Path) -> list[dict[str, Any]]:
     return found
 
 
+def stored(results: Path) -> list[dict[str, Any]]:
+    """The lines of a results file that is to have some. Raises: DataError where it is not there, or has none"""
+    if not results.is_file():
+        raise DataError(str(results), "no such file", "name the lines of a study, as those in results/")
+    if not (lines := lines_of(results)):
+        raise DataError(str(results), "has no lines", "run its study first")
+    return lines
+
+
 def comparable(results: Path, script: str, field: str = "") -> list[dict[str, Any]]:
     """The lines of a results file, of which a table compares each with the model as it is.
 
     script : what made them; field : what each must hold
-    Raises: DataError where one has it not, as older ones, or none is of the model as it is
+    Raises: DataError where one has it not, as older ones, or none is of the model as it is, or as stored
     """
-    lines = lines_of(results)
+    lines = stored(results)
     for number, line in enumerate(lines, 1):
         if field and field not in line:
             raise DataError(f"{results}:{number}", f"has no {field}, as lines of before 0.2.0",

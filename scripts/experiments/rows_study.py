@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from arguments import of_a_study
+from arguments import of_a_study, run_study
 from averages import BY_TEXT, averages, units_of
 from data import TARGETS, Study
 from deadline import Deadline
@@ -131,4 +131,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

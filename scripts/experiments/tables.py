@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from arguments import run_study
 from averages import BY_TEXT, units_of
 from data import DOMAIN_TASKS, HELD_OUT_TEXTS, MIXED, SCALES, Study, texts
 from results import lines_of
 from scipy.stats import spearmanr
 
-from gotd.cli._frame import run_script
 from gotd.methods.ngrams import Classes, find_words, text_blocks
 
 #: A target and a budget in chunks.
@@ -240,4 +240,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_study(main)

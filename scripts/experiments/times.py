@@ -16,9 +16,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from results import lines_of
-
-from gotd.cli._frame import run_script
+from arguments import run_study
+from results import stored
 
 #: What lines call the seconds to choose, and those to train, best first.
 _CHOOSING = ("choose_cpu_seconds", "rank_seconds")
@@ -70,10 +69,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="+")
     for file in parser.parse_args().results:
-        if not (lines := lines_of(file)):
-            raise SystemExit(f"times.py: error: {file} has no lines")
-        print(f"{file.name}:\n\n{table(lines)}\n")
+        print(f"{file.name}:\n\n{table(stored(file))}\n")
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_study(main)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from arguments import add_training, part_of
+from arguments import add_training, part_of, run_study
 from averages import averages, units_of
 from base import Bench
 from data import SCALES, TARGETS, Study
@@ -115,4 +115,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_study(main)

@@ -33,7 +33,8 @@ def test_a_stored_table_is_made_of_its_lines(command: str, lines: str, table: st
     assert made.stdout.count("\n|") > 2
 
 
-def test_lines_that_are_not_there_are_named(tmp_path: Path) -> None:
-    made = made_of("zero_shot_table", tmp_path / "none.jsonl")
-    assert (made.returncode, made.stdout) == (1, "")
-    assert "none.jsonl: no such file" in made.stderr and "Traceback" not in made.stderr
+def test_lines_that_are_cut_are_named(tmp_path: Path) -> None:
+    (tmp_path / "cut.jsonl").write_bytes(b'{"rule": "no')
+    made = made_of("times", tmp_path / "cut.jsonl")
+    assert (made.returncode, made.stdout, made.stderr.count("\n")) == (1, "", 1)
+    assert made.stderr.startswith("times.py: error: ") and "cut.jsonl:1: is no whole line of JSON" in made.stderr

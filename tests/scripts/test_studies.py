@@ -181,6 +181,13 @@ def test_lines_that_no_table_can_be_made_of_are_named(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes() + b'{"rule": "go')
     with pytest.raises(study.DataError, match=r"x\.jsonl:2: is no whole line of JSON"):
         study.lines_of(file)
+    file.write_bytes(b"")
+    assert study.lines_of(file) == []
+    with pytest.raises(study.DataError, match=r"x\.jsonl: has no lines"):
+        study.stored(file)
+    file.unlink()
+    with pytest.raises(study.DataError, match=r"x\.jsonl: no such file"):
+        study.stored(file)
 
 
 def test_the_table_of_toxicity_is_made_of_lines_alone(tmp_path: Path) -> None:

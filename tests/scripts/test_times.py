@@ -34,4 +34,4 @@ def test_seconds_of_processors_come_before_the_clocks(work: Workdir) -> None:
 
 
 def test_a_file_without_lines_is_named(work: Workdir) -> None:
-    work.fails(f"python {SCRIPTS}/experiments/times.py nothing.jsonl", "times.py: error: nothing.jsonl has no lines")
+    work.fails(f"python {SCRIPTS}/experiments/times.py nothing.jsonl", "times.py: error: nothing.jsonl: no such file")
