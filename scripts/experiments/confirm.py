@@ -12,6 +12,7 @@ from pathlib import Path
 
 from arguments import of_a_study, run_study
 from confirmed import table
+from costs import InWork
 from data import HELD_OUT_TEXTS, TARGET_TEXTS, Study, lay_out, lines, shuffled, write
 from deadline import Deadline
 from domain import embed, model_of
@@ -56,7 +57,7 @@ def main() -> None:
         add_all(results, runs(study, [rule], _ORDER, _LAMBDA, done(results), tasks, given.budgets),
                 lambda run: f"{run['task']:20} {run['chunks']:6} {run['nats_per_word']:.4f} "
                             f"{run['nats_per_word_by_text']:.4f} {run['rule']}", deadline)
-    print(table(lines_of(results), study))
+    print(table(lines_of(results), InWork(study)))
 
 
 if __name__ == "__main__":

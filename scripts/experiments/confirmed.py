@@ -5,9 +5,9 @@
 RESULTS is JSON lines of confirm.py, or of domain.py or pretrained.py by either judge. A target is the unit: of every
 rule the mean over targets, budgets and seeds of nats a word (a token, where it was trained), and how much more that is
 than got's, with the t interval over targets and the p of a paired t test, corrected for the number of rules (Holm); by
-the text where lines say it. Only rules with all targets and budgets, and their seeds, are in it. With WORK, where the
-costs of every held-out text lie, the interval of a bootstrap in two stages, too: targets are drawn, then the units of
-texts within each.
+the text where lines say it. Only rules with all targets and budgets, and their seeds, are in it. Where the costs of
+every held-out text are, in WORK or beside RESULTS (costs.py), the interval of a bootstrap in two stages, too: targets
+are drawn, then the units of texts within each.
 
 Source: Holm, A simple sequentially rejective multiple test procedure (1979); the bootstrap in stages: Davison and
 Hinkley, Bootstrap Methods and their Application (1997), section 3.8.
@@ -16,12 +16,14 @@ Hinkley, Bootstrap Methods and their Application (1997), section 3.8.
 import argparse
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from arguments import run_study
 from averages import BY_TEXT
+from costs import Kept, judge_of, kept
 from data import SCALES, Study
 from results import stored
 from scipy import stats
@@ -77,11 +79,17 @@ def in_two_stages(found: Found, rule: str, reference: str, measure: str) -> tupl
             units = mine.held_out.units
             count = int(units.max()) + 1
             sums = [np.bincount(units, each, count) for each in (nats - theirs.sums(measure)[0], weights)]
-            chosen = np.random.default_rng(place).multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)
+            chosen = _resamples(count, place)
             drawn[:, place] += (chosen @ sums[0]) / (chosen @ sums[1]) / len(cells)
     which = random.integers(0, len(tasks), (_RESAMPLES, len(tasks)))
     low, high = np.percentile(np.take_along_axis(drawn, which, axis=1).mean(axis=1), [2.5, 97.5])
     return float(low), float(high)
+
+
+@lru_cache
+def _resamples(count: int, seed: int) -> np.ndarray:
+    """Return how often each unit is drawn. Shapes: -> float64 (_RESAMPLES, count)."""
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=_RESAMPLES).astype(np.float64)
 
 
 Runs = dict[str, dict[Cell, list[dict[str, Any]]]]
@@ -96,20 +104,19 @@ def complete(lines: Sequence[dict[str, Any]]) -> Runs:
     return {rule: dict(each) for rule, each in by.items() if set(each) == cells}
 
 
-def table(lines: Sequence[dict[str, Any]], study: Study | None) -> str:
+def table(lines: Sequence[dict[str, Any]], where: Kept | None) -> str:
     """Markdown, by the word (or token) and by the text, the best rule first."""
-    unit, judge = ("token", "train") if "nats_per_token" in lines[0] else ("word", "probe")
+    unit = "token" if judge_of(lines[0]) == "train" else "word"
     runs = complete(lines)
     cells = sorted(next(iter(runs.values()), {}))
     tasks, budgets = sorted({task for task, _ in cells}), sorted({budget for _, budget in cells})
-    kept: Found = {rule: {cell: judged(study, judge, cell[0], some) for cell, some in each.items()}
-                   for rule, each in runs.items()} if study else {}
+    found: Found = {rule: {cell: judged(some, where) for cell, some in each.items()} for rule, each in runs.items()}
     parts = [f"{len(tasks)} targets, budgets of {', '.join(f'{budget:,}' for budget in budgets)} chunks"]
     for title, measure in ((f"By the {unit}", ""), ("By the text", BY_TEXT)):
         name = f"nats_per_{unit}{measure}"
         if all(name in line for each in runs.values() for some in each.values() for line in some):
             losses = {rule: np.array([_mean_of(each, task, name) for task in tasks]) for rule, each in runs.items()}
-            parts.append("\n".join([f"{title}, nats a {unit}:", "", *_rows(losses, tasks, kept, measure)]))
+            parts.append("\n".join([f"{title}, nats a {unit}:", "", *_rows(losses, tasks, found, measure)]))
     return "\n\n".join(parts)
 
 
@@ -118,16 +125,16 @@ def _mean_of(cells: dict[Cell, list[dict[str, Any]]], task: str, name: str) -> f
     return float(np.mean([np.mean([line[name] for line in some]) for cell, some in cells.items() if cell[0] == task]))
 
 
-def _rows(losses: dict[str, np.ndarray], tasks: Sequence[str], kept: Found, measure: str) -> list[str]:
-    found = differences(losses, _REFERENCE)
+def _rows(losses: dict[str, np.ndarray], tasks: Sequence[str], found: Found, measure: str) -> list[str]:
+    over_targets = differences(losses, _REFERENCE)
     rows = ["| rule | mean | more than `got`, t interval over targets | p, Holm | targets on which it is worse "
             "| targets and texts drawn |" + "".join(f" {task} |" for task in tasks),
             "|---|---|---|---|---|---|" + "---|" * len(tasks)]
     for rule in sorted(losses, key=lambda rule: losses[rule].mean()):
         said = "| | | |"
         if rule != _REFERENCE:
-            more = found[rule]
-            staged = in_two_stages(kept, rule, _REFERENCE, measure) if kept else None
+            more = over_targets[rule]
+            staged = in_two_stages(found, rule, _REFERENCE, measure)
             said = (f"| {more.mean:+.4f} ({more.low:+.4f} to {more.high:+.4f}) | {more.p:.3g} "
                     f"| {more.worse} of {len(tasks)} | " + (f"{staged[0]:+.4f} to {staged[1]:+.4f}" if staged else ""))
         each = "".join(f" {loss:.4f} |" for loss in losses[rule])
@@ -142,7 +149,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="where the costs of every text are")
     parser.add_argument("--scale", choices=list(SCALES), default="tiny")
     given = parser.parse_args()
-    print(table(stored(given.results), Study(given.work / given.scale) if given.work else None))
+    study = Study(given.work / given.scale) if given.work else None
+    print(table(stored(given.results), kept(given.results, study)))
 
 
 if __name__ == "__main__":

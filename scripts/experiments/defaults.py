@@ -25,8 +25,7 @@ def main() -> None:
     results = study.folder / "defaults.jsonl"
     script("probe_study.py", given.work, "--scale", given.scale, "--rules", given.rules, "--results", results,
            "--budgets", *given.budgets)
-    script("tables.py", given.work, "--scale", given.scale, "--probe", results, "--reference",
-           "got:vectors=hash+static")
+    script("tables.py", results, "--work", given.work, "--scale", given.scale, "--reference", "got:vectors=hash+static")
 
 
 if __name__ == "__main__":

@@ -93,7 +93,8 @@ def main() -> None:
            *given.budgets)
     together("train_study.py", given.processes, given.work, *there, "--rules", given.rules, "--seeds", given.seeds,
              "--budgets", *given.budgets)
-    script("tables.py", given.work, "--scale", given.scale)
+    results = [given.work / given.scale / f"{judge}.jsonl" for judge in ("probe", "train")]
+    script("tables.py", *results, "--work", given.work, "--scale", given.scale)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import torch
 from arguments import of_a_study, part_of, run_study
 from averages import averages, units_of
 from confirm import MIXTURES, TASKS, lay_out_targets
+from costs import keep
 from data import TARGETS, Study, lay_out
 from deadline import Deadline
 from domain import embed, model_of
@@ -53,7 +54,8 @@ def costs_before(bench: Pretrained, task: str) -> np.ndarray:
     key = hashlib.sha256(json.dumps(bench.asked).encode()).hexdigest()[:16]
     file = bench.folder / "costs" / task / f"none-{key}.npy"
     if not file.exists():
-        _keep(file, bench.costs(bench.base(), bench.held_out(task)))
+        with whole(file) as draft, draft.open("wb") as out:
+            np.save(out, bench.costs(bench.base(), bench.held_out(task)))
     return np.asarray(np.load(file))
 
 
@@ -66,12 +68,13 @@ def carry_out(bench: Pretrained, run: Run) -> dict[str, Any]:
     model, budget = light_pass(bench, bench.study, run)
     training = clock.seconds("train")
     costs = bench.costs(model, held_out)
-    _keep(bench.folder / "costs" / run.task / f"{run.rule}@{run.chunks}-train-{run.seed}.npy", costs)
-    return {**run._asdict(), "tokens": budget, "held_out_tokens": int(held_out.lengths.sum()),
+    line = {**run._asdict(), "tokens": budget, "held_out_tokens": int(held_out.lengths.sum()),
             "held_out_texts": len(held_out.lengths),
             **averages("nats_per_token", costs, held_out.lengths, units),
             **averages("base_nats_per_token", before, held_out.lengths, units),
             **bench.settings, **choosing, **training}
+    keep(bench.folder, line, costs)
+    return line
 
 
 def _seconds_to_choose(study: Study, run: Run) -> dict[str, float]:
@@ -87,11 +90,6 @@ def _seconds_to_choose(study: Study, run: Run) -> dict[str, float]:
     with whole(took) as draft:
         draft.write_text(json.dumps(seconds), encoding="utf-8")
     return seconds
-
-
-def _keep(file: Path, costs: np.ndarray) -> None:
-    with whole(file) as draft, draft.open("wb") as out:
-        np.save(out, costs)
 
 
 def laid_out(given: argparse.Namespace) -> Study:

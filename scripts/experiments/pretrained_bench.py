@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from arguments import add_training
 from base import Bench, Shape
+from costs import folder_of, rows_of
 from data import Study
 from deadline import Deadline
 from machine import Machine
@@ -99,17 +100,6 @@ class Pretrained(Bench):
     def judged(self, texts: int) -> np.ndarray:
         """Which of so many held-out texts a task is judged by. Shapes: -> int64 (n,)."""
         return rows_of(texts, self.asked.held_out)
-
-
-def folder_of(study: Study, line: dict[str, Any]) -> Path:
-    """Where runs lie that have the settings of a line of results; one that does not say its epochs had one."""
-    epochs = line.get("epochs", 1)
-    return study.folder / "pretrained" / (line["model"] + (f"-{epochs}-epochs" if epochs > 1 else ""))
-
-
-def rows_of(texts: int, most: int) -> np.ndarray:
-    """Every k-th of the held-out texts, so that there are at most so many. Shapes: -> int64 (n,)."""
-    return np.arange(texts)[:: -(-texts // most)]
 
 
 def add_pretrained(parser: argparse.ArgumentParser, is_needed: bool = False, has_rate: bool = True) -> None:

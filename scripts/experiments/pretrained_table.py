@@ -3,10 +3,10 @@
     python pretrained_table.py RESULTS [--work WORK --scale tiny] [--probe FILE]
 
 RESULTS is JSON lines of pretrained.py, of one model. A row is a target and a budget: the loss before and after each
-rule's choice, the mean over seeds. With WORK, where the costs of every held-out text lie, how much more that is than
-got's, with the 95 % interval over units of texts: it knows nothing of other seeds, targets or pools. FILE is lines of
-probe_study.py --results for the same rules and budgets: the rank correlation of both judges' gains, over cells that
-have all rules.
+rule's choice, the mean over seeds. Where the costs of every held-out text are, in WORK or beside RESULTS (costs.py),
+how much more that is than got's, with the 95 % interval over units of texts: it knows nothing of other seeds, targets
+or pools. FILE is lines of probe_study.py --results for the same rules and budgets: the rank correlation of both judges'
+gains, over cells that have all rules.
 """
 
 import argparse
@@ -17,18 +17,18 @@ from typing import Any
 
 import numpy as np
 from arguments import run_study
-from averages import BY_TEXT, units_of
+from averages import BY_TEXT
+from costs import Kept, costs_of, kept
 from data import SCALES, Study
-from pretrained_bench import folder_of, rows_of
 from results import stored
-from tables import Cell, Costs, Found, HeldOut, Judged, foretold, interval, read
+from tables import Cell, Found, Judged, foretold, interval, read
 
 _RESAMPLES = 2000
 _TITLES = {"": "By the token", BY_TEXT: "By the text"}
 
 
-def of_training(lines: Sequence[dict[str, Any]], study: Study | None) -> Found:
-    """What was found by training, the seeds of a rule as one. study : where costs are, if they are anywhere"""
+def of_training(lines: Sequence[dict[str, Any]], where: Kept | None) -> Found:
+    """What was found by training, the seeds of a rule as one. where : costs are, if they are anywhere"""
     runs: dict[tuple[str, Cell], list[dict[str, Any]]] = defaultdict(list)
     for line in lines:
         runs[line["rule"], (line["task"], line["chunks"])].append(line)
@@ -36,23 +36,8 @@ def of_training(lines: Sequence[dict[str, Any]], study: Study | None) -> Found:
     for (rule, cell), some in runs.items():
         loss, base = ({measure: float(np.mean([line[f"{name}{measure}"] for line in some])) for measure in _TITLES}
                       for name in ("nats_per_token", "base_nats_per_token"))
-        found[rule][cell] = Judged(loss, base, costs_of(some, study) if study else None)
+        found[rule][cell] = Judged(loss, base, costs_of(where, some))
     return found
-
-
-def costs_of(lines: Sequence[dict[str, Any]], study: Study) -> Costs | None:
-    """What every held-out text costs after these seeds' passes; None where that is not kept."""
-    task, folder = str(lines[0]["task"]), folder_of(study, lines[0])
-    files = [folder / "costs" / task / f"{line['rule']}@{line['chunks']}-train-{line['seed']}.npy" for line in lines]
-    tokens = folder / "tokens" / f"held-out-{task}.npz"
-    if not all(file.exists() for file in (*files, tokens)):
-        return None
-    with np.load(tokens) as held_out:
-        lengths = held_out["lengths"]
-    rows = rows_of(len(lengths), lines[0]["held_out"])
-    nats = np.mean([np.load(file) for file in files], axis=0)
-    _, units = np.unique(units_of(study, task)[rows], return_inverse=True)  # those that none is left of are not drawn
-    return Costs(nats, HeldOut(lengths[rows], units))
 
 
 def table(found: Found, measure: str, reference: str) -> str:
@@ -96,7 +81,7 @@ def main() -> None:
     parser.add_argument("--probe", type=Path, help="lines of probe_study.py")
     given = parser.parse_args()
     lines, study = stored(given.results), Study(given.work / given.scale) if given.work else None
-    found = of_training(lines, study)
+    found = of_training(lines, kept(given.results, study))
     reference = min((rule for rule in found if rule.split(":")[0] == "got"), key=len, default=None)
     if reference is None:
         raise SystemExit(f"pretrained_table.py: error: {given.results} has no run of got yet")
@@ -106,7 +91,7 @@ def main() -> None:
     for measure in _TITLES:
         print(f"{table(found, measure, reference)}\n")
     if given.probe and whole[reference]:
-        probed = read(study or Study(given.probe.parent), "probe", given.probe)
+        probed = read(given.probe, None)
         for measure, title in _TITLES.items():
             print(f"{title}: {foretold(probed, whole, measure)}")
 

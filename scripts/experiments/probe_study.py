@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from arguments import run_study
 from averages import averages, units_of
+from costs import keep
 from data import SCALES, TARGETS, Study
 from deadline import Deadline
 from judge import Judge
-from results import add_all, lines_of, whole
+from results import add_all, lines_of
 from rules import Rule, ranked
 
 BUDGETS = (500, 2_000, 10_000)
@@ -35,11 +35,6 @@ def read_rules(path: Path) -> list[Rule]:
 def done(results: Path) -> set[tuple[object, ...]]:
     """The runs that a results file holds already."""
     return {(run["task"], run["rule"], run["chunks"], run["order"], run["lambda"]) for run in lines_of(results)}
-
-
-def cost_file(study: Study, task: str, rule: str, chunks: int, order: int, share: float) -> Path:
-    """Where the costs of every held-out text are kept."""
-    return study.folder / "costs" / task / f"{rule}@{chunks}-{order}-{share:g}.npy"
 
 
 def runs(study: Study, rules: list[Rule], order: int, share: float, before: set[tuple[object, ...]],
@@ -62,12 +57,12 @@ def runs(study: Study, rules: list[Rule], order: int, share: float, before: set[
                 seconds = time.perf_counter() - start
                 words = round(chunks * float(judge.words.mean()))
                 costs = judge.costs(best, words)
-                file = cost_file(study, task, rule.written, chunks, order, share)
-                with whole(file) as draft:
-                    np.save(draft, costs)
-                yield {"task": task, "rule": rule.written, "chunks": chunks, "order": order, "lambda": share,
-                       "words": words, "held_out_words": int(lengths.sum()), "held_out_texts": int((lengths > 0).sum()),
-                       **averages("nats_per_word", costs, lengths, units), **base, "rank_seconds": round(seconds, 1)}
+                line = {"task": task, "rule": rule.written, "chunks": chunks, "order": order, "lambda": share,
+                        "words": words, "held_out_words": int(lengths.sum()),
+                        "held_out_texts": int((lengths > 0).sum()),
+                        **averages("nats_per_word", costs, lengths, units), **base, "rank_seconds": round(seconds, 1)}
+                keep(study.folder, line, costs)
+                yield line
 
 
 def main() -> None:

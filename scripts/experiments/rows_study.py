@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from arguments import of_a_study, run_study
 from averages import BY_TEXT, averages, units_of
+from costs import InWork, Kept, keep
 from data import TARGETS, Study
 from deadline import Deadline
 from domain import with_vectors
 from judge import Judge
-from probe_study import cost_file, read_rules
-from results import add_all, lines_of, whole
+from probe_study import read_rules
+from results import add_all, lines_of
 from rules import Rule, ranked
 from tables import Found, interval, judged
 
@@ -59,26 +60,24 @@ def runs(study: Study, rules: list[Rule], pools: list[Pool], tasks: list[str],
         lengths, units = judge.target.numbered.lengths, units_of(study, task)
         base = averages("base_nats_per_word", judge.base_costs, lengths, units)
         for pool, rule in missing:
-            on_these = pool.rule(rule)
             words = round(pool.chunks * float(judge.words.mean()))
-            costs = judge.costs(ranked(study, task, on_these, pool.chunks), words)
-            with whole(cost_file(study, task, on_these.written, pool.chunks, _ORDER, _LAMBDA)) as draft:
-                np.save(draft, costs)
-            yield {"task": task, "rows": pool.rows, "draw": pool.draw, "rule": rule.written, "chunks": pool.chunks,
-                   "order": _ORDER, "lambda": _LAMBDA, "words": words, "held_out_words": int(lengths.sum()),
-                   "held_out_texts": int((lengths > 0).sum()), **averages("nats_per_word", costs, lengths, units),
-                   **base}
+            costs = judge.costs(ranked(study, task, pool.rule(rule), pool.chunks), words)
+            line = {"task": task, "rows": pool.rows, "draw": pool.draw, "rule": rule.written, "chunks": pool.chunks,
+                    "order": _ORDER, "lambda": _LAMBDA, "words": words, "held_out_words": int(lengths.sum()),
+                    "held_out_texts": int((lengths > 0).sum()), **averages("nats_per_word", costs, lengths, units),
+                    **base}
+            keep(study.folder, line, costs)
+            yield line
 
 
-def read(study: Study, lines: list[dict[str, Any]]) -> Found:
+def read(lines: list[dict[str, Any]], where: Kept | None) -> Found:
     """What the probe says of each rule, the draws as one; a cell is a target and a number of rows."""
     by: dict[tuple[str, tuple[str, int]], list[dict[str, Any]]] = defaultdict(list)
     for line in lines:
-        on_these = Pool(line["rows"], line["draw"]).rule(Rule.parse(line["rule"]))
-        by[line["rule"], (line["task"], line["rows"])].append({**line, "rule": on_these.written})
+        by[line["rule"], (line["task"], line["rows"])].append(line)
     found: Found = defaultdict(dict)
     for (rule, cell), some in by.items():
-        found[rule][cell] = judged(study, "probe", cell[0], some)
+        found[rule][cell] = judged(some, where)
     return found
 
 
@@ -123,7 +122,7 @@ def main() -> None:
     add_all(results, runs(study, read_rules(given.rules), pools, given.tasks, results),
             lambda run: f"{run['rows']:7,} {run['task']:20} {run['nats_per_word']:.4f} "
                         f"{run['nats_per_word_by_text']:.4f} {run['rule']}", Deadline(given.minutes))
-    found = read(study, lines_of(results))
+    found = read(lines_of(results), InWork(study))
     if given.reference not in found:
         parser.error(f"--reference {given.reference}: no such rule in {results}")
     for title, measure in (("By the word", ""), ("By the text", BY_TEXT)):

@@ -1,55 +1,37 @@
 """Tables of what the studies found, in Markdown, made from their JSON lines and from the costs of every held-out text.
 
-    python tables.py WORK [--scale tiny] [--reference RULE] [--resamples 2000] [--probe FILE]
+    python tables.py RESULTS [RESULTS] [--work WORK --scale tiny] [--reference RULE] [--resamples 2000]
 
-For each judge, the probe and training, and for both averages, by the word (or token) and by the text (averages.py): the
-mean held-out loss of every rule over targets and budgets, and how much worse it is than the reference, with a 95 %
-interval by resampling the units of held-out texts of every target (the same ones for both rules: the difference is
-paired; the texts of `mixed`, which are some of the others', go with them). Only cells that all rules have are used. Of
-lines whose costs are not in WORK only the means are known, and how far apart they are, by the text where a line has it:
-otherwise -. Then how well the probe foretells training: Spearman's correlation of the gains over no choice, over all
-(target, rule, budget), and among the rules for one target and budget, which is what is compared in use.
+RESULTS is JSON lines of probe_study.py or of train_study.py. For each of these judges, and for both averages, by the
+word (or token) and by the text (averages.py): the mean held-out loss of every rule over targets and budgets, and how
+much worse it is than the reference, with a 95 % interval by resampling the units of held-out texts of every target (the
+same ones for both rules: the difference is paired; the texts of `mixed`, which are some of the others', go with them).
+Only cells that all rules have are used. Of lines whose costs are neither in WORK nor beside them (costs.py) only the
+means are known, and how far apart they are, by the text where a line has it: otherwise -. Of two judges then how well
+the probe foretells training: Spearman's correlation of the gains over no choice, over all (target, rule, budget), and
+among the rules for one target and budget, which is what is compared in use.
 """
 
 import argparse
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from arguments import run_study
-from averages import BY_TEXT, units_of
-from data import DOMAIN_TASKS, HELD_OUT_TEXTS, MIXED, SCALES, Study, texts
-from results import lines_of
+from averages import BY_TEXT
+from costs import Costs, Kept, costs_of, judge_of, kept
+from data import DOMAIN_TASKS, HELD_OUT_TEXTS, MIXED, SCALES, Study
+from results import stored
 from scipy.stats import spearmanr
 
-from gotd.methods.ngrams import Classes, find_words, text_blocks
+from gotd.errors import UsageError
 
 #: A target and a budget in chunks.
 Cell = tuple[str, int]
 #: By the word or token, and by the text.
 _MEASURES = ("", BY_TEXT)
-
-
-class HeldOut(NamedTuple):
-    """Held-out texts of a target. lengths : words or tokens, int64 (n,); units : of resampling, int64 (n,)"""
-
-    lengths: np.ndarray
-    units: np.ndarray
-
-
-class Costs(NamedTuple):
-    """What every held-out text costs. nats : float64 (n,), the mean over seeds"""
-
-    nats: np.ndarray
-    held_out: HeldOut
-
-    def sums(self, measure: str) -> tuple[np.ndarray, np.ndarray]:
-        """Of each text, what an average is the ratio of sums of. Shapes: -> float64 (n,), int64 (n,)."""
-        lengths = self.held_out.lengths
-        return (self.nats, lengths) if measure == "" else (self.nats / np.maximum(lengths, 1), np.minimum(lengths, 1))
 
 
 class Judged(NamedTuple):
@@ -67,51 +49,33 @@ class Judged(NamedTuple):
 Found = dict[str, dict[Cell, Judged]]
 
 
-def read(study: Study, judge: str, file: Path) -> Found:
-    """What was found by "probe" or "train", the seeds of a rule as one."""
+def read(file: Path, where: Kept | None) -> Found:
+    """What was found, the seeds of a rule as one. where : costs are, if they are anywhere"""
     runs: dict[tuple[str, Cell], list[dict[str, Any]]] = defaultdict(list)
-    for line in lines_of(file):
+    for line in stored(file):
         rule = "random" if line["rule"].startswith("random:") else line["rule"]
         runs[rule, (line["task"], line["chunks"])].append(line)
     found: Found = defaultdict(dict)
     for (rule, cell), some in runs.items():
-        found[rule][cell] = judged(study, judge, cell[0], some)
+        found[rule][cell] = judged(some, where)
     return found
 
 
-def judged(study: Study, judge: str, task: str, lines: Sequence[dict[str, Any]]) -> Judged:
-    """The seeds of a rule as one. Costs in WORK say by the text what older lines do not."""
-    unit = "word" if judge == "probe" else "token"
+def judged(lines: Sequence[dict[str, Any]], where: Kept | None) -> Judged:
+    """The seeds of a rule as one. Costs say by the text what older lines do not."""
+    unit = "token" if judge_of(lines[0]) == "train" else "word"
     loss, base = ({measure: _mean([line.get(f"{name}{measure}") for line in lines]) for measure in _MEASURES}
                   for name in (f"nats_per_{unit}", f"base_nats_per_{unit}"))
-    files = [_cost_file(study, judge, line) for line in lines]
-    if not all(file.exists() for file in files):
-        return Judged(loss, base, None)
-    costs = Costs(np.mean([np.load(file) for file in files], axis=0), held_out(study, judge, task))
-    for measure in _MEASURES:
-        nats, weights = costs.sums(measure)
-        loss[measure] = float(nats.sum() / weights.sum())
+    if (costs := costs_of(where, lines)) is not None:
+        for measure in _MEASURES:
+            if loss[measure] is None:
+                nats, weights = costs.sums(measure)
+                loss[measure] = float(nats.sum() / weights.sum())
     return Judged(loss, base, costs)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
     return None if None in values else float(np.mean(values))  # type: ignore[arg-type]
-
-
-@lru_cache
-def held_out(study: Study, judge: str, task: str) -> HeldOut:
-    """What "probe" or "train" judges by."""
-    if judge == "train":
-        with np.load(study.folder / "tokens" / f"held-out-{task}.npz") as tokens:
-            return HeldOut(tokens["lengths"], units_of(study, task))
-    classes = Classes()
-    found = [np.diff(find_words(block, classes).offsets) for block in text_blocks(texts(study.held_out(task)))]
-    return HeldOut(np.concatenate(found), units_of(study, task))
-
-
-def _cost_file(study: Study, judge: str, line: dict[str, Any]) -> Path:
-    ending = f"{line['order']}-{line['lambda']:g}" if judge == "probe" else f"train-{line['seed']}"
-    return study.folder / "costs" / str(line["task"]) / f"{line['rule']}@{line['chunks']}-{ending}.npy"
 
 
 def common_cells(found: Found) -> list[Cell]:
@@ -216,22 +180,21 @@ def correlation(pairs: list[list[float]]) -> float:
 def main() -> None:
     """Print what there is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", type=Path)
+    parser.add_argument("results", type=Path, nargs="+", help="lines of one judge, or of the probe and of training")
+    parser.add_argument("--work", type=Path, help="where the costs of every text are")
     parser.add_argument("--scale", choices=list(SCALES), default="tiny")
     parser.add_argument("--reference", metavar="RULE", help="default: the `got` that is written shortest")
     parser.add_argument("--resamples", type=int, default=2000)
-    parser.add_argument("--probe", type=Path, help="lines of probe_study.py --results: a table of these alone")
     given = parser.parse_args()
-    study = Study(given.work / given.scale)
-    files = {judge: study.folder / f"{judge}.jsonl" for judge in ("probe", "train")}
-    if given.probe:
-        files = {"probe": given.probe}
-    found = {judge: read(study, judge, file) for judge, file in files.items() if file.exists()}
-    for judge, by in found.items():
+    study = Study(given.work / given.scale) if given.work else None
+    found: dict[str, Found] = {}
+    for file in given.results:
+        judge, by = judge_of(stored(file)[0]), read(file, kept(file, study))
+        found[judge] = by
         # Not the first: several processes write lines in an order of their own.
         reference = given.reference or min((rule for rule in by if rule.split(":")[0] == "got"), key=len, default=None)
         if reference not in by:
-            raise SystemExit(f"tables: error: {judge}.jsonl has no rule {reference or 'got'}; give --reference")
+            raise UsageError(f"{file} has no rule {reference or 'got'}; give --reference")
         print(f"By {'the probe' if judge == 'probe' else 'training'}: "
               f"{table(by, reference, given.resamples, 'word' if judge == 'probe' else 'token')}\n")
     for measure, way in zip(_MEASURES, ("word and token", "text"), strict=True):

@@ -19,6 +19,7 @@ import torch
 from arguments import add_training, part_of, run_study
 from averages import averages, units_of
 from base import Bench
+from costs import keep
 from data import SCALES, TARGETS, Study
 from deadline import Deadline
 from machine import Machine
@@ -36,10 +37,6 @@ class Run(NamedTuple):
     rule: str
     chunks: int
     seed: int
-
-    def cost_file(self, study: Study) -> Path:
-        """Where the costs of every held-out text are kept."""
-        return study.folder / "costs" / self.task / f"{self.rule}@{self.chunks}-train-{self.seed}.npy"
 
 
 def done(results: Path) -> set[Run]:
@@ -85,13 +82,13 @@ def carry_out(bench: Bench, study: Study, run: Run) -> dict[str, object]:
     held_out, base = bench.tokens(study.held_out(run.task)), base_costs(bench, study, run.task)
     model, budget = light_pass(bench, study, run)
     costs = bench.costs(model, held_out)
-    with whole(run.cost_file(study)) as draft:
-        np.save(draft, costs)
     units = units_of(study, run.task)
-    return {**run._asdict(), "tokens": budget, "held_out_tokens": int(held_out.lengths.sum()),
+    line = {**run._asdict(), "tokens": budget, "held_out_tokens": int(held_out.lengths.sum()),
             "held_out_texts": len(held_out.lengths), **averages("nats_per_token", costs, held_out.lengths, units),
             **averages("base_nats_per_token", base, held_out.lengths, units), "rate": bench.shape.light_rate,
             **bench.machine._asdict(), "seconds": round(time.perf_counter() - start, 1)}
+    keep(study.folder, line, costs)
+    return line
 
 
 def main() -> None:

@@ -84,8 +84,8 @@ def test_lines_without_the_text_average_are_said_to_have_none(studied: Workdir) 
     kept = [{name: value for name, value in line.items() if "by_text" not in name}
             for line in lines(studied, "probe.jsonl")]
     studied.write("old.jsonl", b"".join(json.dumps(line).encode() + b"\n" for line in kept))
-    elsewhere = studied.ok(f"python {STUDY}/tables.py nowhere --probe old.jsonl").out.decode().splitlines()
-    here = studied.ok(f"python {STUDY}/tables.py work --probe old.jsonl").out.decode().splitlines()
+    elsewhere = studied.ok(f"python {STUDY}/tables.py old.jsonl").out.decode().splitlines()
+    here = studied.ok(f"python {STUDY}/tables.py old.jsonl --work work").out.decode().splitlines()
     row = next(row for row in elsewhere if row.startswith("| `random` |")).split(" | ")
     assert row[3:5] == ["-", "-"]
     whole = next(row for row in here if row.startswith("| `random` |")).split(" | ")

@@ -38,6 +38,6 @@ def test_a_difference_is_of_the_texts_that_both_were_judged_by(tmp_path: Path) -
     for rule, nats in (("got", [40.0, 80.0, 120.0]), ("random", [41.0, 82.0, 123.0])):
         (folder / "costs/a").mkdir(parents=True, exist_ok=True)
         np.save(folder / f"costs/a/{rule}@60-train-0.npy", nats)
-    found = tables.of_training([line("got", "a", 4.0), line("random", "a", 4.1)], study)
+    found = tables.of_training([line("got", "a", 4.0), line("random", "a", 4.1)], module("costs").InWork(study))
     # Every second text: a tenth of a nat more for each of their 60 tokens, whichever of them are drawn.
     assert "| 4.1000 (+0.1000, +0.1000 to +0.1000) |" in tables.table(found, "", "got")

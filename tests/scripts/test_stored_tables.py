@@ -9,14 +9,14 @@ import pytest
 from .conftest import STUDY
 
 RESULTS = STUDY / "results"
-#: A command, the lines that it reads, and where its table stands; of the other studies' tables only the intervals over
-#: texts need more than the lines.
+#: A command, the lines that it reads, and where its table stands.
 WHOLE = [("classification_table", "classification-tiny", "classification-tiny"),
          ("classification_table", "classification-mini", "classification-mini"),
          ("classification_table", "classification-mini-20000", "classification-mini-20000"),
          ("chunk_length_table", "chunk-length-tiny", "chunk-length-tiny"),
          ("zero_shot_table", "zero-shot-SmolLM2-135M", "zero-shot-SmolLM2-135M"),
          ("detoxification_table", "detoxification-SmolLM2-135M", "detoxification-SmolLM2-135M"),
+         ("confirmed", "defaults-confirm-tiny-probe", "defaults-confirm-tiny"),
          ("confirmed", "domain-tiny-train", "domain-tiny-targets"),
          ("confirmed", "averages-tiny-probe", "domain-tiny-targets")]
 
