@@ -13,7 +13,6 @@ Source: Holm, A simple sequentially rejective multiple test procedure (1979); th
 Hinkley, Bootstrap Methods and their Application (1997), section 3.8.
 """
 
-import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
@@ -23,8 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from arguments import run_study
 from averages import BY_TEXT
-from costs import Kept, judge_of, kept
-from data import SCALES, Study
+from costs import Kept, judge_of, kept, of_lines, study_of
 from results import stored
 from scipy import stats
 from tables import Cell, Found, judged
@@ -144,13 +142,10 @@ def _rows(losses: dict[str, np.ndarray], tasks: Sequence[str], found: Found, mea
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = of_lines(__doc__)
     parser.add_argument("results", type=Path)
-    parser.add_argument("--work", type=Path, help="where the costs of every text are")
-    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
     given = parser.parse_args()
-    study = Study(given.work / given.scale) if given.work else None
-    print(table(stored(given.results), kept(given.results, study)))
+    print(table(stored(given.results), kept(given.results, study_of(given))))
 
 
 if __name__ == "__main__":

@@ -99,6 +99,19 @@ class Packed:
         return HeldOut(*(self._arrays[f"{line['task']}/{name}"].astype(np.int64) for name in HeldOut._fields))
 
 
+def of_lines(description: str | None) -> argparse.ArgumentParser:
+    """What a command takes that makes a table of stored lines and of their costs: --work and --scale."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, help="where the costs of every text are; default: beside the lines")
+    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
+    return parser
+
+
+def study_of(given: argparse.Namespace) -> Study | None:
+    """The study whose folder was named, if one was."""
+    return Study(given.work / given.scale) if given.work else None
+
+
 def kept(results: Path, study: Study | None) -> Kept | None:
     """Where the costs of a file's lines are: in the study's folder if there is one, else packed beside the file."""
     if study is not None:

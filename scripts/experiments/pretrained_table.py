@@ -9,7 +9,6 @@ or pools. FILE is lines of probe_study.py --results for the same rules and budge
 gains, over cells that have all rules.
 """
 
-import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,7 @@ from typing import Any
 import numpy as np
 from arguments import run_study
 from averages import BY_TEXT
-from costs import Kept, costs_of, kept
-from data import SCALES, Study
+from costs import Kept, costs_of, kept, of_lines, study_of
 from results import stored
 from tables import Cell, Found, Judged, foretold, interval, read
 
@@ -74,14 +72,12 @@ def complete(found: Found) -> Found:
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = of_lines(__doc__)
     parser.add_argument("results", type=Path)
-    parser.add_argument("--work", type=Path, help="where the costs of every text are")
-    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
     parser.add_argument("--probe", type=Path, help="lines of probe_study.py")
     given = parser.parse_args()
-    lines, study = stored(given.results), Study(given.work / given.scale) if given.work else None
-    found = of_training(lines, kept(given.results, study))
+    lines = stored(given.results)
+    found = of_training(lines, kept(given.results, study_of(given)))
     reference = min((rule for rule in found if rule.split(":")[0] == "got"), key=len, default=None)
     if reference is None:
         raise SystemExit(f"pretrained_table.py: error: {given.results} has no run of got yet")

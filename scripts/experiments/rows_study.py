@@ -4,27 +4,25 @@
 
 Lays the data out and embeds it as domain.py does. For every number of rows, draw of them, target and rule of
 rules/rows.txt one JSON line in WORK/SCALE/rows.jsonl: the probe's cross-entropy of held-out text, by the word and by
-the text (the mean over texts of each text's nats a word), with a choice of 5 % of these rows, at most 2,000. Then the
-tables, by the number of rows. Stopped, the same command goes on.
+the text (the mean over texts of each text's nats a word), with a choice of 5 % of these rows, at most 2,000. Then
+rows_table.py's tables. Stopped, the same command goes on.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from arguments import of_a_study, run_study
-from averages import BY_TEXT, averages, units_of
-from costs import InWork, Kept, keep
+from averages import averages, units_of
+from costs import keep
 from data import TARGETS, Study
 from deadline import Deadline
 from domain import with_vectors
 from judge import Judge
 from probe_study import read_rules
 from results import add_all, lines_of
+from rows_table import REFERENCE, tables
 from rules import Rule, ranked
-from tables import Found, interval, judged
 
 _RULES = Path(__file__).parent / "rules" / "rows.txt"
 _SHARE_CHOSEN, _MOST_CHOSEN = 0.05, 2_000
@@ -70,40 +68,6 @@ def runs(study: Study, rules: list[Rule], pools: list[Pool], tasks: list[str],
             yield line
 
 
-def read(lines: list[dict[str, Any]], where: Kept | None) -> Found:
-    """What the probe says of each rule, the draws as one; a cell is a target and a number of rows."""
-    by: dict[tuple[str, tuple[str, int]], list[dict[str, Any]]] = defaultdict(list)
-    for line in lines:
-        by[line["rule"], (line["task"], line["rows"])].append(line)
-    found: Found = defaultdict(dict)
-    for (rule, cell), some in by.items():
-        found[rule][cell] = judged(some, where)
-    return found
-
-
-def table(found: Found, reference: str, measure: str, resamples: int = 2000) -> str:
-    """Markdown: a rule a line, a number of rows a column; means over targets, and differences to the reference.
-
-    A cell that has not all targets is left empty.
-    """
-    sizes = sorted({rows for cells in found.values() for _, rows in cells})
-    tasks = {task for cells in found.values() for task, _ in cells}
-    lines = ["| rule |" + "".join(f" {rows:,} rows |" for rows in sizes), "|---|" + "---|" * len(sizes)]
-    for rule, cells in found.items():
-        row = [f"`{rule}`"]
-        for rows in sizes:
-            some = [(task, rows) for task in sorted(tasks)]
-            if not cells.keys() >= set(some):
-                row.append("")
-                continue
-            row.append(f"{np.mean([cells[cell].loss[measure] for cell in some]):.4f}")
-            if rule != reference and found[reference].keys() >= set(some):
-                more = interval(found, rule, reference, some, resamples, measure)
-                row[-1] += f", {more[0]:+.4f} ({more[1]:+.4f} to {more[2]:+.4f})" if more else ""
-        lines.append(f"| {' | '.join(row)} |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """All steps."""
     parser = of_a_study(__doc__)
@@ -111,7 +75,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 3_000, 10_000, 60_000])
     parser.add_argument("--draws", type=int, nargs="+", default=[2, 2, 1, 1], help="how often each number is drawn")
     parser.add_argument("--tasks", nargs="+", default=list(TARGETS))
-    parser.add_argument("--reference", metavar="RULE", default="got:vectors=hash+static:ridge=2s:epsilon=2s")
+    parser.add_argument("--reference", metavar="RULE", default=REFERENCE)
     parser.add_argument("--minutes", type=float, help="stop after so many, with status 75; the same command goes on")
     given = parser.parse_args()
     if len(given.draws) != len(given.rows):
@@ -122,11 +86,7 @@ def main() -> None:
     add_all(results, runs(study, read_rules(given.rules), pools, given.tasks, results),
             lambda run: f"{run['rows']:7,} {run['task']:20} {run['nats_per_word']:.4f} "
                         f"{run['nats_per_word_by_text']:.4f} {run['rule']}", Deadline(given.minutes))
-    found = read(lines_of(results), InWork(study))
-    if given.reference not in found:
-        parser.error(f"--reference {given.reference}: no such rule in {results}")
-    for title, measure in (("By the word", ""), ("By the text", BY_TEXT)):
-        print(f"\n{title}, nats a word:\n\n{table(found, given.reference, measure)}")
+    print(f"\n{tables(results, study, given.reference)}")
 
 
 if __name__ == "__main__":

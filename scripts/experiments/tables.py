@@ -12,7 +12,6 @@ the probe foretells training: Spearman's correlation of the gains over no choice
 among the rules for one target and budget, which is what is compared in use.
 """
 
-import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from arguments import run_study
 from averages import BY_TEXT
-from costs import Costs, Kept, costs_of, judge_of, kept
-from data import DOMAIN_TASKS, HELD_OUT_TEXTS, MIXED, SCALES, Study
+from costs import Costs, Kept, costs_of, judge_of, kept, of_lines, study_of
+from data import DOMAIN_TASKS, HELD_OUT_TEXTS, MIXED
 from results import stored
 from scipy.stats import spearmanr
 
@@ -179,14 +178,12 @@ def correlation(pairs: list[list[float]]) -> float:
 
 def main() -> None:
     """Print what there is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = of_lines(__doc__)
     parser.add_argument("results", type=Path, nargs="+", help="lines of one judge, or of the probe and of training")
-    parser.add_argument("--work", type=Path, help="where the costs of every text are")
-    parser.add_argument("--scale", choices=list(SCALES), default="tiny")
     parser.add_argument("--reference", metavar="RULE", help="default: the `got` that is written shortest")
     parser.add_argument("--resamples", type=int, default=2000)
     given = parser.parse_args()
-    study = Study(given.work / given.scale) if given.work else None
+    study = study_of(given)
     found: dict[str, Found] = {}
     for file in given.results:
         judge, by = judge_of(stored(file)[0]), read(file, kept(file, study))

@@ -87,7 +87,7 @@ def test_a_ranking_has_the_drawn_rows_and_a_smaller_draw_is_part_of_a_larger(stu
 
 
 def test_the_draws_of_a_rule_are_one_cell_and_a_cell_without_all_targets_is_empty() -> None:
-    study = module("rows_study")
+    study = module("rows_table")
     some = [{"task": task, "rows": 100, "draw": draw, "rule": "got", "chunks": 5, "order": 3, "lambda": 0.3,
              "nats_per_word": nats, "base_nats_per_word": 9.0} for task, draw, nats in
             (("a", 0, 6.0), ("a", 1, 7.0), ("b", 0, 8.0))]
