@@ -1,7 +1,6 @@
 """cross-entropy word by word, by its definition."""
 
 import math
-import re
 from collections import Counter
 from itertools import pairwise
 
@@ -12,14 +11,11 @@ from gotd.errors import GotdError
 from gotd.methods.base import LOWEST, TextProblem
 from gotd.methods.cross_entropy import WORD_CELLS, CrossEntropy
 from gotd.methods.ngrams import WEIGHTS
+from word_reference import words_of
 
 TARGET = ["the protein binds the receptor", "a receptor of the protein, and a kinase", "kinase!"]
 SOURCE = ["the cup of tea", "stir the soup and the tea", "a protein in the soup", " ", "tea"]
 TEXTS = ["the protein binds tea", "soup", "nobody has seen this", "a receptor of the kinase and the cup", "THE, the"]
-
-
-def words_of(text: str) -> list[str]:
-    return re.findall(r"\w+|[^\w\s]+", text.lower())
 
 
 class Model:

@@ -1,7 +1,6 @@
 """dsir word by word, by its definition and by the published package."""
 import hashlib
 import random
-import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,18 +16,20 @@ from gotd.methods.base import LOWEST, TextProblem
 from gotd.methods.buckets import BucketCache
 from gotd.methods.dsir import BUCKETS, Dsir, DsirOptions, gumbel
 from gotd.methods.ngrams import Classes, find_words
+from word_reference import is_unspaced, words_of
 
 EVERYTHING = DsirOptions(min_words=0)
 ODD = [
     "", " ", "a", "\0", "\0\0 a\0b", "don't stop...", "İstanbul ΌΣΟΣ ΣΑΣ", "naïve café_x²", "日本語 の、テスト。",
     "a\x1cb\x85c", "x" * 63 + " " + "x" * 64 + " " + "x" * 65 + "y " + "x" * 2000, "tab\tnew\nline\r\n",
+    "ภาษาไทย ไม่มีช่องว่าง", "한국어는 띄어 씁니다", "カタカナabcひらがな123漢字", "𠀀𠀁 \u3007々ー",
     "\u2028sep\u00a0nbsp", "😀😀!", "a b", "a  b", "a\nb", "a,b", "e\u0301", "١٢٣", "\U0001d4b3y", "-" * 30 + " == --",
 ]  # fmt: skip
 
 
 def ngrams(text: str) -> list[str]:
     """The words and pairs of a text."""
-    words = re.findall(r"\w+|[^\w\s]+", text.lower())
+    words = words_of(text)
     return words + [f"{a} {b}" for a, b in pairwise(words)]
 
 
@@ -51,6 +52,15 @@ def found(texts: list[str], classes: Classes, cache: BucketCache) -> list[list[i
     left = np.flatnonzero(member[1:] == member[:-1])
     one, two = cache.words(words), cache.pairs(words, left)
     return [one[member == i].tolist() + two[member[left] == i].tolist() for i in range(len(texts))]
+
+
+def test_which_letters_have_no_spaces_between_words() -> None:
+    """All of Unicode, by the names of its characters: in find_words each of these is a word, and no other is."""
+    letters = [chr(code) for code in range(0x80, 0x110000) if not 0xD800 <= code < 0xE000 and chr(code).isalnum()]
+    letters = [letter for letter in letters if letter.lower() == letter]
+    lengths = np.diff(find_words([f"{letter}{letter}" for letter in letters], Classes()).offsets)
+    expected = [1 + is_unspaced(letter) for letter in letters]
+    assert [letters[at] for at in np.flatnonzero(lengths != expected)] == []
 
 
 def test_words_and_pairs_of_odd_texts() -> None:

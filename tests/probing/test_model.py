@@ -1,7 +1,6 @@
 """The interpolated model, against probabilities worked out by hand and by a dictionary."""
 
 import random
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -13,6 +12,7 @@ from gotd.methods.ngrams import WEIGHTS
 from gotd.probing.counting import Counted
 from gotd.probing.model import Mixture, document_costs, word_probabilities
 from gotd.probing.target import VOCABULARY, Target
+from word_reference import words_of
 
 B1, B2, B3 = WEIGHTS
 
@@ -39,15 +39,11 @@ def test_by_hand(counted: Callable[..., Counted]) -> None:
     assert costs == pytest.approx([-np.log(expected[:4]).sum(), -np.log(expected[4])], rel=1e-12)
 
 
-def words(text: str) -> list[str]:
-    return re.findall(r"\w+|[^\w\s]+", text.lower())
-
-
 class Slow:
     """The same model of one set of texts, in dictionaries."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        split = [words(text) for text in texts]
+        split = [words_of(text) for text in texts]
         self.total = sum(map(len, split))
         self.one = Counter(word for text in split for word in text)
         self.two = Counter(pair for text in split for pair in pairwise(text))
@@ -76,7 +72,7 @@ def test_word_by_word(order: int, counted: Callable[..., Counted]) -> None:
     held_out, source = sentences(0, 40), sentences(1, 300)
     target = Target(held_out)
     slow = Slow(source)
-    expected = [slow.probability(split[:i], word, order) for split in map(words, held_out)
+    expected = [slow.probability(split[:i], word, order) for split in map(words_of, held_out)
                 for i, word in enumerate(split)]
     for batch in (7, 1000):
         mixture = Mixture(((1.0, counted(target, source, batch=batch).counts),))
@@ -85,7 +81,7 @@ def test_word_by_word(order: int, counted: Callable[..., Counted]) -> None:
 
 def test_probabilities_sum_to_one(counted: Callable[..., Counted]) -> None:
     source, choice = sentences(1, 200), sentences(2, 30)
-    known = sorted({word for text in [*source, *choice] for word in words(text)})
+    known = sorted({word for text in [*source, *choice] for word in words_of(text)})
     for history in (["the", "cat"], ["rug", "never"], ["sat", "on"]):
         # Every word that is known, and one that is not and stands for the rest of the vocabulary.
         target = Target([" ".join([*history, word]) for word in [*known, "unknown"]])

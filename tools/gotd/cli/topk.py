@@ -40,7 +40,7 @@ from gotd.streams.sinks import Sink, open_output
 from gotd.streams.table_writer import TableWriter, require_tables
 
 #: One more whenever the same records, scores and options give another choice.
-REVISION = 1
+REVISION = 2
 _NO_MAKER = MadeBy("ds-topk", REVISION, {})
 _SHARE = options.FiniteRange(0, 1, min_open=True)
 _COUNT = click.IntRange(1)

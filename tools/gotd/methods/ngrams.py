@@ -5,6 +5,9 @@ space between. The bucket of either is the SHA-256 of its UTF-8, as a number, mo
 `data-selection` 1.0.3 computes one word at a time. (From version 3.10 on nltk, which splits for it, counts combining
 marks as parts of words and fractions and superscripts not; older ones agree with `re`.)
 
+Where a script puts no space between words (UNSPACED) every character is a word: a match would be a clause, and no two
+texts have the same clauses. The package takes the clause.
+
 Here the words of a block are found by numpy calls on its bytes; buckets.py has what SHA-256 makes of them.
 
 Source: Xie et al., Data Selection for Language Models via Importance Resampling, arXiv 2302.03169; data-selection 1.0.3
@@ -24,7 +27,29 @@ Int64s: TypeAlias = npt.NDArray[np.int64]
 UInt64s: TypeAlias = npt.NDArray[np.uint64]
 _Bytes: TypeAlias = npt.NDArray[np.uint8]
 
-_SPACE, _WORD, _OTHER, _UNKNOWN = 0, 1, 2, 255
+#: An unspaced character is _ALONE or _ALONE + 1, in turns, so that no two neighbours are of one class.
+_SPACE, _WORD, _OTHER, _ALONE, _UNKNOWN = 0, 1, 2, 3, 255
+#: Code points, first and last, of letters of scripts that put no space between words (Unicode blocks; UAX #14's
+#: classes ID, CJ and SA). Hangul does.
+UNSPACED = (
+    (0x0E00, 0x0EFF),  # Thai, Lao
+    (0x1000, 0x109F),  # Myanmar
+    (0x1780, 0x17FF),  # Khmer
+    (0x1950, 0x19DF),  # Tai Le, New Tai Lue
+    (0x1A20, 0x1AAF),  # Tai Tham
+    (0x1B00, 0x1B7F),  # Balinese
+    (0x2E80, 0x2FDF),  # radicals
+    (0x3005, 0x312F),  # iteration marks, kana, Bopomofo
+    (0x3190, 0x31FF),  # annotations, Bopomofo, strokes, kana
+    (0x3400, 0x4DBF),  # ideographs
+    (0x4E00, 0xA4CF),  # ideographs, Yi
+    (0xA980, 0xA9FF),  # Javanese, Myanmar
+    (0xAA60, 0xAADF),  # Myanmar, Tai Viet
+    (0xF900, 0xFAFF),  # compatibility ideographs
+    (0xFF66, 0xFF9F),  # half-width kana
+    (0x1AFF0, 0x1B16F),  # kana
+    (0x20000, 0x3FFFF),  # ideographs
+)
 #: A word's key is taken eight bytes at a step; that of a longer one than this from its SHA-256.
 _STRIDE, _MAX_KEY_BYTES = 8, 64
 _LOW_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(_STRIDE + 1)], dtype=np.uint64)
@@ -62,14 +87,17 @@ class Words(NamedTuple):
 
 
 class Classes:
-    """What a character is: space, part of a word, or other; asked of Python once for each code point that occurs."""
+    """What a character is: space, part of a word, a word, or other; asked of Python once for each that occurs."""
 
     def __init__(self) -> None:
         self._ascii = bytes(_class_of(code) if code < 0x80 else _SPACE for code in range(256))
         self._known = np.full(0x110000, _UNKNOWN, dtype=np.uint8)
 
     def of(self, data: bytes) -> _Bytes:
-        """The class of every byte; all bytes of a character have its class. Shapes: -> uint8 (len(data),)."""
+        """The class of every byte; all bytes of a character have its class, and a word is a run of one.
+
+        Shapes: -> uint8 (len(data),).
+        """
         classes = np.frombuffer(bytearray(data.translate(self._ascii)), dtype=np.uint8)
         if not data.isascii():
             self._add_others(np.frombuffer(data, dtype=np.uint8), classes)
@@ -89,6 +117,8 @@ class Classes:
             for code in np.unique(points[found == _UNKNOWN]).tolist():
                 self._known[code] = _class_of(code)
             found = self._known[points]
+        if (alone := found == _ALONE).any():
+            found = found + (alone & (np.cumsum(alone) % 2 == 1))
         classes[leads] = found
         for offset in range(1, 4):
             inside = sizes > offset
@@ -111,7 +141,9 @@ def _class_of(code: int) -> int:
     character = chr(code)
     if character.isspace():
         return _SPACE
-    return _WORD if character.isalnum() or character == "_" else _OTHER
+    if not character.isalnum():
+        return _WORD if character == "_" else _OTHER
+    return _ALONE if any(first <= code <= last for first, last in UNSPACED) else _WORD
 
 
 def find_words(texts: Sequence[str], classes: Classes) -> Words:
