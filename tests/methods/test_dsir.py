@@ -15,14 +15,15 @@ from gotd.errors import GotdError
 from gotd.methods.base import LOWEST, TextProblem
 from gotd.methods.buckets import BucketCache
 from gotd.methods.dsir import BUCKETS, Dsir, DsirOptions, gumbel
-from gotd.methods.ngrams import Classes, find_words
-from word_reference import is_unspaced, words_of
+from gotd.methods.ngrams import Classes, find_words, text_blocks
+from word_reference import words_of
 
 EVERYTHING = DsirOptions(min_words=0)
 ODD = [
     "", " ", "a", "\0", "\0\0 a\0b", "don't stop...", "İstanbul ΌΣΟΣ ΣΑΣ", "naïve café_x²", "日本語 の、テスト。",
     "a\x1cb\x85c", "x" * 63 + " " + "x" * 64 + " " + "x" * 65 + "y " + "x" * 2000, "tab\tnew\nline\r\n",
-    "ภาษาไทย ไม่มีช่องว่าง", "한국어는 띄어 씁니다", "カタカナabcひらがな123漢字", "𠀀𠀁 \u3007々ー",
+    "ภาษาไทย ไม่มีช่องว่าง", "हिन्दी भाषा", "தமிழ்", "aิ \u0301", "한국어는 띄어 씁니다", "カタカナabcひらがな123漢字",
+    "𠀀𠀁 \u3007々ー",
     "\u2028sep\u00a0nbsp", "😀😀!", "a b", "a  b", "a\nb", "a,b", "e\u0301", "١٢٣", "\U0001d4b3y", "-" * 30 + " == --",
 ]  # fmt: skip
 
@@ -54,13 +55,26 @@ def found(texts: list[str], classes: Classes, cache: BucketCache) -> list[list[i
     return [one[member == i].tolist() + two[member[left] == i].tolist() for i in range(len(texts))]
 
 
-def test_which_letters_have_no_spaces_between_words() -> None:
-    """All of Unicode, by the names of its characters: in find_words each of these is a word, and no other is."""
-    letters = [chr(code) for code in range(0x80, 0x110000) if not 0xD800 <= code < 0xE000 and chr(code).isalnum()]
-    letters = [letter for letter in letters if letter.lower() == letter]
-    lengths = np.diff(find_words([f"{letter}{letter}" for letter in letters], Classes()).offsets)
-    expected = [1 + is_unspaced(letter) for letter in letters]
-    assert [letters[at] for at in np.flatnonzero(lengths != expected)] == []
+def test_what_every_character_is() -> None:
+    """By its name and category, all of two planes and some beyond: how many words two make, and one in a word."""
+    codes = (*range(0xD800), *range(0xE000, 0x20000), *range(0x20000, 0x110000, 97))
+    every = [chr(code) for code in codes]
+    every = [character for character in every if character.lower() == character]
+    for around in ("{0}{0}", "a{0}a"):
+        texts = [around.format(character) for character in every]
+        lengths = np.concatenate([np.diff(find_words(block, Classes()).offsets) for block in text_blocks(texts)])
+        expected = [len(words_of(text)) for text in texts]
+        assert [hex(ord(every[at])) for at in np.flatnonzero(lengths != expected)] == []
+
+
+def test_a_word_is_what_the_published_package_splits_for() -> None:
+    """But for scripts without spaces and circled letters."""
+    tokenize = pytest.importorskip("nltk.tokenize").WordPunctTokenizer().tokenize
+    if tokenize("e\u0301") != ["e\u0301"]:
+        pytest.skip("nltk before 3.10 cuts words at combining marks")
+    texts = ["हिन्दी भाषा", "தமிழ் மொழி", "cafe\u0301 au lait", "x² ½ cup", "العَرَبِيَّة", "a\u200db c_d", "don't stop...",
+             "한국어는 띄어 씁니다", "İstanbul ΌΣΟΣ"]
+    assert [words_of(text) for text in texts] == [tokenize(text.lower()) for text in texts]
 
 
 def test_words_and_pairs_of_odd_texts() -> None:

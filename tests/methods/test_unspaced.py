@@ -40,6 +40,10 @@ def test_copies_with_another_beginning_are_near_copies() -> None:
     assert [near.add(text) for text in (one, other, f"转载 {one}")] == [True, True, False]
 
 
+def test_texts_whose_vowel_signs_differ_are_no_copies() -> None:
+    assert copies(["राम की किताब", "राम, की किताब!", "राम के किताब", "राम को किताब"]).tolist() == [0, 0, 1, 2]
+
+
 def test_a_text_that_holds_a_held_out_one_shares_it() -> None:
     one, other = documents(MARKETS, 2, 4)
     pool = [f"据报道{one}", other]

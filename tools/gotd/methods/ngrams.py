@@ -1,12 +1,13 @@
 r"""Words and pairs of neighbouring words of many texts at once, as the buckets that DSIR hashes them to.
 
-A word is a match of `\w+|[^\w\s]+` in the text in lower case, in the sense of Python's `re`; a pair is two words with a
-space between. The bucket of either is the SHA-256 of its UTF-8, as a number, modulo 10,000. That is what the package
-`data-selection` 1.0.3 computes one word at a time. (From version 3.10 on nltk, which splits for it, counts combining
-marks as parts of words and fractions and superscripts not; older ones agree with `re`.)
+A word is a match of `\w+|[^\w\s]+` in the text in lower case; a pair is two words with a space between. The bucket of
+either is the SHA-256 of its UTF-8, as a number, modulo 10,000. That is what the package `data-selection` 1.0.3 computes
+one word at a time. `\w` is that of Unicode's UTS #18 (without circled letters): letters, their combining marks, digits
+and joining signs, as nltk takes it, which splits for the package, from version 3.10 on. (Python's own `re` has no marks
+in it, and cuts each word of Hindi or Tamil at its vowels.)
 
-Where a script puts no space between words (UNSPACED) every character is a word: a match would be a clause, and no two
-texts have the same clauses. The package takes the clause.
+Where a script puts no space between words (UNSPACED) every letter is a word, with its marks: a match would be a clause,
+and no two texts have the same clauses. The package takes the clause.
 
 Here the words of a block are found by numpy calls on its bytes; buckets.py has what SHA-256 makes of them.
 
@@ -15,6 +16,7 @@ Source: Xie et al., Data Selection for Language Models via Importance Resampling
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -27,10 +29,11 @@ Int64s: TypeAlias = npt.NDArray[np.int64]
 UInt64s: TypeAlias = npt.NDArray[np.uint64]
 _Bytes: TypeAlias = npt.NDArray[np.uint8]
 
-#: An unspaced character is _ALONE or _ALONE + 1, in turns, so that no two neighbours are of one class.
-_SPACE, _WORD, _OTHER, _ALONE, _UNKNOWN = 0, 1, 2, 3, 255
-#: Code points, first and last, of letters of scripts that put no space between words (Unicode blocks; UAX #14's
-#: classes ID, CJ and SA). Hangul does.
+#: What a character can be; _ALONE, _MARK: a letter of an unspaced script, and what is written on one.
+_SPACE, _WORD, _OTHER, _ALONE, _MARK, _UNKNOWN = 0, 1, 2, 3, 5, 255
+_JOINERS = ("\u200c", "\u200d")
+#: Code points, first and last, of scripts that put no space between words (Unicode blocks; UAX #14's classes ID, CJ
+#: and SA). Hangul does.
 UNSPACED = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x1000, 0x109F),  # Myanmar
@@ -39,7 +42,8 @@ UNSPACED = (
     (0x1A20, 0x1AAF),  # Tai Tham
     (0x1B00, 0x1B7F),  # Balinese
     (0x2E80, 0x2FDF),  # radicals
-    (0x3005, 0x312F),  # iteration marks, kana, Bopomofo
+    (0x3005, 0x302D),  # iteration marks, numerals, tones
+    (0x3031, 0x312F),  # kana, Bopomofo
     (0x3190, 0x31FF),  # annotations, Bopomofo, strokes, kana
     (0x3400, 0x4DBF),  # ideographs
     (0x4E00, 0xA4CF),  # ideographs, Yi
@@ -87,14 +91,14 @@ class Words(NamedTuple):
 
 
 class Classes:
-    """What a character is: space, part of a word, a word, or other; asked of Python once for each that occurs."""
+    """What a character is: space, part of a word, or other; asked of Python once for each code point that occurs."""
 
     def __init__(self) -> None:
         self._ascii = bytes(_class_of(code) if code < 0x80 else _SPACE for code in range(256))
         self._known = np.full(0x110000, _UNKNOWN, dtype=np.uint8)
 
     def of(self, data: bytes) -> _Bytes:
-        """The class of every byte; all bytes of a character have its class, and a word is a run of one.
+        """The class of every byte: all bytes of a character have the same, and a word is a run of bytes of one class.
 
         Shapes: -> uint8 (len(data),).
         """
@@ -118,7 +122,9 @@ class Classes:
                 self._known[code] = _class_of(code)
             found = self._known[points]
         if (alone := found == _ALONE).any():
-            found = found + (alone & (np.cumsum(alone) % 2 == 1))
+            # One class for each letter and its marks, another for the next.
+            turns = _ALONE + (np.cumsum(alone) % 2).astype(np.uint8)
+            found = np.where(alone | (found == _MARK), turns, found)
         classes[leads] = found
         for offset in range(1, 4):
             inside = sizes > offset
@@ -141,9 +147,12 @@ def _class_of(code: int) -> int:
     character = chr(code)
     if character.isspace():
         return _SPACE
-    if not character.isalnum():
-        return _WORD if character == "_" else _OTHER
-    return _ALONE if any(first <= code <= last for first, last in UNSPACED) else _WORD
+    category = unicodedata.category(character)
+    if category[0] not in "LM" and category not in ("Nd", "Nl", "Pc") and character not in _JOINERS:
+        return _OTHER
+    if any(first <= code <= last for first, last in UNSPACED):
+        return _MARK if category[0] == "M" else _ALONE
+    return _WORD
 
 
 def find_words(texts: Sequence[str], classes: Classes) -> Words:

@@ -8,11 +8,12 @@ that very many texts have is the form they are written in, as the prompt of a ta
 Source: resampling by clusters, Davison and Hinkley, Bootstrap methods and their application, 1997, section 3.8.
 """
 
-import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
+from gotd.content import has_content
 from gotd.lookup import Int64s
 from gotd.methods.ngrams import Classes, find_words, joined, text_blocks
 
@@ -24,7 +25,6 @@ _ENOUGH = 0.5
 _FORM = 100
 #: Texts compared with all others at a time.
 _AT_ONCE = 256
-_WORD = re.compile(r"[^\W_]+")
 
 
 def numbered(names: Sequence[Hashable]) -> Int64s:
@@ -41,11 +41,21 @@ def copies(texts: Sequence[str]) -> Int64s:
     from scipy.sparse.csgraph import connected_components
 
     # A text of signs alone has no words: it is compared as it is, white space folded.
-    words = [" ".join(_WORD.findall(text.lower())) or " ".join(text.split()) for text in texts]
+    words = [words or " ".join(text.split()) for words, text in zip(_without_signs(texts), texts, strict=True)]
     wholes = numbered(words)
     distinct = list(dict.fromkeys(words))
     _, units = connected_components(_near(distinct), directed=False)
     return numbered(np.asarray(units, dtype=np.int64)[wholes].tolist())
+
+
+def _without_signs(texts: Sequence[str]) -> Iterator[str]:
+    """Yield the words of each text that have a letter or a digit, a space between."""
+    classes = Classes()
+    for block in text_blocks([text.replace("_", " ") for text in texts]):
+        words = find_words(block, classes)
+        spelled = [words.data[start:end].decode() for start, end in zip(words.starts, words.ends, strict=True)]
+        for first, last in pairwise(words.offsets):
+            yield " ".join(word for word in spelled[first:last] if has_content(word))
 
 
 def _near(texts: Sequence[str]) -> "object":
