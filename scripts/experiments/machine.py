@@ -1,9 +1,10 @@
 """What the studies' models are trained on, and how exactly it multiplies."""
 
 import argparse
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 class Machine(NamedTuple):
@@ -22,8 +23,10 @@ class Machine(NamedTuple):
         """What transformers calls it. On a CPU the fused one makes a step of `mini` in bfloat16 1.4 times as long."""
         return "eager" if self.device == "cpu" else "sdpa"
 
-    def products(self) -> torch.autocast:
+    def products(self) -> "torch.autocast":
         """A block in which matrices are multiplied so."""
+        import torch  # not above: tables of stored lines take these arguments, too, and need no second of torch
+
         return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
 
 
