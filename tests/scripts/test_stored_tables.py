@@ -16,6 +16,7 @@ WHOLE = [("classification_table", "classification-tiny", "classification-tiny"),
          ("chunk_length_table", "chunk-length-tiny", "chunk-length-tiny"),
          ("zero_shot_table", "zero-shot-SmolLM2-135M", "zero-shot-SmolLM2-135M"),
          ("detoxification_table", "detoxification-SmolLM2-135M", "detoxification-SmolLM2-135M"),
+         ("confirmed", "confirm-tiny-probe", "confirm-tiny"),
          ("confirmed", "defaults-confirm-tiny-probe", "defaults-confirm-tiny"),
          ("confirmed", "domain-tiny-train", "domain-tiny-targets"),
          ("confirmed", "averages-tiny-probe", "domain-tiny-targets")]
