@@ -11,7 +11,7 @@ import pytest
 
 from workdir import Workdir, records, texts
 
-from .conftest import SCRIPTS
+from .conftest import SCRIPTS, module
 
 pytestmark = pytest.mark.xdist_group("experiments")  # they share one study
 
@@ -63,6 +63,7 @@ def test_every_rule_is_judged_twice_on_every_target(studied: Workdir) -> None:
     assert "| - |" not in out
 
 
+@pytest.mark.slow
 @pytest.mark.heavy
 def test_lines_hold_both_averages_and_their_intervals(studied: Workdir) -> None:
     held_out = studied.ok("zstdcat work/tiny/held-out/agnews.jsonl.zst").out.splitlines()
@@ -79,6 +80,7 @@ def test_lines_hold_both_averages_and_their_intervals(studied: Workdir) -> None:
             assert line[f"nats_per_{unit}_by_text_95"][0] < line[f"nats_per_{unit}_by_text_95"][1]
 
 
+@pytest.mark.slow
 @pytest.mark.heavy
 def test_lines_without_the_text_average_are_said_to_have_none(studied: Workdir) -> None:
     kept = [{name: value for name, value in line.items() if "by_text" not in name}
@@ -94,6 +96,7 @@ def test_lines_without_the_text_average_are_said_to_have_none(studied: Workdir) 
     assert [whole[1], whole[2].split()[0]] == row[1:3]
 
 
+@pytest.mark.slow
 @pytest.mark.heavy
 def test_a_choice_of_the_targets_subject_lowers_the_loss(studied: Workdir) -> None:
     trained = [line for line in lines(studied, "train.jsonl") if line["task"] == "chemprot"]
@@ -177,8 +180,9 @@ def test_an_average_by_the_text_counts_short_texts_as_long_ones(monkeypatch: pyt
 
 def judged(tables: Any, costs: np.ndarray, lengths: np.ndarray, units: np.ndarray | None = None) -> Any:
     """Of texts, of which those of a unit are resampled together."""
-    held_out = tables.HeldOut(lengths, np.arange(len(costs)) if units is None else units)
-    return tables.Judged({}, {}, tables.Costs(costs, held_out))
+    kept = module("costs")
+    held_out = kept.HeldOut(lengths, np.arange(len(costs)) if units is None else units)
+    return tables.Judged({}, {}, kept.Costs(costs, held_out))
 
 
 def test_the_texts_of_the_mixed_target_are_drawn_with_those_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import sys
 
 import pytest
 
@@ -121,8 +122,8 @@ def test_of_a_pipe_the_command_that_broke_it_is_named(monkeypatch: pytest.Monkey
     monkeypatch.syspath_prepend(str(SCRIPTS))
     from growth_rates import run_pipe
 
-    with pytest.raises(SystemExit, match="python ended with 3: no target"):
-        run_pipe([["yes"], ["python", "-c", "import sys; print('no target', file=sys.stderr); sys.exit(3)"]])
+    with pytest.raises(SystemExit, match=f"{sys.executable} ended with 3: no target"):
+        run_pipe([["yes"], [sys.executable, "-c", "import sys; print('no target', file=sys.stderr); sys.exit(3)"]])
 
 
 @pytest.mark.heavy

@@ -1,8 +1,8 @@
 """What it is all for: a light pass on got's choice helps the target, more than as many random documents do."""
 
 import random
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +48,6 @@ def test_the_comparison_can_fail(folder: Path) -> None:
         (folder / name).mkdir()
         text = f'{{"eval": {{"before": {{"loss": {{"mean": 4.0}}}}, "after": {{"loss": {{"mean": {loss}}}}}}}}}'
         (folder / name / "metrics.json").write_text(text)
-    line = [shutil.which("python") or "python", str(ROOT / "scripts/demo/compare.py")]
+    line = [sys.executable, str(ROOT / "scripts/demo/compare.py")]
     assert subprocess.run([*line, "chosen", "random"], check=False, capture_output=True).returncode == 1
     assert subprocess.run([*line, "random", "chosen"], check=False, capture_output=True).returncode == 0
